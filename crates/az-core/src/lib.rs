@@ -1,0 +1,2 @@
+//! What the tools share.
+#![forbid(unsafe_code)]

@@ -1,0 +1,222 @@
+//! The instance's state: typed documents in SQLite, in memory or in a data folder.
+//!
+//! A document is a value with a kind and a key; keys of resources are their ids in lower case, so a
+//! prefix finds what is below a scope. No other module speaks SQL.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use time::OffsetDateTime;
+
+/// Something that is kept: [`Document::KIND`] names its collection, [`Document::key`] the one.
+pub(crate) trait Document: Serialize + DeserializeOwned {
+    const KIND: &'static str;
+    fn key(&self) -> String;
+}
+
+/// Why the state could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StateError {
+    #[error("the state's database: {0}")]
+    Database(#[from] rusqlite::Error),
+    #[error("a stored document is damaged: {0}")]
+    Damaged(#[from] serde_json::Error),
+}
+
+/// The store. One request at a time has it, which makes each request atomic.
+pub(crate) struct Store {
+    connection: Mutex<Connection>,
+}
+
+impl Store {
+    /// Opens the database file, or one in memory without a path.
+    pub(crate) fn open(path: Option<&Path>) -> Result<Self, StateError> {
+        let connection = match path {
+            Some(path) => Connection::open(path)?,
+            None => Connection::open_in_memory()?,
+        };
+        // A write-ahead log keeps every committed transaction through `kill -9`.
+        connection.execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
+             CREATE TABLE IF NOT EXISTS documents (
+                 kind TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL,
+                 PRIMARY KEY (kind, key)) WITHOUT ROWID;",
+        )?;
+        Ok(Store { connection: Mutex::new(connection) })
+    }
+
+    /// Runs `work` as one transaction: kept when it returns `Ok`, undone when `Err`.
+    pub(crate) fn transaction<R, E: From<StateError>>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        // A panic while the lock was held has rolled its transaction back: the data is sound.
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let inner = connection.transaction().map_err(StateError::from)?;
+        let transaction = Transaction { inner };
+        let result = work(&transaction)?;
+        transaction.inner.commit().map_err(StateError::from)?;
+        Ok(result)
+    }
+}
+
+/// One request's reads and writes.
+pub(crate) struct Transaction<'a> {
+    inner: rusqlite::Transaction<'a>,
+}
+
+impl Transaction<'_> {
+    /// The document with this key, if there is one.
+    pub(crate) fn get<T: Document>(&self, key: &str) -> Result<Option<T>, StateError> {
+        let body: Option<String> = self
+            .inner
+            .prepare_cached("SELECT body FROM documents WHERE kind = ?1 AND key = ?2")?
+            .query_row(params![T::KIND, key], |row| row.get(0))
+            .optional()?;
+        body.map(|body| serde_json::from_str(&body).map_err(StateError::from)).transpose()
+    }
+
+    /// Keeps a document, in place of one with the same key.
+    pub(crate) fn put<T: Document>(&self, document: &T) -> Result<(), StateError> {
+        let body = serde_json::to_string(document)?;
+        self.inner
+            .prepare_cached("INSERT OR REPLACE INTO documents (kind, key, body) VALUES (?1, ?2, ?3)")?
+            .execute(params![T::KIND, document.key(), body])?;
+        Ok(())
+    }
+
+    /// Forgets the document with this key. Says whether there was one.
+    pub(crate) fn delete<T: Document>(&self, key: &str) -> Result<bool, StateError> {
+        let count = self
+            .inner
+            .prepare_cached("DELETE FROM documents WHERE kind = ?1 AND key = ?2")?
+            .execute(params![T::KIND, key])?;
+        Ok(count > 0)
+    }
+
+    /// All documents of a kind whose keys begin with `prefix`, ordered by key.
+    pub(crate) fn list<T: Document>(&self, prefix: &str) -> Result<Vec<T>, StateError> {
+        let mut statement = self.inner.prepare_cached(
+            "SELECT body FROM documents WHERE kind = ?1 AND key >= ?2 AND key < ?2 || char(1114111) ORDER BY key",
+        )?;
+        let rows = statement.query_map(params![T::KIND, prefix], |row| row.get::<_, String>(0))?;
+        rows.map(|body| Ok(serde_json::from_str(&body?)?)).collect()
+    }
+}
+
+/// An Entra ID tenant.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Tenant {
+    pub(crate) id: String,
+    pub(crate) display_name: String,
+}
+
+impl Document for Tenant {
+    const KIND: &'static str = "tenant";
+    fn key(&self) -> String {
+        self.id.clone()
+    }
+}
+
+/// A subscription; it trusts one tenant.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Subscription {
+    pub(crate) id: String,
+    pub(crate) display_name: String,
+    pub(crate) tenant_id: String,
+    /// Registered resource providers, lower case.
+    pub(crate) providers: Vec<String>,
+}
+
+impl Document for Subscription {
+    const KIND: &'static str = "subscription";
+    fn key(&self) -> String {
+        self.id.clone()
+    }
+}
+
+/// An application registration: what can prove to be it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Application {
+    pub(crate) app_id: String,
+    pub(crate) tenant_id: String,
+    /// Client secrets. They are a local instance's own, and `env` has to print the first one.
+    pub(crate) secrets: Vec<String>,
+    /// Certificates, DER in base64.
+    pub(crate) certificates: Vec<String>,
+    /// Federated identity credentials.
+    pub(crate) federated: Vec<FederatedCredential>,
+}
+
+/// Whose assertions an application accepts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct FederatedCredential {
+    pub(crate) issuer: String,
+    pub(crate) subject: String,
+    pub(crate) audience: String,
+    /// The issuer's public keys, a JSON Web Key Set.
+    pub(crate) keys: serde_json::Value,
+}
+
+impl Document for Application {
+    const KIND: &'static str = "application";
+    fn key(&self) -> String {
+        self.app_id.clone()
+    }
+}
+
+/// A service principal: what role assignments and access policies name.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ServicePrincipal {
+    /// The object id (`oid` in tokens, `principalId` in Azure Resource Manager).
+    pub(crate) object_id: String,
+    pub(crate) app_id: String,
+    pub(crate) tenant_id: String,
+    pub(crate) display_name: String,
+    /// For a managed identity, its resource id (a machine's or a user-assigned identity's).
+    pub(crate) managed_identity: Option<String>,
+    #[serde(with = "time::serde::rfc3339")]
+    pub(crate) created: OffsetDateTime,
+}
+
+impl Document for ServicePrincipal {
+    const KIND: &'static str = "servicePrincipal";
+    fn key(&self) -> String {
+        self.object_id.clone()
+    }
+}
+
+/// A resource of Resource Manager: a group, a machine, a vault, a network interface, …
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Resource {
+    /// The id in the case it was created with.
+    pub(crate) id: String,
+    /// `Microsoft.Compute/virtualMachines`, in the provider's spelling.
+    pub(crate) kind: String,
+    /// Everything else that a GET answers (location, tags, sku, identity, properties, …), but for
+    /// `id`, `name` and `type`.
+    pub(crate) body: serde_json::Map<String, serde_json::Value>,
+    /// What the service knows and never answers (a machine's password).
+    #[serde(default)]
+    pub(crate) hidden: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Resource {
+    /// The key of the resource with this id: the id in lower case, without a trailing slash.
+    pub(crate) fn key_of(id: &str) -> String {
+        id.trim_end_matches('/').to_ascii_lowercase()
+    }
+
+    /// The last segment of the id.
+    pub(crate) fn name(&self) -> &str {
+        self.id.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+impl Document for Resource {
+    const KIND: &'static str = "resource";
+    fn key(&self) -> String {
+        Resource::key_of(&self.id)
+    }
+}

@@ -1,0 +1,111 @@
+//! The HTTP messages that services see, after the proxy has taken transport and TLS off them.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+/// Where on the (emulated) network a request comes from. The proxy credentials say it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The user's own desk: IMDS does not exist there.
+    Desk,
+    /// A virtual machine, by its resource id as [`crate::state::Resource::key`] spells it.
+    Machine(String),
+}
+
+/// One request to an emulated host, whole.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    /// Lower case, without a port.
+    pub(crate) host: String,
+    /// The path as it came, percent-encoded, with its leading slash and without the query.
+    pub(crate) path: String,
+    /// The query's pairs, decoded, in order.
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) origin: Origin,
+}
+
+impl Request {
+    /// The path's segments, decoded; empty ones (a doubled or trailing slash) are left out.
+    pub(crate) fn segments(&self) -> Vec<String> {
+        self.path
+            .split('/')
+            .filter(|segment| !segment.is_empty())
+            .map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned())
+            .collect()
+    }
+
+    /// The first value of a query parameter; names compare without case, as Azure's do.
+    pub(crate) fn query(&self, name: &str) -> Option<&str> {
+        self.query
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// A header's value, if it is there and is text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+/// Who made a request, for the request log. Services fill it in as soon as they know it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct Caller {
+    /// The virtual machine's resource id when the request came from one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) machine: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) oid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) appid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tid: Option<String>,
+    /// Where the token came from: `imds`, `client_secret`, `client_certificate`, `federated`.
+    #[serde(rename = "tokenSource", skip_serializing_if = "Option::is_none")]
+    pub(crate) token_source: Option<String>,
+    /// For an IMDS token, the resource id of the machine that it was issued to (`xms_az_rid`).
+    #[serde(rename = "tokenMachine", skip_serializing_if = "Option::is_none")]
+    pub(crate) token_machine: Option<String>,
+}
+
+/// One answer of an emulated host, whole.
+#[derive(Clone, Debug)]
+pub(crate) struct Response {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    /// Close the connection without an answer, as where nothing listens.
+    pub(crate) hang_up: bool,
+}
+
+impl Response {
+    /// An answer without a body.
+    pub(crate) fn empty(status: StatusCode) -> Self {
+        Response { status, headers: HeaderMap::new(), body: Bytes::new(), hang_up: false }
+    }
+
+    /// An answer with a JSON body.
+    pub(crate) fn json(status: StatusCode, body: &Value) -> Self {
+        let mut response = Response::empty(status);
+        response.body = Bytes::from(body.to_string());
+        response.with_header("content-type", "application/json; charset=utf-8")
+    }
+
+    /// No answer at all: the connection is closed.
+    pub(crate) fn hang_up() -> Self {
+        Response { hang_up: true, ..Response::empty(StatusCode::BAD_GATEWAY) }
+    }
+
+    /// The same answer with one header more. A value that is no legal header value is left out.
+    pub(crate) fn with_header(mut self, name: &'static str, value: impl AsRef<str>) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value.as_ref()) {
+            self.headers.insert(HeaderName::from_static(name), value);
+        }
+        self
+    }
+}
