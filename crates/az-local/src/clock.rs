@@ -12,7 +12,9 @@ pub(crate) struct Clock {
 impl Clock {
     /// A clock that is `offset` ahead of the computer's.
     pub(crate) fn ahead_by(offset: Duration) -> Self {
-        Clock { offset_ms: AtomicI64::new(offset.whole_milliseconds() as i64) }
+        Clock {
+            offset_ms: AtomicI64::new(offset.whole_milliseconds() as i64),
+        }
     }
 
     /// The instance's time, UTC.

@@ -45,6 +45,9 @@ pub(crate) struct Context<'a> {
     pub(crate) tx: &'a Transaction<'a>,
     /// The instance's time when the request was taken up, the same for the whole request.
     pub(crate) now: OffsetDateTime,
+    /// The computer's own time, by which clients stamp what they sign (assertions). It is `now`
+    /// until someone moves the instance's clock.
+    pub(crate) client_now: OffsetDateTime,
     pub(crate) knobs: &'a Knobs,
     /// Signs and checks tokens.
     pub(crate) keys: &'a crate::entra::keys::SigningKeys,

@@ -43,7 +43,9 @@ impl Store {
                  kind TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL,
                  PRIMARY KEY (kind, key)) WITHOUT ROWID;",
         )?;
-        Ok(Store { connection: Mutex::new(connection) })
+        Ok(Store {
+            connection: Mutex::new(connection),
+        })
     }
 
     /// Runs `work` as one transaction: kept when it returns `Ok`, undone when `Err`.
@@ -52,7 +54,10 @@ impl Store {
         work: impl FnOnce(&Transaction<'_>) -> Result<R, E>,
     ) -> Result<R, E> {
         // A panic while the lock was held has rolled its transaction back: the data is sound.
-        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut connection = self
+            .connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let inner = connection.transaction().map_err(StateError::from)?;
         let transaction = Transaction { inner };
         let result = work(&transaction)?;
@@ -74,14 +79,17 @@ impl Transaction<'_> {
             .prepare_cached("SELECT body FROM documents WHERE kind = ?1 AND key = ?2")?
             .query_row(params![T::KIND, key], |row| row.get(0))
             .optional()?;
-        body.map(|body| serde_json::from_str(&body).map_err(StateError::from)).transpose()
+        body.map(|body| serde_json::from_str(&body).map_err(StateError::from))
+            .transpose()
     }
 
     /// Keeps a document, in place of one with the same key.
     pub(crate) fn put<T: Document>(&self, document: &T) -> Result<(), StateError> {
         let body = serde_json::to_string(document)?;
         self.inner
-            .prepare_cached("INSERT OR REPLACE INTO documents (kind, key, body) VALUES (?1, ?2, ?3)")?
+            .prepare_cached(
+                "INSERT OR REPLACE INTO documents (kind, key, body) VALUES (?1, ?2, ?3)",
+            )?
             .execute(params![T::KIND, document.key(), body])?;
         Ok(())
     }

@@ -86,7 +86,12 @@ pub(crate) struct Response {
 impl Response {
     /// An answer without a body.
     pub(crate) fn empty(status: StatusCode) -> Self {
-        Response { status, headers: HeaderMap::new(), body: Bytes::new(), hang_up: false }
+        Response {
+            status,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            hang_up: false,
+        }
     }
 
     /// An answer with a JSON body.
@@ -98,7 +103,10 @@ impl Response {
 
     /// No answer at all: the connection is closed.
     pub(crate) fn hang_up() -> Self {
-        Response { hang_up: true, ..Response::empty(StatusCode::BAD_GATEWAY) }
+        Response {
+            hang_up: true,
+            ..Response::empty(StatusCode::BAD_GATEWAY)
+        }
     }
 
     /// The same answer with one header more. A value that is no legal header value is left out.
