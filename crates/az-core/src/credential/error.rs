@@ -1,0 +1,156 @@
+//! Why no credential gave a token.
+
+use super::CredentialName;
+use azure_core::error::ErrorKind;
+use std::fmt;
+
+/// No token could be had.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialError {
+    /// `AZURE_TOKEN_CREDENTIALS` names no credential.
+    #[error(
+        "AZURE_TOKEN_CREDENTIALS is '{value}'; it takes dev, prod, or one of {}",
+        CredentialName::ALL.map(CredentialName::as_str).join(", ")
+    )]
+    InvalidSelection {
+        /// The variable's value.
+        value: String,
+    },
+    /// The HTTP client could not be made.
+    #[error(transparent)]
+    Http(#[from] crate::http::HttpError),
+    /// Nothing that could give a token is set up here.
+    #[error("you are not signed in: no credential is available here. Tried, in this order:{}", lines(.attempts))]
+    Unavailable {
+        /// What was tried, in order.
+        attempts: Vec<Attempt>,
+    },
+    /// A credential was found, and it was refused; those after it were not tried.
+    #[error("a credential was found, but it gave no token. Tried, in this order:{}", lines(.attempts))]
+    Refused {
+        /// What was tried, in order; the last one was refused.
+        attempts: Vec<Attempt>,
+    },
+}
+
+/// One credential that was tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Which.
+    pub credential: CredentialName,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of trying one credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is not set up here.
+    Unavailable {
+        /// Why not.
+        reason: String,
+        /// How to set it up.
+        advice: String,
+    },
+    /// It is set up, but gave no token.
+    Refused {
+        /// Why not.
+        reason: String,
+        /// How to mend it.
+        advice: String,
+    },
+}
+
+impl Outcome {
+    pub(super) fn unavailable(reason: impl Into<String>, advice: impl Into<String>) -> Self {
+        Outcome::Unavailable { reason: reason.into(), advice: advice.into() }
+    }
+
+    pub(super) fn refused(reason: impl Into<String>, advice: impl Into<String>) -> Self {
+        Outcome::Refused { reason: reason.into(), advice: advice.into() }
+    }
+}
+
+/// One line: the name, why, what to do.
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Outcome::Unavailable { reason, advice } | Outcome::Refused { reason, advice }) = &self.outcome;
+        let stop = if reason.ends_with(['.', '!', '?']) { "" } else { "." };
+        write!(f, "{}: {reason}{stop} {advice}", self.credential)
+    }
+}
+
+fn lines(attempts: &[Attempt]) -> String {
+    attempts.iter().map(|attempt| format!("\n  {attempt}")).collect()
+}
+
+impl CredentialError {
+    /// The credential's error that an error of Azure's pipeline wraps, however deep.
+    pub fn find<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a CredentialError> {
+        let mut cause = Some(error);
+        while let Some(error) = cause {
+            if let Some(found) = error.downcast_ref::<CredentialError>() {
+                return Some(found);
+            }
+            cause = error.source();
+        }
+        None
+    }
+}
+
+impl From<CredentialError> for azure_core::Error {
+    fn from(error: CredentialError) -> Self {
+        azure_core::Error::new(ErrorKind::Credential, error)
+    }
+}
+
+/// What `azure_identity` says, on one line, without its own name and links around it.
+pub(super) fn reason(error: &azure_core::Error) -> String {
+    let cause = answer(error).unwrap_or(error);
+    let text = match cause.kind() {
+        ErrorKind::Io | ErrorKind::Connection => crate::http::root_cause(cause),
+        _ => cause.to_string(),
+    };
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The error inside the one that `azure_identity` wraps around everything.
+pub(super) fn answer(error: &azure_core::Error) -> Option<&azure_core::Error> {
+    let inner = error.downcast_ref::<azure_core::Error>()?;
+    // Pipelines wrap transport errors once more ("retry policy expired").
+    match inner.kind() {
+        ErrorKind::HttpResponse { .. } => Some(inner),
+        _ => Some(answer(inner).unwrap_or(inner)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_credential_has_one_line_with_reason_and_advice() {
+        let attempts = vec![
+            Attempt {
+                credential: CredentialName::Environment,
+                outcome: Outcome::unavailable("AZURE_TENANT_ID is not set", "Set it."),
+            },
+            Attempt {
+                credential: CredentialName::ManagedIdentity,
+                outcome: Outcome::refused("not assigned!", "Assign it."),
+            },
+        ];
+        let error = azure_core::Error::from(CredentialError::Refused { attempts }).with_context("not retried");
+        let text = CredentialError::find(&error).expect("found").to_string();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[1], "  EnvironmentCredential: AZURE_TENANT_ID is not set. Set it.");
+        assert_eq!(lines[2], "  ManagedIdentityCredential: not assigned! Assign it.");
+    }
+
+    #[test]
+    fn reasons_lose_the_wrapping_around_them() {
+        let inner = azure_core::Error::with_message(ErrorKind::Credential, "ERROR: Please run\n 'az login'.\n");
+        let error = azure_core::Error::with_error(ErrorKind::Credential, inner, "AzureCliCredential failed; visit x");
+        assert_eq!(reason(&error), "ERROR: Please run 'az login'.");
+    }
+}
