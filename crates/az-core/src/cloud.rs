@@ -43,7 +43,12 @@ static CLOUDS: [Endpoints; 3] = [
     },
     Endpoints {
         name: "AzureUSGovernment",
-        aliases: &["AzureUSGovernmentCloud", "AzureGovernment", "USGovernment", "USGov"],
+        aliases: &[
+            "AzureUSGovernmentCloud",
+            "AzureGovernment",
+            "USGovernment",
+            "USGov",
+        ],
         authority: "https://login.microsoftonline.us/",
         resource_manager: "https://management.usgovcloudapi.net/",
         resource_manager_scope: "https://management.usgovcloudapi.net/.default",
@@ -94,8 +99,15 @@ impl Cloud {
             return Cloud::named(&name, &file.display().to_string());
         }
         if let Some(host) = env.get("AZURE_AUTHORITY_HOST") {
-            let unknown = || UnknownCloud { name: host.to_owned(), origin: "AZURE_AUTHORITY_HOST".to_owned() };
-            return CLOUDS.iter().map(Cloud).find(|cloud| cloud.has_authority(host)).ok_or_else(unknown);
+            let unknown = || UnknownCloud {
+                name: host.to_owned(),
+                origin: "AZURE_AUTHORITY_HOST".to_owned(),
+            };
+            return CLOUDS
+                .iter()
+                .map(Cloud)
+                .find(|cloud| cloud.has_authority(host))
+                .ok_or_else(unknown);
         }
         Ok(Cloud::public())
     }
@@ -111,12 +123,19 @@ impl Cloud {
             .iter()
             .find(|cloud| is(cloud.name) || cloud.aliases.iter().any(|alias| is(alias)))
             .map(Cloud)
-            .ok_or_else(|| UnknownCloud { name: name.to_owned(), origin: origin.to_owned() })
+            .ok_or_else(|| UnknownCloud {
+                name: name.to_owned(),
+                origin: origin.to_owned(),
+            })
     }
 
     fn has_authority(&self, host: &str) -> bool {
         let host = host.trim_start_matches("https://").trim_end_matches('/');
-        let own = self.0.authority.trim_start_matches("https://").trim_end_matches('/');
+        let own = self
+            .0
+            .authority
+            .trim_start_matches("https://")
+            .trim_end_matches('/');
         host.eq_ignore_ascii_case(own)
     }
 
@@ -213,7 +232,10 @@ fn ini_value(text: &str, section: &str, option: &str) -> Option<String> {
         if line.starts_with(['#', ';']) {
             continue;
         }
-        if let Some(name) = line.strip_prefix('[').and_then(|line| line.split(']').next()) {
+        if let Some(name) = line
+            .strip_prefix('[')
+            .and_then(|line| line.split(']').next())
+        {
             current = name;
         } else if current == section
             && let Some((key, value)) = line.split_once(['=', ':'])
@@ -233,51 +255,96 @@ mod tests {
     #[test]
     fn every_address_of_the_table_is_valid() {
         for cloud in CLOUDS.iter().map(Cloud) {
-            for url in [cloud.authority_host(), cloud.resource_manager_endpoint(), cloud.graph_endpoint()] {
+            for url in [
+                cloud.authority_host(),
+                cloud.resource_manager_endpoint(),
+                cloud.graph_endpoint(),
+            ] {
                 assert_eq!((url.scheme(), url.path()), ("https", "/"));
             }
             let vault = cloud.vault_url(&"kv-go".parse().expect("valid"));
             assert!(vault.host_str().expect("host").starts_with("kv-go.vault."));
-            assert_eq!(cloud.vault_scope(), format!("https://{}/.default", cloud.vault_suffix()));
+            assert_eq!(
+                cloud.vault_scope(),
+                format!("https://{}/.default", cloud.vault_suffix())
+            );
         }
     }
 
     #[test]
     fn the_flag_wins_over_the_variable_and_the_variable_over_az() {
         let folder = tempfile::tempdir().expect("folder");
-        std::fs::write(folder.path().join("config"), "[cloud]\nname = AzureChinaCloud\n").expect("written");
+        std::fs::write(
+            folder.path().join("config"),
+            "[cloud]\nname = AzureChinaCloud\n",
+        )
+        .expect("written");
         let config = folder.path().to_str().expect("path");
-        let both = Env::from_pairs([("AZURE_CONFIG_DIR", config), ("AZURE_CLOUD", "azureusgovernment")]);
-        assert_eq!(Cloud::resolve(Some("AzureCloud"), &both).expect("known").name(), "AzureCloud");
-        assert_eq!(Cloud::resolve(None, &both).expect("known").name(), "AzureUSGovernment");
+        let both = Env::from_pairs([
+            ("AZURE_CONFIG_DIR", config),
+            ("AZURE_CLOUD", "azureusgovernment"),
+        ]);
+        assert_eq!(
+            Cloud::resolve(Some("AzureCloud"), &both)
+                .expect("known")
+                .name(),
+            "AzureCloud"
+        );
+        assert_eq!(
+            Cloud::resolve(None, &both).expect("known").name(),
+            "AzureUSGovernment"
+        );
         let az = Env::from_pairs([("AZURE_CONFIG_DIR", config)]);
-        assert_eq!(Cloud::resolve(None, &az).expect("known").name(), "AzureChinaCloud");
+        assert_eq!(
+            Cloud::resolve(None, &az).expect("known").name(),
+            "AzureChinaCloud"
+        );
         assert_eq!(Cloud::resolve(None, &Env::default()), Ok(Cloud::public()));
     }
 
     #[test]
     fn short_names_are_known() {
-        for (name, cloud) in [("public", "AzureCloud"), ("usgov", "AzureUSGovernment"), ("China", "AzureChinaCloud")] {
-            assert_eq!(Cloud::resolve(Some(name), &Env::default()).expect(name).name(), cloud);
+        for (name, cloud) in [
+            ("public", "AzureCloud"),
+            ("usgov", "AzureUSGovernment"),
+            ("China", "AzureChinaCloud"),
+        ] {
+            assert_eq!(
+                Cloud::resolve(Some(name), &Env::default())
+                    .expect(name)
+                    .name(),
+                cloud
+            );
         }
     }
 
     #[test]
     fn an_authority_host_chooses_its_cloud() {
         let env = Env::from_pairs([("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.us/")]);
-        assert_eq!(Cloud::resolve(None, &env).expect("known").name(), "AzureUSGovernment");
+        assert_eq!(
+            Cloud::resolve(None, &env).expect("known").name(),
+            "AzureUSGovernment"
+        );
     }
 
     #[test]
     fn an_unknown_name_lists_the_known_ones() {
-        let error = Cloud::resolve(Some("moon"), &Env::default()).expect_err("unknown").to_string();
-        assert!(error.contains("'moon' (from --cloud)") && error.contains("AzureUSGovernment"), "{error}");
+        let error = Cloud::resolve(Some("moon"), &Env::default())
+            .expect_err("unknown")
+            .to_string();
+        assert!(
+            error.contains("'moon' (from --cloud)") && error.contains("AzureUSGovernment"),
+            "{error}"
+        );
     }
 
     #[test]
     fn settings_are_read_as_az_reads_them() {
         let text = "\u{feff}[core]\nname = x\n# name\n[cloud]\nname: AzureCloud\n; name = y\n";
-        assert_eq!(ini_value(text, "cloud", "name").as_deref(), Some("AzureCloud"));
+        assert_eq!(
+            ini_value(text, "cloud", "name").as_deref(),
+            Some("AzureCloud")
+        );
         assert_eq!(ini_value("[cloud]\nname =\n", "cloud", "name"), None);
     }
 

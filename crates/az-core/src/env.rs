@@ -16,8 +16,13 @@ impl Env {
     }
 
     /// These variables and no others; for tests.
-    pub fn from_pairs<K: AsRef<OsStr>, V: AsRef<OsStr>>(pairs: impl IntoIterator<Item = (K, V)>) -> Self {
-        Env(pairs.into_iter().map(|(key, value)| (key.as_ref().to_owned(), value.as_ref().to_owned())).collect())
+    pub fn from_pairs<K: AsRef<OsStr>, V: AsRef<OsStr>>(
+        pairs: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        Env(pairs
+            .into_iter()
+            .map(|(key, value)| (key.as_ref().to_owned(), value.as_ref().to_owned()))
+            .collect())
     }
 
     /// A variable's value. An empty one counts as not set, and so does one that is not Unicode.
@@ -28,17 +33,22 @@ impl Env {
     /// A variable's value as the system gave it. An empty one counts as not set.
     pub fn get_os(&self, name: &str) -> Option<&OsStr> {
         let found = self.0.iter().find(|(key, _)| is_named(key, name));
-        found.map(|(_, value)| value.as_os_str()).filter(|value| !value.is_empty())
+        found
+            .map(|(_, value)| value.as_os_str())
+            .filter(|value| !value.is_empty())
     }
 
     /// All variables, for a process that is started.
     pub fn pairs(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
-        self.0.iter().map(|(key, value)| (key.as_os_str(), value.as_os_str()))
+        self.0
+            .iter()
+            .map(|(key, value)| (key.as_os_str(), value.as_os_str()))
     }
 
     /// The user's home folder: `HOME`, on Windows `USERPROFILE`.
     pub fn home(&self) -> Option<PathBuf> {
-        self.get_os(if cfg!(windows) { "USERPROFILE" } else { "HOME" }).map(PathBuf::from)
+        self.get_os(if cfg!(windows) { "USERPROFILE" } else { "HOME" })
+            .map(PathBuf::from)
     }
 
     /// The folder where `az` keeps its sign-in and settings: `AZURE_CONFIG_DIR`, else `~/.azure`.
@@ -60,7 +70,11 @@ impl Env {
         };
         std::env::split_paths(self.get_os("PATH")?)
             .filter(|folder| folder.is_absolute())
-            .flat_map(|folder| endings.iter().map(move |ending| folder.join(format!("{name}{ending}"))))
+            .flat_map(|folder| {
+                endings
+                    .iter()
+                    .map(move |ending| folder.join(format!("{name}{ending}")))
+            })
             .find(|path| is_executable(path))
     }
 }
@@ -68,18 +82,25 @@ impl Env {
 /// Names only: values may be secrets.
 impl std::fmt::Debug for Env {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|(key, _)| key)).finish()
+        f.debug_list()
+            .entries(self.0.iter().map(|(key, _)| key))
+            .finish()
     }
 }
 
 fn is_named(key: &OsStr, name: &str) -> bool {
-    if cfg!(windows) { key.eq_ignore_ascii_case(name) } else { key == name }
+    if cfg!(windows) {
+        key.eq_ignore_ascii_case(name)
+    } else {
+        key == name
+    }
 }
 
 #[cfg(unix)]
 fn is_executable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    path.metadata()
+        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(not(unix))]
@@ -94,18 +115,30 @@ mod tests {
     #[test]
     fn an_empty_variable_counts_as_not_set() {
         let env = Env::from_pairs([("A", ""), ("B", "b")]);
-        assert_eq!((env.get("A"), env.get("B"), env.get("C")), (None, Some("b"), None));
+        assert_eq!(
+            (env.get("A"), env.get("B"), env.get("C")),
+            (None, Some("b"), None)
+        );
     }
 
     #[test]
     fn values_never_show() {
-        assert!(!format!("{:?}", Env::from_pairs([("AZURE_CLIENT_SECRET", "hunter2")])).contains("hunter2"));
+        assert!(
+            !format!(
+                "{:?}",
+                Env::from_pairs([("AZURE_CLIENT_SECRET", "hunter2")])
+            )
+            .contains("hunter2")
+        );
     }
 
     #[test]
     fn the_config_folder_is_az_s() {
         let home = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
-        assert_eq!(Env::from_pairs([(home, "/h")]).azure_config_dir(), Some(Path::new("/h").join(".azure")));
+        assert_eq!(
+            Env::from_pairs([(home, "/h")]).azure_config_dir(),
+            Some(Path::new("/h").join(".azure"))
+        );
         let env = Env::from_pairs([(home, "/h"), ("AZURE_CONFIG_DIR", "/c")]);
         assert_eq!(env.azure_config_dir(), Some("/c".into()));
         assert_eq!(Env::default().azure_config_dir(), None);

@@ -20,16 +20,27 @@ impl Subscription {
     /// A subscription as Resource Manager lists it; `None` where it has no id.
     pub fn from_arm(value: &Value) -> Option<Self> {
         let text = |member: &str| value.get(member).and_then(Value::as_str).map(str::to_owned);
-        Some(Subscription { id: text("subscriptionId")?, tenant_id: text("tenantId"), name: text("displayName") })
+        Some(Subscription {
+            id: text("subscriptionId")?,
+            tenant_id: text("tenantId"),
+            name: text("displayName"),
+        })
     }
 
     fn is(&self, id_or_name: &str) -> bool {
         self.id.eq_ignore_ascii_case(id_or_name)
-            || self.name.as_deref().is_some_and(|name| name.to_lowercase() == id_or_name.to_lowercase())
+            || self
+                .name
+                .as_deref()
+                .is_some_and(|name| name.to_lowercase() == id_or_name.to_lowercase())
     }
 
     fn bare(id: &str) -> Self {
-        Subscription { id: id.to_owned(), tenant_id: None, name: None }
+        Subscription {
+            id: id.to_owned(),
+            tenant_id: None,
+            name: None,
+        }
     }
 }
 
@@ -77,7 +88,12 @@ pub enum SubscriptionError {
 ///
 /// # Errors
 /// What `list` failed with, or [`SubscriptionError`].
-pub async fn resolve<F, Fut, E>(flag: Option<&str>, env: &Env, cloud: &Cloud, list: F) -> Result<Subscription, E>
+pub async fn resolve<F, Fut, E>(
+    flag: Option<&str>,
+    env: &Env,
+    cloud: &Cloud,
+    list: F,
+) -> Result<Subscription, E>
 where
     F: FnOnce() -> Fut,
     Fut: Future<Output = Result<Vec<Subscription>, E>>,
@@ -87,11 +103,22 @@ where
         if is_guid(asked) {
             return Ok(Subscription::bare(asked));
         }
-        if let Some(found) = one_named(asked, profile(env, cloud).into_iter().map(|entry| entry.subscription))? {
+        if let Some(found) = one_named(
+            asked,
+            profile(env, cloud)
+                .into_iter()
+                .map(|entry| entry.subscription),
+        )? {
             return Ok(found);
         }
         let found = one_named(asked, list().await?)?;
-        return found.ok_or_else(|| SubscriptionError::NotFound { asked: asked.to_owned(), origin }.into());
+        return found.ok_or_else(|| {
+            SubscriptionError::NotFound {
+                asked: asked.to_owned(),
+                origin,
+            }
+            .into()
+        });
     }
     if let Some(default) = default_of_profile(env, cloud) {
         return Ok(default);
@@ -108,7 +135,10 @@ where
                     None => found.id.clone(),
                 })
                 .collect();
-            Err(SubscriptionError::Several { names: names.join(", ") }.into())
+            Err(SubscriptionError::Several {
+                names: names.join(", "),
+            }
+            .into())
         }
     }
 }
@@ -118,7 +148,9 @@ pub fn known_locally(flag: Option<&str>, env: &Env, cloud: &Cloud) -> Option<Str
     match asked(flag, env) {
         Some((asked, _)) if is_guid(asked) => Some(asked.to_owned()),
         Some((asked, _)) => {
-            let mut named = profile(env, cloud).into_iter().filter(|entry| entry.subscription.is(asked));
+            let mut named = profile(env, cloud)
+                .into_iter()
+                .filter(|entry| entry.subscription.is(asked));
             named.next().map(|entry| entry.subscription.id)
         }
         None => default_of_profile(env, cloud).map(|default| default.id),
@@ -127,7 +159,10 @@ pub fn known_locally(flag: Option<&str>, env: &Env, cloud: &Cloud) -> Option<Str
 
 fn asked<'a>(flag: Option<&'a str>, env: &'a Env) -> Option<(&'a str, &'static str)> {
     flag.map(|flag| (flag, "--subscription"))
-        .or_else(|| env.get("AZURE_SUBSCRIPTION_ID").map(|id| (id, "AZURE_SUBSCRIPTION_ID")))
+        .or_else(|| {
+            env.get("AZURE_SUBSCRIPTION_ID")
+                .map(|id| (id, "AZURE_SUBSCRIPTION_ID"))
+        })
         .map(|(text, origin)| (text.trim(), origin))
 }
 
@@ -135,12 +170,21 @@ fn one_named(
     asked: &str,
     all: impl IntoIterator<Item = Subscription>,
 ) -> Result<Option<Subscription>, SubscriptionError> {
-    let mut found: Vec<Subscription> = all.into_iter().filter(|subscription| subscription.is(asked)).collect();
+    let mut found: Vec<Subscription> = all
+        .into_iter()
+        .filter(|subscription| subscription.is(asked))
+        .collect();
     match found.len() {
         0 | 1 => Ok(found.pop()),
         _ => {
-            let ids: Vec<String> = found.into_iter().map(|subscription| subscription.id).collect();
-            Err(SubscriptionError::Ambiguous { asked: asked.to_owned(), ids: ids.join(", ") })
+            let ids: Vec<String> = found
+                .into_iter()
+                .map(|subscription| subscription.id)
+                .collect();
+            Err(SubscriptionError::Ambiguous {
+                asked: asked.to_owned(),
+                ids: ids.join(", "),
+            })
         }
     }
 }
@@ -185,13 +229,18 @@ struct Entry {
 }
 
 fn default_of_profile(env: &Env, cloud: &Cloud) -> Option<Subscription> {
-    profile(env, cloud).into_iter().find(|entry| entry.is_default).map(|entry| entry.subscription)
+    profile(env, cloud)
+        .into_iter()
+        .find(|entry| entry.is_default)
+        .map(|entry| entry.subscription)
 }
 
 /// The subscriptions of this cloud that `az` is signed in to. A file that cannot be read counts as none: it is
 /// `az`'s, and says nothing where `az` is not used.
 fn profile(env: &Env, cloud: &Cloud) -> Vec<Entry> {
-    let Some(path) = profile_path(env) else { return Vec::new() };
+    let Some(path) = profile_path(env) else {
+        return Vec::new();
+    };
     match std::fs::read_to_string(&path) {
         Ok(text) => parse_profile(&text, cloud).unwrap_or_else(|error| {
             tracing::debug!(path = %path.display(), %error, "az's profile is left out");
@@ -211,7 +260,12 @@ fn parse_profile(text: &str, cloud: &Cloud) -> Result<Vec<Entry>, serde_json::Er
     Ok(profile
         .subscriptions
         .into_iter()
-        .filter(|entry| entry.environment_name.as_deref().is_none_or(|name| name.eq_ignore_ascii_case(cloud.name())))
+        .filter(|entry| {
+            entry
+                .environment_name
+                .as_deref()
+                .is_none_or(|name| name.eq_ignore_ascii_case(cloud.name()))
+        })
         .filter(|entry| {
             // A tenant without subscriptions stands in the profile under its own id ('az login --allow-no-subscriptions').
             entry.subscription.tenant_id.as_deref() != Some(entry.subscription.id.as_str())
@@ -250,18 +304,30 @@ mod tests {
         (folder, env)
     }
 
-    async fn find(flag: Option<&str>, env: &Env, listed: Vec<Subscription>) -> Result<String, SubscriptionError> {
-        resolve(flag, env, &Cloud::public(), || async { Ok(listed) }).await.map(|found| found.id)
+    async fn find(
+        flag: Option<&str>,
+        env: &Env,
+        listed: Vec<Subscription>,
+    ) -> Result<String, SubscriptionError> {
+        resolve(flag, env, &Cloud::public(), || async { Ok(listed) })
+            .await
+            .map(|found| found.id)
     }
 
     fn named(id: &str, name: &str) -> Subscription {
-        Subscription { id: id.into(), tenant_id: None, name: Some(name.into()) }
+        Subscription {
+            id: id.into(),
+            tenant_id: None,
+            name: Some(name.into()),
+        }
     }
 
     #[tokio::test]
     async fn an_id_needs_no_file_and_no_request() {
         let list = || async { Err::<Vec<Subscription>, _>(SubscriptionError::None) };
-        let found = resolve(Some(A), &Env::default(), &Cloud::public(), list).await.expect("found");
+        let found = resolve(Some(A), &Env::default(), &Cloud::public(), list)
+            .await
+            .expect("found");
         assert_eq!(found, Subscription::bare(A));
     }
 
@@ -274,23 +340,45 @@ mod tests {
     #[tokio::test]
     async fn the_variable_comes_before_az_s_default() {
         let (folder, env) = profile_folder();
-        assert_eq!(find(None, &env, vec![]).await.as_deref(), Ok(B), "byte order mark, and the other cloud's default");
+        assert_eq!(
+            find(None, &env, vec![]).await.as_deref(),
+            Ok(B),
+            "byte order mark, and the other cloud's default"
+        );
         let config = folder.path().to_str().expect("path");
         let env = Env::from_pairs([("AZURE_CONFIG_DIR", config), ("AZURE_SUBSCRIPTION_ID", A)]);
         assert_eq!(find(None, &env, vec![]).await.as_deref(), Ok(A));
-        assert_eq!(known_locally(None, &env, &Cloud::public()).as_deref(), Some(A));
-        assert_eq!(known_locally(Some("prod"), &env, &Cloud::public()).as_deref(), Some(B));
+        assert_eq!(
+            known_locally(None, &env, &Cloud::public()).as_deref(),
+            Some(A)
+        );
+        assert_eq!(
+            known_locally(Some("prod"), &env, &Cloud::public()).as_deref(),
+            Some(B)
+        );
     }
 
     #[tokio::test]
     async fn without_a_profile_the_list_decides() {
         let env = Env::default();
         assert_eq!(find(None, &env, vec![]).await, Err(SubscriptionError::None));
-        assert_eq!(find(None, &env, vec![named(A, "x")]).await.as_deref(), Ok(A));
+        assert_eq!(
+            find(None, &env, vec![named(A, "x")]).await.as_deref(),
+            Ok(A)
+        );
         let two = vec![named(A, "x"), named(B, "x")];
-        assert!(matches!(find(None, &env, two.clone()).await, Err(SubscriptionError::Several { .. })));
-        assert!(matches!(find(Some("X"), &env, two.clone()).await, Err(SubscriptionError::Ambiguous { .. })));
-        assert!(matches!(find(Some("y"), &env, two).await, Err(SubscriptionError::NotFound { .. })));
+        assert!(matches!(
+            find(None, &env, two.clone()).await,
+            Err(SubscriptionError::Several { .. })
+        ));
+        assert!(matches!(
+            find(Some("X"), &env, two.clone()).await,
+            Err(SubscriptionError::Ambiguous { .. })
+        ));
+        assert!(matches!(
+            find(Some("y"), &env, two).await,
+            Err(SubscriptionError::NotFound { .. })
+        ));
     }
 
     #[tokio::test]
@@ -298,7 +386,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("folder");
         std::fs::write(folder.path().join("azureProfile.json"), "{").expect("written");
         let env = Env::from_pairs([("AZURE_CONFIG_DIR", folder.path())]);
-        assert_eq!(find(None, &env, vec![named(A, "x")]).await.as_deref(), Ok(A));
+        assert_eq!(
+            find(None, &env, vec![named(A, "x")]).await.as_deref(),
+            Ok(A)
+        );
     }
 
     proptest! {

@@ -24,8 +24,13 @@ const LIFETIME: Duration = Duration::minutes(10);
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CertificateError {
     #[error("'{path}' cannot be read: {reason}")]
-    Unreadable { path: String, reason: std::io::Error },
-    #[error("the file is neither PEM nor PKCS#12, or AZURE_CLIENT_CERTIFICATE_PASSWORD is wrong: {0}")]
+    Unreadable {
+        path: String,
+        reason: std::io::Error,
+    },
+    #[error(
+        "the file is neither PEM nor PKCS#12, or AZURE_CLIENT_CERTIFICATE_PASSWORD is wrong: {0}"
+    )]
     Pkcs12(String),
     #[error("the PEM file is broken: {0}")]
     Pem(String),
@@ -49,23 +54,33 @@ pub(super) struct Certificate {
 impl Certificate {
     /// Reads a PEM or PKCS#12 file. The password is for PKCS#12.
     pub(super) fn read(path: &Path, password: Option<&str>) -> Result<Self, CertificateError> {
-        let data = std::fs::read(path).map(Zeroizing::new).map_err(|reason| CertificateError::Unreadable {
-            path: path.display().to_string(),
-            reason,
+        let data = std::fs::read(path).map(Zeroizing::new).map_err(|reason| {
+            CertificateError::Unreadable {
+                path: path.display().to_string(),
+                reason,
+            }
         })?;
         Certificate::parse(&data, password)
     }
 
     fn parse(data: &[u8], password: Option<&str>) -> Result<Self, CertificateError> {
-        if contains(data, b"-----BEGIN ") { Certificate::from_pem(data) } else { Certificate::from_pkcs12(data, password) }
+        if contains(data, b"-----BEGIN ") {
+            Certificate::from_pem(data)
+        } else {
+            Certificate::from_pkcs12(data, password)
+        }
     }
 
     fn from_pem(data: &[u8]) -> Result<Self, CertificateError> {
-        let broken = |error: rustls::pki_types::pem::Error| CertificateError::Pem(error.to_string());
+        let broken =
+            |error: rustls::pki_types::pem::Error| CertificateError::Pem(error.to_string());
         if contains(data, b"ENCRYPTED") {
             return Err(CertificateError::EncryptedKey);
         }
-        let key = PrivateKeyDer::pem_slice_iter(data).next().ok_or(CertificateError::NoKey)?.map_err(broken)?;
+        let key = PrivateKeyDer::pem_slice_iter(data)
+            .next()
+            .ok_or(CertificateError::NoKey)?
+            .map_err(broken)?;
         let certificates = CertificateDer::pem_slice_iter(data)
             .map(|found| found.map(|certificate| certificate.to_vec()))
             .collect::<Result<Vec<_>, _>>()
@@ -82,17 +97,30 @@ impl Certificate {
         let archive = Pkcs12Archive::from_pkcs12(data, password.unwrap_or_default())
             .map_err(|error| CertificateError::Pkcs12(error.to_string()))?;
         let key = archive.keys.first().ok_or(CertificateError::NoKey)?;
-        let key = rsa::KeyPair::from_pkcs8(key.key.as_der()).map_err(|_| CertificateError::NotRsa)?;
-        Certificate::new(key, archive.certs.iter().map(|bag| bag.cert.as_der().to_vec()).collect())
+        let key =
+            rsa::KeyPair::from_pkcs8(key.key.as_der()).map_err(|_| CertificateError::NotRsa)?;
+        Certificate::new(
+            key,
+            archive
+                .certs
+                .iter()
+                .map(|bag| bag.cert.as_der().to_vec())
+                .collect(),
+        )
     }
 
     fn new(key: rsa::KeyPair, mut certificates: Vec<Vec<u8>>) -> Result<Self, CertificateError> {
         // A certificate holds its subject's public key byte for byte, and no other one.
         let public = key.public().as_ref();
-        let own = certificates.iter().position(|certificate| contains(certificate, public));
+        let own = certificates
+            .iter()
+            .position(|certificate| contains(certificate, public));
         let own = certificates.remove(own.ok_or(CertificateError::NoCertificate)?);
         certificates.insert(0, own);
-        Ok(Certificate { key, chain: certificates })
+        Ok(Certificate {
+            key,
+            chain: certificates,
+        })
     }
 }
 
@@ -125,7 +153,8 @@ impl CertificateAssertion {
         send_chain: bool,
     ) -> Self {
         let thumbprint = digest::digest(&digest::SHA256, &certificate.chain[0]);
-        let mut header = json!({"alg": "PS256", "typ": "JWT", "x5t#S256": base64::encode_url_safe(thumbprint)});
+        let mut header =
+            json!({"alg": "PS256", "typ": "JWT", "x5t#S256": base64::encode_url_safe(thumbprint)});
         if send_chain {
             header["x5c"] = certificate.chain.iter().map(base64::encode).collect();
         }
@@ -147,11 +176,20 @@ impl CertificateAssertion {
             "nbf": now.unix_timestamp(),
             "exp": (now + LIFETIME).unix_timestamp(),
         });
-        let text = format!("{}.{}", self.header, base64::encode_url_safe(claims.to_string()));
+        let text = format!(
+            "{}.{}",
+            self.header,
+            base64::encode_url_safe(claims.to_string())
+        );
         let mut signature = vec![0; self.certificate.key.public().modulus_len()];
         self.certificate
             .key
-            .sign(&RSA_PSS_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature)
+            .sign(
+                &RSA_PSS_SHA256,
+                &SystemRandom::new(),
+                text.as_bytes(),
+                &mut signature,
+            )
             .map_err(|_| {
                 let kind = azure_core::error::ErrorKind::Credential;
                 azure_core::Error::with_message(kind, "the certificate's key cannot sign")

@@ -1,8 +1,8 @@
 //! The chain itself.
 
 use super::{
-    Attempt, CredentialError, CredentialName, Outcome, developer, environment, managed_identity, selection,
-    workload_identity,
+    Attempt, CredentialError, CredentialName, Outcome, developer, environment, managed_identity,
+    selection, workload_identity,
 };
 use crate::{cloud::Cloud, env::Env, http};
 use azure_core::{
@@ -63,7 +63,10 @@ impl Parts {
             transport: Some(self.transport.clone()),
             cloud: Some(self.cloud.configuration()),
             // A person waits for it.
-            retry: RetryOptions::exponential(ExponentialRetryOptions { max_retries: 4, ..Default::default() }),
+            retry: RetryOptions::exponential(ExponentialRetryOptions {
+                max_retries: 4,
+                ..Default::default()
+            }),
             ..Default::default()
         }
     }
@@ -93,7 +96,11 @@ impl DefaultAzureCredential {
             subscription: options.subscription,
             in_chain: selected.len() > 1,
         };
-        Ok(Arc::new(DefaultAzureCredential { parts, selected, chosen: OnceCell::new() }))
+        Ok(Arc::new(DefaultAzureCredential {
+            parts,
+            selected,
+            chosen: OnceCell::new(),
+        }))
     }
 
     /// The credential that gave a token, once one has.
@@ -112,7 +119,10 @@ impl DefaultAzureCredential {
                 }
                 Err(outcome) => {
                     let refused = matches!(outcome, Outcome::Refused { .. });
-                    let attempt = Attempt { credential: name, outcome };
+                    let attempt = Attempt {
+                        credential: name,
+                        outcome,
+                    };
                     tracing::debug!(%attempt, "no token");
                     attempts.push(attempt);
                     if refused {
@@ -135,10 +145,15 @@ impl DefaultAzureCredential {
             CredentialName::WorkloadIdentity => workload_identity::build(parts)?,
             CredentialName::ManagedIdentity => managed_identity::build(parts).await?,
             CredentialName::AzureCli => Kept::around(developer::azure_cli(parts)?),
-            CredentialName::AzureDeveloperCli => Kept::around(developer::azure_developer_cli(parts)?),
+            CredentialName::AzureDeveloperCli => {
+                Kept::around(developer::azure_developer_cli(parts)?)
+            }
             CredentialName::AzurePowerShell => Kept::around(developer::azure_powershell(parts)?),
         };
-        let token = credential.get_token(scopes, None).await.map_err(|error| self.outcome(name, &error))?;
+        let token = credential
+            .get_token(scopes, None)
+            .await
+            .map_err(|error| self.outcome(name, &error))?;
         Ok((credential, token))
     }
 
@@ -147,9 +162,9 @@ impl DefaultAzureCredential {
             CredentialName::Environment => environment::failed(error),
             CredentialName::WorkloadIdentity => workload_identity::failed(error),
             CredentialName::ManagedIdentity => managed_identity::failed(&self.parts, error),
-            CredentialName::AzureCli | CredentialName::AzureDeveloperCli | CredentialName::AzurePowerShell => {
-                developer::failed(name, error)
-            }
+            CredentialName::AzureCli
+            | CredentialName::AzureDeveloperCli
+            | CredentialName::AzurePowerShell => developer::failed(name, error),
         }
     }
 }
@@ -174,14 +189,24 @@ impl TokenCredential for DefaultAzureCredential {
         if let Some(token) = first {
             return Ok(token);
         }
-        chosen.credential.get_token(scopes, options).await.map_err(|error| {
-            // It gave a token before, so whatever it says now is a refusal.
-            let outcome = match self.outcome(chosen.name, &error) {
-                Outcome::Unavailable { reason, advice } => Outcome::Refused { reason, advice },
-                refused @ Outcome::Refused { .. } => refused,
-            };
-            CredentialError::Refused { attempts: vec![Attempt { credential: chosen.name, outcome }] }.into()
-        })
+        chosen
+            .credential
+            .get_token(scopes, options)
+            .await
+            .map_err(|error| {
+                // It gave a token before, so whatever it says now is a refusal.
+                let outcome = match self.outcome(chosen.name, &error) {
+                    Outcome::Unavailable { reason, advice } => Outcome::Refused { reason, advice },
+                    refused @ Outcome::Refused { .. } => refused,
+                };
+                CredentialError::Refused {
+                    attempts: vec![Attempt {
+                        credential: chosen.name,
+                        outcome,
+                    }],
+                }
+                .into()
+            })
     }
 }
 
@@ -206,7 +231,10 @@ const MARGIN: Duration = Duration::minutes(5);
 
 impl Kept {
     fn around(credential: Arc<dyn TokenCredential>) -> Arc<dyn TokenCredential> {
-        Arc::new(Kept { credential, tokens: Mutex::default() })
+        Arc::new(Kept {
+            credential,
+            tokens: Mutex::default(),
+        })
     }
 }
 
@@ -264,20 +292,37 @@ pub(super) mod testing {
             let asked = format!("{} {} {body}", request.method().as_str(), request.url());
             self.asked.lock().expect("lock").push(asked.clone());
             // the longest prefix that fits, so that a probe and a request for a token can be told apart
-            let fits = self.answers.iter().filter(|(start, ..)| asked.contains(start)).max_by_key(|(s, ..)| s.len());
+            let fits = self
+                .answers
+                .iter()
+                .filter(|(start, ..)| asked.contains(start))
+                .max_by_key(|(s, ..)| s.len());
             let Some((_, status, body)) = fits else {
-                return Err(azure_core::Error::with_message(ErrorKind::Other, "connection refused"));
+                return Err(azure_core::Error::with_message(
+                    ErrorKind::Other,
+                    "connection refused",
+                ));
             };
             let headers = Headers::default();
-            Ok(AsyncRawResponse::from_bytes(StatusCode::from(*status), headers, Bytes::from(*body)))
+            Ok(AsyncRawResponse::from_bytes(
+                StatusCode::from(*status),
+                headers,
+                Bytes::from(*body),
+            ))
         }
     }
 
     pub(crate) fn wire(answers: &[(&'static str, u16, &'static str)]) -> Arc<Wire> {
-        Arc::new(Wire { answers: answers.to_vec(), ..Wire::default() })
+        Arc::new(Wire {
+            answers: answers.to_vec(),
+            ..Wire::default()
+        })
     }
 
-    pub(crate) fn parts(variables: &[(&str, &str)], answers: &[(&'static str, u16, &'static str)]) -> Parts {
+    pub(crate) fn parts(
+        variables: &[(&str, &str)],
+        answers: &[(&'static str, u16, &'static str)],
+    ) -> Parts {
         Parts {
             env: Env::from_pairs(variables.iter().copied()),
             cloud: Cloud::public(),
@@ -294,10 +339,12 @@ mod tests {
 
     const SCOPE: &str = "https://vault.azure.net/.default";
     const TOKEN: &str = r#"{"access_token": "T", "expires_in": 3600, "token_type": "Bearer"}"#;
-    const IMDS_TOKEN: &str =
-        r#"{"access_token": "M", "expires_on": "2147483647", "token_type": "Bearer", "resource": "r"}"#;
-    const PRINCIPAL: [(&str, &str); 3] =
-        [("AZURE_TENANT_ID", "tenant"), ("AZURE_CLIENT_ID", "client"), ("AZURE_CLIENT_SECRET", "hunter2")];
+    const IMDS_TOKEN: &str = r#"{"access_token": "M", "expires_on": "2147483647", "token_type": "Bearer", "resource": "r"}"#;
+    const PRINCIPAL: [(&str, &str); 3] = [
+        ("AZURE_TENANT_ID", "tenant"),
+        ("AZURE_CLIENT_ID", "client"),
+        ("AZURE_CLIENT_SECRET", "hunter2"),
+    ];
 
     fn chain(variables: &[(&str, &str)], wire: &Arc<testing::Wire>) -> Arc<DefaultAzureCredential> {
         DefaultAzureCredential::new(Options {
@@ -318,30 +365,47 @@ mod tests {
 
     fn outcomes(error: &CredentialError) -> &[Attempt] {
         match error {
-            CredentialError::Unavailable { attempts } | CredentialError::Refused { attempts } => attempts,
+            CredentialError::Unavailable { attempts } | CredentialError::Refused { attempts } => {
+                attempts
+            }
             other => panic!("{other}"),
         }
     }
 
     #[tokio::test]
     async fn a_service_principal_comes_first_and_nothing_else_is_asked() {
-        let wire = wire(&[("login.microsoftonline.com/tenant/oauth2/v2.0/token", 200, TOKEN)]);
+        let wire = wire(&[(
+            "login.microsoftonline.com/tenant/oauth2/v2.0/token",
+            200,
+            TOKEN,
+        )]);
         let chain = chain(&PRINCIPAL, &wire);
         assert_eq!(token(&chain).await.expect("token"), "T");
         assert_eq!(chain.chosen(), Some(CredentialName::Environment));
         assert_eq!(token(&chain).await.expect("token"), "T");
-        assert_eq!(wire.asked.lock().expect("lock").len(), 1, "the token is kept");
+        assert_eq!(
+            wire.asked.lock().expect("lock").len(),
+            1,
+            "the token is kept"
+        );
     }
 
     #[tokio::test]
     async fn a_refused_service_principal_ends_the_search() {
-        let refusal =
-            r#"{"error": "invalid_client", "error_description": "AADSTS7000215: Invalid secret.", "error_codes": [7000215]}"#;
-        let wire = wire(&[("login.microsoftonline.com", 401, refusal), ("169.254.169.254", 200, IMDS_TOKEN)]);
+        let refusal = r#"{"error": "invalid_client", "error_description": "AADSTS7000215: Invalid secret.", "error_codes": [7000215]}"#;
+        let wire = wire(&[
+            ("login.microsoftonline.com", 401, refusal),
+            ("169.254.169.254", 200, IMDS_TOKEN),
+        ]);
         let error = token(&chain(&PRINCIPAL, &wire)).await.expect_err("refused");
         assert!(matches!(error, CredentialError::Refused { .. }));
         let text = error.to_string();
-        assert!(text.contains("AADSTS7000215") && text.contains("not its id") && !text.contains("hunter2"), "{text}");
+        assert!(
+            text.contains("AADSTS7000215")
+                && text.contains("not its id")
+                && !text.contains("hunter2"),
+            "{text}"
+        );
         assert_eq!(outcomes(&error).len(), 1);
     }
 
@@ -350,18 +414,32 @@ mod tests {
         let wire = wire(&[]);
         let error = token(&chain(&[], &wire)).await.expect_err("nothing");
         assert!(matches!(error, CredentialError::Unavailable { .. }));
-        let tried: Vec<CredentialName> = outcomes(&error).iter().map(|attempt| attempt.credential).collect();
+        let tried: Vec<CredentialName> = outcomes(&error)
+            .iter()
+            .map(|attempt| attempt.credential)
+            .collect();
         assert_eq!(tried, CredentialName::ALL);
-        assert_eq!(wire.asked.lock().expect("lock").len(), 1, "the metadata service is asked once");
+        assert_eq!(
+            wire.asked.lock().expect("lock").len(),
+            1,
+            "the metadata service is asked once"
+        );
         let text = error.to_string();
-        assert!(text.contains("connection refused") && text.contains("'az' is not on PATH"), "{text}");
+        assert!(
+            text.contains("connection refused") && text.contains("'az' is not on PATH"),
+            "{text}"
+        );
     }
 
     #[tokio::test]
     async fn the_machine_s_identity_is_found_by_a_probe() {
         let wire = wire(&[
             ("169.254.169.254", 400, r#"{"error": "invalid_request"}"#),
-            ("169.254.169.254/metadata/identity/oauth2/token?api-version", 200, IMDS_TOKEN),
+            (
+                "169.254.169.254/metadata/identity/oauth2/token?api-version",
+                200,
+                IMDS_TOKEN,
+            ),
         ]);
         let chain = chain(&[], &wire);
         assert_eq!(token(&chain).await.expect("token"), "M");
@@ -372,7 +450,10 @@ mod tests {
     #[tokio::test]
     async fn alone_the_machine_s_identity_is_not_probed_for() {
         let wire = wire(&[("169.254.169.254", 200, IMDS_TOKEN)]);
-        let variables = [("AZURE_TOKEN_CREDENTIALS", "ManagedIdentityCredential"), ("AZURE_CLIENT_ID", "client")];
+        let variables = [
+            ("AZURE_TOKEN_CREDENTIALS", "ManagedIdentityCredential"),
+            ("AZURE_CLIENT_ID", "client"),
+        ];
         assert_eq!(token(&chain(&variables, &wire)).await.expect("token"), "M");
         let asked = wire.asked.lock().expect("lock");
         assert_eq!(asked.len(), 1);
@@ -383,15 +464,24 @@ mod tests {
     async fn a_machine_without_an_identity_is_passed_over() {
         let body = r#"{"error": "invalid_request", "error_description": "Identity not found"}"#;
         let wire = wire(&[("169.254.169.254", 400, body)]);
-        let error = token(&chain(&[("AZURE_TOKEN_CREDENTIALS", "prod")], &wire)).await.expect_err("none");
+        let error = token(&chain(&[("AZURE_TOKEN_CREDENTIALS", "prod")], &wire))
+            .await
+            .expect_err("none");
         assert!(matches!(error, CredentialError::Unavailable { .. }));
-        assert!(error.to_string().contains("no identity to use: Identity not found"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("no identity to use: Identity not found"),
+            "{error}"
+        );
     }
 
     #[tokio::test]
     async fn an_identity_that_the_machine_does_not_have_ends_the_search() {
         let wire = wire(&[("169.254.169.254", 400, r#"{"error": "invalid_request"}"#)]);
-        let error = token(&chain(&[("AZURE_CLIENT_ID", "client")], &wire)).await.expect_err("refused");
+        let error = token(&chain(&[("AZURE_CLIENT_ID", "client")], &wire))
+            .await
+            .expect_err("refused");
         assert!(matches!(error, CredentialError::Refused { .. }));
         assert!(error.to_string().contains("client id 'client'"), "{error}");
     }
@@ -399,7 +489,10 @@ mod tests {
     #[tokio::test]
     async fn a_proxy_that_reaches_nobody_is_no_metadata_service() {
         let wire = wire(&[("169.254.169.254", 503, "nobody there")]);
-        let variables = [("http_proxy", "http://127.0.0.1:1"), ("AZURE_TOKEN_CREDENTIALS", "prod")];
+        let variables = [
+            ("http_proxy", "http://127.0.0.1:1"),
+            ("AZURE_TOKEN_CREDENTIALS", "prod"),
+        ];
         let error = token(&chain(&variables, &wire)).await.expect_err("none");
         assert!(matches!(error, CredentialError::Unavailable { .. }));
         assert_eq!(wire.asked.lock().expect("lock").len(), 1);
@@ -407,16 +500,32 @@ mod tests {
 
     #[tokio::test]
     async fn docker_desktop_is_no_metadata_service() {
-        let wire = wire(&[("169.254.169.254", 403, "connecting to 169.254.169.254:80: network unreachable")]);
-        let error = token(&chain(&[("AZURE_TOKEN_CREDENTIALS", "prod")], &wire)).await.expect_err("none");
-        assert!(matches!(error, CredentialError::Unavailable { .. }), "{error}");
+        let wire = wire(&[(
+            "169.254.169.254",
+            403,
+            "connecting to 169.254.169.254:80: network unreachable",
+        )]);
+        let error = token(&chain(&[("AZURE_TOKEN_CREDENTIALS", "prod")], &wire))
+            .await
+            .expect_err("none");
+        assert!(
+            matches!(error, CredentialError::Unavailable { .. }),
+            "{error}"
+        );
     }
 
     #[tokio::test]
     async fn an_incomplete_service_principal_is_passed_over() {
         let wire = wire(&[]);
-        let error = token(&chain(&PRINCIPAL[..2], &wire)).await.expect_err("none");
-        assert!(error.to_string().contains("neither AZURE_CLIENT_SECRET nor"), "{error}");
+        let error = token(&chain(&PRINCIPAL[..2], &wire))
+            .await
+            .expect_err("none");
+        assert!(
+            error
+                .to_string()
+                .contains("neither AZURE_CLIENT_SECRET nor"),
+            "{error}"
+        );
         assert_eq!(outcomes(&error).len(), 6);
     }
 
@@ -427,8 +536,11 @@ mod tests {
         std::fs::write(&file, "federated").expect("written");
         let wire = wire(&[("login.microsoftonline.com", 200, TOKEN)]);
         let file = file.to_str().expect("path");
-        let variables =
-            [("AZURE_TENANT_ID", "t"), ("AZURE_CLIENT_ID", "c"), ("AZURE_FEDERATED_TOKEN_FILE", file)];
+        let variables = [
+            ("AZURE_TENANT_ID", "t"),
+            ("AZURE_CLIENT_ID", "c"),
+            ("AZURE_FEDERATED_TOKEN_FILE", file),
+        ];
         let chain = chain(&variables, &wire);
         assert_eq!(token(&chain).await.expect("token"), "T");
         assert_eq!(chain.chosen(), Some(CredentialName::WorkloadIdentity));
@@ -438,8 +550,11 @@ mod tests {
     #[tokio::test]
     async fn a_missing_federated_token_ends_the_search() {
         let wire = wire(&[]);
-        let variables =
-            [("AZURE_TENANT_ID", "t"), ("AZURE_CLIENT_ID", "c"), ("AZURE_FEDERATED_TOKEN_FILE", "/nowhere")];
+        let variables = [
+            ("AZURE_TENANT_ID", "t"),
+            ("AZURE_CLIENT_ID", "c"),
+            ("AZURE_FEDERATED_TOKEN_FILE", "/nowhere"),
+        ];
         let error = token(&chain(&variables, &wire)).await.expect_err("refused");
         assert!(matches!(error, CredentialError::Refused { .. }), "{error}");
     }
@@ -466,25 +581,38 @@ mod tests {
                 log.display()
             );
             let path = path_with(&folder, "az", &script);
-            let chain = chain(&[("PATH", &path), ("AZURE_TOKEN_CREDENTIALS", "dev")], &wire(&[]));
+            let chain = chain(
+                &[("PATH", &path), ("AZURE_TOKEN_CREDENTIALS", "dev")],
+                &wire(&[]),
+            );
             assert_eq!(token(&chain).await.expect("token"), "A");
             assert_eq!(token(&chain).await.expect("token"), "A");
             let asked = std::fs::read_to_string(log).expect("log");
             assert_eq!(asked.lines().count(), 1, "{asked}");
-            assert!(asked.contains("--subscription 00000000-0000-0000-0000-000000000001"), "{asked}");
+            assert!(
+                asked.contains("--subscription 00000000-0000-0000-0000-000000000001"),
+                "{asked}"
+            );
             assert!(asked.contains(&format!("--scope {SCOPE}")), "{asked}");
         }
 
         #[tokio::test]
         async fn a_tool_that_is_not_signed_in_is_passed_over() {
             let folder = tempfile::tempdir().expect("folder");
-            path_with(&folder, "az", "echo \"ERROR: Please run 'az login' to setup account.\" >&2; exit 1");
+            path_with(
+                &folder,
+                "az",
+                "echo \"ERROR: Please run 'az login' to setup account.\" >&2; exit 1",
+            );
             let path = path_with(
                 &folder,
                 "azd",
                 r#"echo '{"token": "D", "expiresOn": "2038-01-18T00:00:00Z"}'"#,
             );
-            let chain = chain(&[("PATH", &path), ("AZURE_TOKEN_CREDENTIALS", "dev")], &wire(&[]));
+            let chain = chain(
+                &[("PATH", &path), ("AZURE_TOKEN_CREDENTIALS", "dev")],
+                &wire(&[]),
+            );
             assert_eq!(token(&chain).await.expect("token"), "D");
             assert_eq!(chain.chosen(), Some(CredentialName::AzureDeveloperCli));
         }
@@ -492,7 +620,11 @@ mod tests {
         #[tokio::test]
         async fn powershell_comes_last() {
             let folder = tempfile::tempdir().expect("folder");
-            let path = path_with(&folder, "pwsh", r#"echo '{"Token": "P", "ExpiresOn": 2147483647}'"#);
+            let path = path_with(
+                &folder,
+                "pwsh",
+                r#"echo '{"Token": "P", "ExpiresOn": 2147483647}'"#,
+            );
             let chain = chain(&[("PATH", &path)], &wire(&[]));
             assert_eq!(token(&chain).await.expect("token"), "P");
             assert_eq!(chain.chosen(), Some(CredentialName::AzurePowerShell));

@@ -7,7 +7,8 @@ use super::{
 };
 use azure_core::{credentials::Secret, credentials::TokenCredential, error::ErrorKind};
 use azure_identity::{
-    ClientAssertionCredential, ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions,
+    ClientAssertionCredential, ClientAssertionCredentialOptions, ClientSecretCredential,
+    ClientSecretCredentialOptions,
 };
 use std::{path::Path, sync::Arc};
 
@@ -21,32 +22,48 @@ pub(super) fn build(parts: &Parts) -> Result<Arc<dyn TokenCredential>, Outcome> 
         (None, Some(_)) => return Err(Outcome::unavailable("AZURE_TENANT_ID is not set", ADVICE)),
         (Some(_), None) => return Err(Outcome::unavailable("AZURE_CLIENT_ID is not set", ADVICE)),
         (None, None) => {
-            return Err(Outcome::unavailable("AZURE_TENANT_ID and AZURE_CLIENT_ID are not set", ADVICE));
+            return Err(Outcome::unavailable(
+                "AZURE_TENANT_ID and AZURE_CLIENT_ID are not set",
+                ADVICE,
+            ));
         }
     };
     let invalid = |error: azure_core::Error| Outcome::unavailable(reason(&error), ADVICE);
     if let Some(secret) = env.get("AZURE_CLIENT_SECRET") {
-        let options = ClientSecretCredentialOptions { client_options: parts.client_options() };
+        let options = ClientSecretCredentialOptions {
+            client_options: parts.client_options(),
+        };
         let secret = Secret::new(secret.to_owned());
-        let made = ClientSecretCredential::new(tenant, client.to_owned(), secret, Some(options)).map_err(invalid)?;
+        let made = ClientSecretCredential::new(tenant, client.to_owned(), secret, Some(options))
+            .map_err(invalid)?;
         return Ok(made);
     }
     if let Some(path) = env.get("AZURE_CLIENT_CERTIFICATE_PATH") {
-        let certificate = Certificate::read(Path::new(path), env.get("AZURE_CLIENT_CERTIFICATE_PASSWORD"))
-            .map_err(|error| {
-                Outcome::unavailable(
-                    format!("AZURE_CLIENT_CERTIFICATE_PATH: {error}"),
-                    "Give a PEM or PKCS#12 file with an RSA key and its certificate.",
-                )
-            })?;
+        let certificate = Certificate::read(
+            Path::new(path),
+            env.get("AZURE_CLIENT_CERTIFICATE_PASSWORD"),
+        )
+        .map_err(|error| {
+            Outcome::unavailable(
+                format!("AZURE_CLIENT_CERTIFICATE_PATH: {error}"),
+                "Give a PEM or PKCS#12 file with an RSA key and its certificate.",
+            )
+        })?;
         let send_chain = env
             .get("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN")
             .is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"));
-        let assertion = CertificateAssertion::new(certificate, &parts.cloud, tenant, client, send_chain);
-        let options = ClientAssertionCredentialOptions { client_options: parts.client_options() };
-        let made =
-            ClientAssertionCredential::new(tenant.to_owned(), client.to_owned(), assertion, Some(options))
-                .map_err(invalid)?;
+        let assertion =
+            CertificateAssertion::new(certificate, &parts.cloud, tenant, client, send_chain);
+        let options = ClientAssertionCredentialOptions {
+            client_options: parts.client_options(),
+        };
+        let made = ClientAssertionCredential::new(
+            tenant.to_owned(),
+            client.to_owned(),
+            assertion,
+            Some(options),
+        )
+        .map_err(invalid)?;
         return Ok(made);
     }
     if env.get("AZURE_USERNAME").is_some() {
@@ -71,18 +88,27 @@ pub(super) fn failed(error: &azure_core::Error) -> Outcome {
 pub(super) fn advice(error: &azure_core::Error) -> &'static str {
     let cause = answer(error).unwrap_or(error);
     match cause.kind() {
-        ErrorKind::HttpResponse { error_code: Some(code), .. } => match code.split(',').next().unwrap_or_default() {
+        ErrorKind::HttpResponse {
+            error_code: Some(code),
+            ..
+        } => match code.split(',').next().unwrap_or_default() {
             "7000215" => "Check AZURE_CLIENT_SECRET: it must be the secret's value, not its id.",
             "7000222" => "The secret in AZURE_CLIENT_SECRET has expired: make a new one.",
-            "700016" => "Check AZURE_CLIENT_ID and AZURE_TENANT_ID: the application is not in that tenant.",
+            "700016" => {
+                "Check AZURE_CLIENT_ID and AZURE_TENANT_ID: the application is not in that tenant."
+            }
             "90002" | "900023" => "Check AZURE_TENANT_ID: there is no such tenant in this cloud.",
-            "700027" | "700024" | "50027" => "Check that the certificate is registered with the application, and the computer's clock.",
+            "700027" | "700024" | "50027" => {
+                "Check that the certificate is registered with the application, and the computer's clock."
+            }
             "700211" | "700212" | "700213" | "70021" => {
                 "Check the application's federated credentials: issuer, subject and audience must be those of the token."
             }
             _ => "Check the AZURE_* variables.",
         },
-        ErrorKind::Io | ErrorKind::Connection => "Check the network and the proxy variables (HTTPS_PROXY, NO_PROXY).",
+        ErrorKind::Io | ErrorKind::Connection => {
+            "Check the network and the proxy variables (HTTPS_PROXY, NO_PROXY)."
+        }
         _ => "Check the AZURE_* variables.",
     }
 }

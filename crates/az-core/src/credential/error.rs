@@ -63,25 +63,39 @@ pub enum Outcome {
 
 impl Outcome {
     pub(super) fn unavailable(reason: impl Into<String>, advice: impl Into<String>) -> Self {
-        Outcome::Unavailable { reason: reason.into(), advice: advice.into() }
+        Outcome::Unavailable {
+            reason: reason.into(),
+            advice: advice.into(),
+        }
     }
 
     pub(super) fn refused(reason: impl Into<String>, advice: impl Into<String>) -> Self {
-        Outcome::Refused { reason: reason.into(), advice: advice.into() }
+        Outcome::Refused {
+            reason: reason.into(),
+            advice: advice.into(),
+        }
     }
 }
 
 /// One line: the name, why, what to do.
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Outcome::Unavailable { reason, advice } | Outcome::Refused { reason, advice }) = &self.outcome;
-        let stop = if reason.ends_with(['.', '!', '?']) { "" } else { "." };
+        let (Outcome::Unavailable { reason, advice } | Outcome::Refused { reason, advice }) =
+            &self.outcome;
+        let stop = if reason.ends_with(['.', '!', '?']) {
+            ""
+        } else {
+            "."
+        };
         write!(f, "{}: {reason}{stop} {advice}", self.credential)
     }
 }
 
 fn lines(attempts: &[Attempt]) -> String {
-    attempts.iter().map(|attempt| format!("\n  {attempt}")).collect()
+    attempts
+        .iter()
+        .map(|attempt| format!("\n  {attempt}"))
+        .collect()
 }
 
 impl CredentialError {
@@ -140,17 +154,31 @@ mod tests {
                 outcome: Outcome::refused("not assigned!", "Assign it."),
             },
         ];
-        let error = azure_core::Error::from(CredentialError::Refused { attempts }).with_context("not retried");
+        let error = azure_core::Error::from(CredentialError::Refused { attempts })
+            .with_context("not retried");
         let text = CredentialError::find(&error).expect("found").to_string();
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[1], "  EnvironmentCredential: AZURE_TENANT_ID is not set. Set it.");
-        assert_eq!(lines[2], "  ManagedIdentityCredential: not assigned! Assign it.");
+        assert_eq!(
+            lines[1],
+            "  EnvironmentCredential: AZURE_TENANT_ID is not set. Set it."
+        );
+        assert_eq!(
+            lines[2],
+            "  ManagedIdentityCredential: not assigned! Assign it."
+        );
     }
 
     #[test]
     fn reasons_lose_the_wrapping_around_them() {
-        let inner = azure_core::Error::with_message(ErrorKind::Credential, "ERROR: Please run\n 'az login'.\n");
-        let error = azure_core::Error::with_error(ErrorKind::Credential, inner, "AzureCliCredential failed; visit x");
+        let inner = azure_core::Error::with_message(
+            ErrorKind::Credential,
+            "ERROR: Please run\n 'az login'.\n",
+        );
+        let error = azure_core::Error::with_error(
+            ErrorKind::Credential,
+            inner,
+            "AzureCliCredential failed; visit x",
+        );
         assert_eq!(reason(&error), "ERROR: Please run 'az login'.");
     }
 }

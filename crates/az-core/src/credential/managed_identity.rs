@@ -40,7 +40,11 @@ fn source(parts: &Parts) -> Source {
             return Source::Unsupported("Azure Arc");
         }
     } else if set("MSI_ENDPOINT") {
-        return Source::Unsupported(if set("MSI_SECRET") { "Azure Machine Learning" } else { "Cloud Shell" });
+        return Source::Unsupported(if set("MSI_SECRET") {
+            "Azure Machine Learning"
+        } else {
+            "Cloud Shell"
+        });
     }
     Source::Imds
 }
@@ -59,7 +63,10 @@ pub(super) async fn build(parts: &Parts) -> Result<Arc<dyn TokenCredential>, Out
         Source::Imds | Source::AppService => {}
     }
     let options = ManagedIdentityCredentialOptions {
-        user_assigned_id: parts.env.get("AZURE_CLIENT_ID").map(|id| UserAssignedId::ClientId(id.to_owned())),
+        user_assigned_id: parts
+            .env
+            .get("AZURE_CLIENT_ID")
+            .map(|id| UserAssignedId::ClientId(id.to_owned())),
         client_options: parts.client_options(),
     };
     let made = ManagedIdentityCredential::new(Some(options))
@@ -69,48 +76,65 @@ pub(super) async fn build(parts: &Parts) -> Result<Arc<dyn TokenCredential>, Out
 
 /// Asks once, without the `Metadata` header, as Go's chain does: whatever answers counts as the metadata service.
 async fn probe(parts: &Parts) -> Result<(), Outcome> {
-    let not_there =
-        |why: String| Outcome::unavailable(format!("no metadata service of a virtual machine answers ({why})"), ADVICE);
+    let not_there = |why: String| {
+        Outcome::unavailable(
+            format!("no metadata service of a virtual machine answers ({why})"),
+            ADVICE,
+        )
+    };
     let url = Url::parse(ENDPOINT).map_err(|error| not_there(error.to_string()))?;
     let mut request = Request::new(url, Method::Get);
     let context = Context::new();
-    let answer = tokio::time::timeout(PROBE_TIMEOUT, parts.transport.send(&context, &mut request)).await;
+    let answer =
+        tokio::time::timeout(PROBE_TIMEOUT, parts.transport.send(&context, &mut request)).await;
     match answer {
         Err(_) => Err(not_there("no answer within 1 s".to_owned())),
         Ok(Err(error)) => Err(not_there(crate::http::root_cause(&error))),
         // The service says 400 here. A proxy in between says that there is nobody; azure_identity would go on
         // asking it for a minute.
-        Ok(Ok(answer)) if is_gateway_error(answer.status()) && behind_proxy(parts) => {
-            Err(not_there(format!("the proxy answered {}", u16::from(answer.status()))))
-        }
+        Ok(Ok(answer)) if is_gateway_error(answer.status()) && behind_proxy(parts) => Err(
+            not_there(format!("the proxy answered {}", u16::from(answer.status()))),
+        ),
         Ok(Ok(_)) => Ok(()),
     }
 }
 
 fn is_gateway_error(status: StatusCode) -> bool {
-    matches!(status, StatusCode::BadGateway | StatusCode::ServiceUnavailable | StatusCode::GatewayTimeout)
+    matches!(
+        status,
+        StatusCode::BadGateway | StatusCode::ServiceUnavailable | StatusCode::GatewayTimeout
+    )
 }
 
 fn behind_proxy(parts: &Parts) -> bool {
-    ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"].iter().any(|name| parts.env.get(name).is_some())
+    ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]
+        .iter()
+        .any(|name| parts.env.get(name).is_some())
 }
 
 /// What a failed request for a token means; the cases are Go's (`managed_identity_client.go`).
 pub(super) fn failed(parts: &Parts, error: &azure_core::Error) -> Outcome {
     let cause = answer(error).unwrap_or(error);
     let response = match cause.kind() {
-        ErrorKind::HttpResponse { status, raw_response, .. } => Some((*status, raw_response.as_deref())),
+        ErrorKind::HttpResponse {
+            status,
+            raw_response,
+            ..
+        } => Some((*status, raw_response.as_deref())),
         _ => None,
     };
     let client_id = parts.env.get("AZURE_CLIENT_ID");
     match (response, client_id) {
         (Some((StatusCode::BadRequest, _)), Some(id)) => Outcome::refused(
-            format!("the identity with client id '{id}' (AZURE_CLIENT_ID) is not assigned to this machine"),
+            format!(
+                "the identity with client id '{id}' (AZURE_CLIENT_ID) is not assigned to this machine"
+            ),
             "Assign it with 'az-identity vm assign', or unset AZURE_CLIENT_ID for the machine's own identity.",
         ),
-        (Some((StatusCode::BadRequest, response)), None) => {
-            Outcome::unavailable(format!("the machine has no identity to use{}", said(response)), ADVICE)
-        }
+        (Some((StatusCode::BadRequest, response)), None) => Outcome::unavailable(
+            format!("the machine has no identity to use{}", said(response)),
+            ADVICE,
+        ),
         // Docker Desktop's proxy answers for the address and says so.
         (Some((StatusCode::Forbidden, Some(response))), _) if contains(response, "unreachable") => {
             Outcome::unavailable("a proxy answers in place of the metadata service", ADVICE)
@@ -118,16 +142,25 @@ pub(super) fn failed(parts: &Parts, error: &azure_core::Error) -> Outcome {
         _ if parts.in_chain && matches!(cause.kind(), ErrorKind::DataConversion) => {
             Outcome::unavailable("what answers is not a metadata service", ADVICE)
         }
-        _ => Outcome::refused(reason(error), "Try again; if it stays so, restart the machine or check its identity."),
+        _ => Outcome::refused(
+            reason(error),
+            "Try again; if it stays so, restart the machine or check its identity.",
+        ),
     }
 }
 
 /// `: …` with the metadata service's own words, if it has any.
 fn said(response: Option<&RawResponse>) -> String {
-    let body: Option<serde_json::Value> = response.and_then(|response| serde_json::from_slice(response.body()).ok());
+    let body: Option<serde_json::Value> =
+        response.and_then(|response| serde_json::from_slice(response.body()).ok());
     body.as_ref()
         .and_then(|body| body.get("error_description")?.as_str())
-        .map(|words| format!(": {}", words.split_whitespace().collect::<Vec<_>>().join(" ")))
+        .map(|words| {
+            format!(
+                ": {}",
+                words.split_whitespace().collect::<Vec<_>>().join(" ")
+            )
+        })
         .unwrap_or_default()
 }
 
@@ -143,14 +176,27 @@ mod tests {
     fn hosts_are_told_apart_by_their_variables() {
         let cases: [(&[(&str, &str)], Source); 6] = [
             (&[], Source::Imds),
-            (&[("IDENTITY_ENDPOINT", "e"), ("IDENTITY_HEADER", "h")], Source::AppService),
             (
-                &[("IDENTITY_ENDPOINT", "e"), ("IDENTITY_HEADER", "h"), ("IDENTITY_SERVER_THUMBPRINT", "t")],
+                &[("IDENTITY_ENDPOINT", "e"), ("IDENTITY_HEADER", "h")],
+                Source::AppService,
+            ),
+            (
+                &[
+                    ("IDENTITY_ENDPOINT", "e"),
+                    ("IDENTITY_HEADER", "h"),
+                    ("IDENTITY_SERVER_THUMBPRINT", "t"),
+                ],
                 Source::Unsupported("Service Fabric"),
             ),
-            (&[("IDENTITY_ENDPOINT", "e"), ("IMDS_ENDPOINT", "i")], Source::Unsupported("Azure Arc")),
+            (
+                &[("IDENTITY_ENDPOINT", "e"), ("IMDS_ENDPOINT", "i")],
+                Source::Unsupported("Azure Arc"),
+            ),
             (&[("MSI_ENDPOINT", "m")], Source::Unsupported("Cloud Shell")),
-            (&[("MSI_ENDPOINT", "m"), ("MSI_SECRET", "s")], Source::Unsupported("Azure Machine Learning")),
+            (
+                &[("MSI_ENDPOINT", "m"), ("MSI_SECRET", "s")],
+                Source::Unsupported("Azure Machine Learning"),
+            ),
         ];
         for (variables, expected) in cases {
             assert_eq!(source(&parts(variables, &[])), expected);

@@ -34,21 +34,35 @@ impl TokenCredential for AzurePowerShellCredential {
     ) -> azure_core::Result<AccessToken> {
         let failed = |message: String| Error::with_message(ErrorKind::Credential, message);
         let [scope] = scopes else {
-            return Err(failed("Azure PowerShell takes one scope at a time".to_owned()));
+            return Err(failed(
+                "Azure PowerShell takes one scope at a time".to_owned(),
+            ));
         };
         // It goes into a script.
-        if !scope.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:/".contains(c)) {
+        if !scope
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || ".-_:/".contains(c))
+        {
             return Err(failed(format!("invalid scope '{scope}'")));
         }
         let script = encoded(&script(scope.strip_suffix("/.default").unwrap_or(scope)));
-        let args = ["-NoProfile", "-NonInteractive", "-OutputFormat", "Text", "-EncodedCommand", &script];
+        let args = [
+            "-NoProfile",
+            "-NonInteractive",
+            "-OutputFormat",
+            "Text",
+            "-EncodedCommand",
+            &script,
+        ];
         let output = self
             .executor
             .run(self.program.as_os_str(), &args.map(OsStr::new))
             .await
             .map_err(|error| failed(error.to_string()))?;
         if !output.status.success() {
-            return Err(failed(explanation(&String::from_utf8_lossy(&output.stderr))));
+            return Err(failed(explanation(&String::from_utf8_lossy(
+                &output.stderr,
+            ))));
         }
         let token: Token = serde_json::from_slice(&output.stdout)
             .map_err(|_| failed("Azure PowerShell's answer is not a token".to_owned()))?;
@@ -74,7 +88,9 @@ fn explanation(stderr: &str) -> String {
         return "nobody is signed in to Azure PowerShell".to_owned();
     }
     let first = stderr.lines().map(str::trim).find(|line| !line.is_empty());
-    first.unwrap_or("Azure PowerShell failed without a word").to_owned()
+    first
+        .unwrap_or("Azure PowerShell failed without a word")
+        .to_owned()
 }
 
 /// Az.Accounts changed twice how it hands out the token; this reads all of them.
@@ -131,15 +147,20 @@ mod tests {
 
     #[cfg(unix)]
     async fn token(answer: Answers, scope: &str) -> azure_core::Result<AccessToken> {
-        AzurePowerShellCredential::new("/bin/pwsh".into(), Arc::new(answer)).get_token(&[scope], None).await
+        AzurePowerShellCredential::new("/bin/pwsh".into(), Arc::new(answer))
+            .get_token(&[scope], None)
+            .await
     }
 
     #[cfg(unix)]
     #[tokio::test]
     async fn its_json_is_a_token() {
-        let token = token(Answers(0, r#"{"Token": "t", "ExpiresOn": 2147483647}"#, ""), "https://vault.azure.net/.default")
-            .await
-            .expect("token");
+        let token = token(
+            Answers(0, r#"{"Token": "t", "ExpiresOn": 2147483647}"#, ""),
+            "https://vault.azure.net/.default",
+        )
+        .await
+        .expect("token");
         assert_eq!(token.token.secret(), "t");
         assert_eq!(token.expires_on.unix_timestamp(), 2_147_483_647);
     }
@@ -147,17 +168,34 @@ mod tests {
     #[cfg(unix)]
     #[tokio::test]
     async fn failures_say_what_helps() {
-        let run = |stderr| async move { token(Answers(1, "", stderr), "s").await.expect_err("fails").to_string() };
-        assert_eq!(run("Run Connect-AzAccount to login.").await, "nobody is signed in to Azure PowerShell");
-        assert!(run("Write-Error: Az.Accounts module not found").await.contains("Install-Module"));
+        let run = |stderr| async move {
+            token(Answers(1, "", stderr), "s")
+                .await
+                .expect_err("fails")
+                .to_string()
+        };
+        assert_eq!(
+            run("Run Connect-AzAccount to login.").await,
+            "nobody is signed in to Azure PowerShell"
+        );
+        assert!(
+            run("Write-Error: Az.Accounts module not found")
+                .await
+                .contains("Install-Module")
+        );
         assert_eq!(run("\nx\ny").await, "x");
-        let injected = token(Answers(0, "", ""), "a'; Remove-Item x").await.expect_err("refused").to_string();
+        let injected = token(Answers(0, "", ""), "a'; Remove-Item x")
+            .await
+            .expect_err("refused")
+            .to_string();
         assert!(injected.contains("invalid scope"), "{injected}");
     }
 
     #[test]
     fn scripts_are_encoded_as_powershell_wants_them() {
         assert_eq!(encoded("ab"), "YQBiAA==");
-        assert!(script("https://vault.azure.net").contains("ResourceUrl = 'https://vault.azure.net'"));
+        assert!(
+            script("https://vault.azure.net").contains("ResourceUrl = 'https://vault.azure.net'")
+        );
     }
 }

@@ -23,7 +23,10 @@ pub(super) struct Processes {
 
 impl Processes {
     pub(super) fn new(env: &Env) -> Arc<Self> {
-        Arc::new(Processes { env: env.clone(), timeout: TIMEOUT })
+        Arc::new(Processes {
+            env: env.clone(),
+            timeout: TIMEOUT,
+        })
     }
 }
 

@@ -27,8 +27,14 @@ use CredentialName::{
 
 impl CredentialName {
     /// The whole chain, in order.
-    pub const ALL: [CredentialName; 6] =
-        [Environment, WorkloadIdentity, ManagedIdentity, AzureCli, AzureDeveloperCli, AzurePowerShell];
+    pub const ALL: [CredentialName; 6] = [
+        Environment,
+        WorkloadIdentity,
+        ManagedIdentity,
+        AzureCli,
+        AzureDeveloperCli,
+        AzurePowerShell,
+    ];
 
     /// The name, as `AZURE_TOKEN_CREDENTIALS` takes it.
     pub fn as_str(self) -> &'static str {
@@ -61,8 +67,13 @@ pub(super) fn selected(env: &Env) -> Result<Vec<CredentialName>, CredentialError
     if wanted.eq_ignore_ascii_case("prod") {
         return Ok(vec![Environment, WorkloadIdentity, ManagedIdentity]);
     }
-    let one = CredentialName::ALL.into_iter().find(|name| name.as_str().eq_ignore_ascii_case(wanted));
-    one.map(|name| vec![name]).ok_or_else(|| CredentialError::InvalidSelection { value: value.to_owned() })
+    let one = CredentialName::ALL
+        .into_iter()
+        .find(|name| name.as_str().eq_ignore_ascii_case(wanted));
+    one.map(|name| vec![name])
+        .ok_or_else(|| CredentialError::InvalidSelection {
+            value: value.to_owned(),
+        })
 }
 
 #[cfg(test)]
@@ -76,8 +87,14 @@ mod tests {
     #[test]
     fn groups_and_single_names_narrow_the_chain() {
         assert_eq!(names("").expect("all"), CredentialName::ALL);
-        assert_eq!(names("dev").expect("dev"), [AzureCli, AzureDeveloperCli, AzurePowerShell]);
-        assert_eq!(names("PROD").expect("prod"), [Environment, WorkloadIdentity, ManagedIdentity]);
+        assert_eq!(
+            names("dev").expect("dev"),
+            [AzureCli, AzureDeveloperCli, AzurePowerShell]
+        );
+        assert_eq!(
+            names("PROD").expect("prod"),
+            [Environment, WorkloadIdentity, ManagedIdentity]
+        );
         for name in CredentialName::ALL {
             assert_eq!(names(&name.as_str().to_lowercase()).expect("one"), [name]);
         }
@@ -86,6 +103,9 @@ mod tests {
     #[test]
     fn another_value_lists_the_valid_ones() {
         let error = names("VisualStudio").expect_err("invalid").to_string();
-        assert!(error.contains("'VisualStudio'") && error.contains("AzureCLICredential"), "{error}");
+        assert!(
+            error.contains("'VisualStudio'") && error.contains("AzureCLICredential"),
+            "{error}"
+        );
     }
 }

@@ -15,7 +15,11 @@ use std::sync::Arc;
 pub(super) fn build(parts: &Parts) -> Result<Arc<dyn TokenCredential>, Outcome> {
     let env = &parts.env;
     let found = |name: &'static str| env.get(name).map(str::to_owned).ok_or(name);
-    let values = (found("AZURE_CLIENT_ID"), found("AZURE_FEDERATED_TOKEN_FILE"), found("AZURE_TENANT_ID"));
+    let values = (
+        found("AZURE_CLIENT_ID"),
+        found("AZURE_FEDERATED_TOKEN_FILE"),
+        found("AZURE_TENANT_ID"),
+    );
     let (client_id, file, tenant_id) = match values {
         (Ok(client), Ok(file), Ok(tenant)) => (client, file, tenant),
         (_, Err(name), _) | (Err(name), ..) | (.., Err(name)) => {
@@ -26,14 +30,20 @@ pub(super) fn build(parts: &Parts) -> Result<Arc<dyn TokenCredential>, Outcome> 
         }
     };
     let options = WorkloadIdentityCredentialOptions {
-        credential_options: ClientAssertionCredentialOptions { client_options: parts.client_options() },
+        credential_options: ClientAssertionCredentialOptions {
+            client_options: parts.client_options(),
+        },
         client_id: Some(client_id),
         tenant_id: Some(tenant_id),
         token_file_path: Some(file.into()),
     };
     // The token's file is read here: it is set up, so a missing file ends the search.
-    let made = WorkloadIdentityCredential::new(Some(options))
-        .map_err(|error| Outcome::refused(reason(&error), "Check AZURE_FEDERATED_TOKEN_FILE and AZURE_TENANT_ID."))?;
+    let made = WorkloadIdentityCredential::new(Some(options)).map_err(|error| {
+        Outcome::refused(
+            reason(&error),
+            "Check AZURE_FEDERATED_TOKEN_FILE and AZURE_TENANT_ID.",
+        )
+    })?;
     Ok(made)
 }
 

@@ -1,0 +1,402 @@
+//! Requests to Resource Manager.
+
+use super::{ArmError, Body, ResourceId, error::request_id, versions};
+use crate::cloud::Cloud;
+use azure_core::{
+    credentials::TokenCredential,
+    http::{
+        Context, ExponentialRetryOptions, Method, Pipeline, PipelineSendOptions, Request,
+        RetryOptions, Transport, Url,
+        headers::{ACCEPT, CONTENT_TYPE, HeaderName, Headers},
+        policies::auth::BearerTokenAuthorizationPolicy,
+    },
+};
+use serde_json::Value;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// A write that a dry run did not send.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// `PUT`, `PATCH`, `POST` or `DELETE`.
+    pub method: &'static str,
+    /// The whole URL.
+    pub url: String,
+    /// The body, secrets replaced.
+    pub body: Option<Value>,
+}
+
+/// Where a dry run keeps the writes that it did not send, in order.
+#[derive(Clone, Debug, Default)]
+pub struct DryRun(Arc<Mutex<Vec<Planned>>>);
+
+impl DryRun {
+    fn add(&self, planned: Planned) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(planned);
+    }
+
+    /// Takes what has been planned so far.
+    pub fn take(&self) -> Vec<Planned> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What a [`Client`] is made of.
+pub struct ClientOptions {
+    /// Who asks.
+    pub credential: Arc<dyn TokenCredential>,
+    /// The process's one HTTP client.
+    pub transport: Transport,
+    /// With it, no write is sent.
+    pub dry_run: Option<DryRun>,
+    /// The longest wait for a long-running operation.
+    pub timeout: Duration,
+}
+
+/// A client for one cloud's Resource Manager. Clones share their connections and tokens.
+#[derive(Clone)]
+pub struct Client {
+    pipeline: Pipeline,
+    endpoint: Url,
+    dry_run: Option<DryRun>,
+    pub(super) timeout: Duration,
+}
+
+/// An answer with a good status.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers; `Azure-AsyncOperation` and `Location` among them.
+    pub headers: Headers,
+    /// The body; null where there is none.
+    pub body: Value,
+    pub(super) what: String,
+    pub(super) method: Method,
+    pub(super) url: Url,
+}
+
+impl Client {
+    /// A client for `cloud`'s Resource Manager.
+    pub fn new(cloud: &Cloud, options: ClientOptions) -> Self {
+        let bearer = BearerTokenAuthorizationPolicy::new(
+            options.credential,
+            [cloud.resource_manager_scope()],
+        );
+        let core = azure_core::http::ClientOptions {
+            transport: Some(options.transport),
+            // Resource Manager says in Retry-After how long a throttle lasts; where nothing answers at
+            // all, three seconds of trying are enough for a person who waits.
+            retry: RetryOptions::exponential(ExponentialRetryOptions {
+                max_retries: 4,
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        Client {
+            pipeline: Pipeline::new(
+                option_env!("CARGO_PKG_NAME"),
+                option_env!("CARGO_PKG_VERSION"),
+                core,
+                vec![],
+                vec![Arc::new(bearer)],
+                None,
+            ),
+            endpoint: cloud.resource_manager_endpoint(),
+            dry_run: options.dry_run,
+            timeout: options.timeout,
+        }
+    }
+
+    /// Whether writes are only planned.
+    pub fn is_dry_run(&self) -> bool {
+        self.dry_run.is_some()
+    }
+
+    /// Reads what is at `path`.
+    pub async fn get(&self, path: impl AsRef<str>, api_version: &str) -> Result<Value, ArmError> {
+        self.get_with(path, api_version, &[]).await
+    }
+
+    /// Reads what is at `path`, with more query parameters.
+    pub async fn get_with(
+        &self,
+        path: impl AsRef<str>,
+        api_version: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Value, ArmError> {
+        let url = self.url(path.as_ref(), api_version, query)?;
+        Ok(self.send(Method::Get, url, None).await?.body)
+    }
+
+    /// Reads what is at `path`; `None` where nothing is.
+    pub async fn find(
+        &self,
+        path: impl AsRef<str>,
+        api_version: &str,
+    ) -> Result<Option<Value>, ArmError> {
+        match self.get(path, api_version).await {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads a collection, following `nextLink` to its end.
+    pub async fn list(
+        &self,
+        path: impl AsRef<str>,
+        api_version: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Vec<Value>, ArmError> {
+        let mut url = self.url(path.as_ref(), api_version, query)?;
+        let mut items = Vec::new();
+        loop {
+            let mut page = self.send(Method::Get, url.clone(), None).await?;
+            match page.body.get_mut("value").map(Value::take) {
+                Some(Value::Array(mut values)) => items.append(&mut values),
+                _ => {
+                    return Err(ArmError::Unexpected {
+                        what: page.what,
+                        reason: "a collection was expected".to_owned(),
+                    });
+                }
+            }
+            match page
+                .body
+                .get("nextLink")
+                .and_then(Value::as_str)
+                .filter(|link| !link.is_empty())
+            {
+                Some(link) => url = self.own_url(link, &page.what)?,
+                None => return Ok(items),
+            }
+        }
+    }
+
+    /// Creates or replaces what is at `path`. An unregistered resource provider is registered, as `az` does.
+    pub async fn put(
+        &self,
+        path: impl AsRef<str>,
+        api_version: &str,
+        body: impl Into<Body>,
+    ) -> Result<Answer, ArmError> {
+        let path = path.as_ref();
+        let body = body.into();
+        match self
+            .write(Method::Put, path, api_version, &[], Some(&body))
+            .await
+        {
+            Err(error) if error.code() == Some("MissingSubscriptionRegistration") => {
+                self.register_provider_of(path).await?;
+                self.write(Method::Put, path, api_version, &[], Some(&body))
+                    .await
+            }
+            answer => answer,
+        }
+    }
+
+    /// Changes what is at `path`.
+    pub async fn patch(
+        &self,
+        path: impl AsRef<str>,
+        api_version: &str,
+        body: impl Into<Body>,
+    ) -> Result<Answer, ArmError> {
+        self.write(
+            Method::Patch,
+            path.as_ref(),
+            api_version,
+            &[],
+            Some(&body.into()),
+        )
+        .await
+    }
+
+    /// Runs the action at `path`.
+    pub async fn post(
+        &self,
+        path: impl AsRef<str>,
+        api_version: &str,
+        body: Option<Body>,
+    ) -> Result<Answer, ArmError> {
+        self.write(Method::Post, path.as_ref(), api_version, &[], body.as_ref())
+            .await
+    }
+
+    /// Deletes what is at `path`, with more query parameters.
+    pub async fn delete(
+        &self,
+        path: impl AsRef<str>,
+        api_version: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Answer, ArmError> {
+        self.write(Method::Delete, path.as_ref(), api_version, query, None)
+            .await
+    }
+
+    async fn write(
+        &self,
+        method: Method,
+        path: &str,
+        api_version: &str,
+        query: &[(&str, &str)],
+        body: Option<&Body>,
+    ) -> Result<Answer, ArmError> {
+        let url = self.url(path, api_version, query)?;
+        if let Some(dry_run) = &self.dry_run {
+            dry_run.add(Planned {
+                method: method.as_str(),
+                url: url.to_string(),
+                body: body.map(Body::redacted),
+            });
+            return Ok(Answer {
+                status: 200,
+                headers: Headers::new(),
+                body: Value::Null,
+                what: what(method, &url),
+                method,
+                url,
+            });
+        }
+        self.send(method, url, body).await
+    }
+
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        url: Url,
+        body: Option<&Body>,
+    ) -> Result<Answer, ArmError> {
+        let what = what(method, &url);
+        let mut request = Request::new(url.clone(), method);
+        request.insert_header(ACCEPT, "application/json");
+        if let Some(body) = body {
+            request.insert_header(CONTENT_TYPE, "application/json");
+            request.set_body(body.to_bytes());
+        }
+        let options = PipelineSendOptions {
+            skip_checks: true,
+            ..Default::default()
+        };
+        let response = self
+            .pipeline
+            .send(&Context::new(), &mut request, Some(options))
+            .await
+            .map_err(|error| ArmError::from_core(error, &what))?;
+        let (status, headers, answer) = response.deconstruct();
+        tracing::debug!(%what, status = u16::from(status), request_id = request_id(&headers), "answered");
+        if !status.is_success() {
+            return Err(ArmError::from_answer(&what, status, &headers, &answer));
+        }
+        let body = if answer.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&answer).map_err(|error| ArmError::Unexpected {
+                what: what.clone(),
+                reason: format!("the answer is not JSON: {error}"),
+            })?
+        };
+        Ok(Answer {
+            status: u16::from(status),
+            headers,
+            body,
+            what,
+            method,
+            url,
+        })
+    }
+
+    async fn register_provider_of(&self, path: &str) -> Result<(), ArmError> {
+        let unexpected = |reason: &str| ArmError::Unexpected {
+            what: format!("PUT {path}"),
+            reason: reason.to_owned(),
+        };
+        let id: ResourceId = path.parse().map_err(|_| unexpected("not a resource id"))?;
+        let (Some(subscription), Some(kind)) = (id.subscription_id(), id.resource_type()) else {
+            return Err(unexpected("it names no resource provider to register"));
+        };
+        let namespace = kind.split('/').next().unwrap_or_default();
+        let provider = format!("/subscriptions/{subscription}/providers/{namespace}");
+        tracing::warn!(
+            "resource provider {namespace} is not registered in the subscription; registering it"
+        );
+        self.post(format!("{provider}/register"), versions::RESOURCES, None)
+            .await?;
+        // Registering takes up to some minutes and has no operation to poll.
+        let started = tokio::time::Instant::now();
+        let mut pause = Duration::from_millis(100);
+        loop {
+            let state = self.get(&provider, versions::RESOURCES).await?;
+            if state["registrationState"] == "Registered" {
+                return Ok(());
+            }
+            if started.elapsed() > self.timeout {
+                return Err(ArmError::TimedOut {
+                    what: format!("POST {provider}/register"),
+                    waited: started.elapsed(),
+                });
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(10));
+        }
+    }
+
+    pub(super) fn url(
+        &self,
+        path: &str,
+        api_version: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Url, ArmError> {
+        let mut url = self
+            .endpoint
+            .join(path)
+            .map_err(|error| ArmError::Unexpected {
+                what: path.to_owned(),
+                reason: error.to_string(),
+            })?;
+        url.query_pairs_mut()
+            .extend_pairs(query)
+            .append_pair("api-version", api_version);
+        Ok(url)
+    }
+
+    /// A link that the service gave. The token goes nowhere but to Resource Manager and its regional hosts.
+    pub(super) fn own_url(&self, link: &str, what: &str) -> Result<Url, ArmError> {
+        let refuse = |reason: String| ArmError::Unexpected {
+            what: what.to_owned(),
+            reason,
+        };
+        let url =
+            Url::parse(link).map_err(|error| refuse(format!("the link '{link}': {error}")))?;
+        let own = self.endpoint.host_str().unwrap_or_default();
+        let host = url.host_str().unwrap_or_default();
+        let ours = host.eq_ignore_ascii_case(own)
+            || host
+                .to_ascii_lowercase()
+                .ends_with(&format!(".{}", own.to_ascii_lowercase()));
+        if url.scheme() != "https" || !ours {
+            return Err(refuse(format!(
+                "the link leads to '{host}', not to '{own}'"
+            )));
+        }
+        Ok(url)
+    }
+}
+
+impl Answer {
+    pub(super) fn header(&self, name: &'static str) -> Option<String> {
+        self.headers
+            .get_optional_string(&HeaderName::from_static(name))
+    }
+}
+
+/// Method and path, as errors name a request: query strings are noise there.
+pub(super) fn what(method: Method, url: &Url) -> String {
+    format!("{} {}", method.as_str(), url.path())
+}

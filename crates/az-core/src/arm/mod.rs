@@ -1,0 +1,14 @@
+//! A client for Azure Resource Manager on `azure_core`'s HTTP pipeline: its retry, its bearer tokens, its
+//! request ids. Ids, paging, long-running operations and Azure's errors are here.
+
+mod body;
+mod client;
+mod error;
+mod id;
+mod operation;
+pub mod versions;
+
+pub use body::{Body, REDACTED};
+pub use client::{Answer, Client, ClientOptions, DryRun, Planned};
+pub use error::{ArmError, ServiceError};
+pub use id::{InvalidResourceId, ResourceId};

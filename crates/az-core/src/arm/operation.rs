@@ -1,0 +1,274 @@
+//! Long-running operations.
+//!
+//! Azure tells of them in three ways: an `Azure-AsyncOperation` URL that answers a status, a `Location` URL
+//! that answers 202 until it is done, and `provisioningState` in the resource itself.
+//! <https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations>
+
+use super::{Answer, ArmError, Client, ServiceError, error::request_id};
+use azure_core::http::{Method, headers::Headers};
+use serde_json::Value;
+use std::time::Duration;
+use tokio::time::Instant;
+
+impl Client {
+    /// Waits until the operation behind `answer` has ended; gives the resource as it then is (null where
+    /// there is none, as after a deletion).
+    ///
+    /// # Errors
+    /// The operation's own error when it failed; [`ArmError::TimedOut`] when it runs for too long.
+    pub async fn wait(&self, answer: Answer) -> Result<Value, ArmError> {
+        if self.is_dry_run() {
+            return Ok(Value::Null);
+        }
+        let started = Instant::now();
+        if let Some(link) = answer.header("azure-asyncoperation") {
+            return self.wait_for_status(&answer, &link, started).await;
+        }
+        if answer.status == 202 || (answer.status == 201 && answer.body.is_null()) {
+            if let Some(link) = answer.header("location") {
+                return self.wait_for_location(&answer, &link, started).await;
+            }
+        }
+        self.wait_for_provisioning(answer, started).await
+    }
+
+    /// Waits until the resource at `path`, read as `latest`, is provisioned: for one that an earlier run left
+    /// in the making.
+    pub async fn wait_for_resource(
+        &self,
+        path: impl AsRef<str>,
+        api_version: &str,
+        latest: Value,
+    ) -> Result<Value, ArmError> {
+        let url = self.url(path.as_ref(), api_version, &[])?;
+        let first = Answer {
+            status: 200,
+            headers: Headers::new(),
+            body: latest,
+            what: format!("PUT {}", path.as_ref()),
+            method: Method::Put,
+            url,
+        };
+        self.wait_for_provisioning(first, Instant::now()).await
+    }
+
+    async fn wait_for_status(
+        &self,
+        first: &Answer,
+        link: &str,
+        started: Instant,
+    ) -> Result<Value, ArmError> {
+        let url = self.own_url(link, &first.what)?;
+        let mut pause = Pause::after(first);
+        loop {
+            self.pause(first, &mut pause, started).await?;
+            let poll = self.send(Method::Get, url.clone(), None).await?;
+            match state(poll.body.get("status")) {
+                State::Succeeded => break,
+                State::Failed(word) => return Err(failed(first, &poll, &word)),
+                State::Running => pause.note(&poll),
+            }
+        }
+        match first.method {
+            Method::Put | Method::Patch => {
+                Ok(self.send(Method::Get, first.url.clone(), None).await?.body)
+            }
+            Method::Post => match first.header("location") {
+                Some(link) => Ok(self
+                    .send(Method::Get, self.own_url(&link, &first.what)?, None)
+                    .await?
+                    .body),
+                None => Ok(Value::Null),
+            },
+            _ => Ok(Value::Null),
+        }
+    }
+
+    async fn wait_for_location(
+        &self,
+        first: &Answer,
+        link: &str,
+        started: Instant,
+    ) -> Result<Value, ArmError> {
+        let mut url = self.own_url(link, &first.what)?;
+        let mut pause = Pause::after(first);
+        loop {
+            self.pause(first, &mut pause, started).await?;
+            let poll = self.send(Method::Get, url.clone(), None).await?;
+            if poll.status != 202 {
+                return match first.method {
+                    Method::Put | Method::Patch => {
+                        Ok(self.send(Method::Get, first.url.clone(), None).await?.body)
+                    }
+                    _ => Ok(poll.body),
+                };
+            }
+            if let Some(next) = poll.header("location") {
+                url = self.own_url(&next, &first.what)?;
+            }
+            pause.note(&poll);
+        }
+    }
+
+    async fn wait_for_provisioning(
+        &self,
+        first: Answer,
+        started: Instant,
+    ) -> Result<Value, ArmError> {
+        let mut pause = Pause::after(&first);
+        let mut latest = first.clone();
+        loop {
+            match state(latest.body.pointer("/properties/provisioningState")) {
+                State::Succeeded => return Ok(latest.body),
+                State::Failed(word) => return Err(failed(&first, &latest, &word)),
+                State::Running if !matches!(first.method, Method::Put | Method::Patch) => {
+                    return Ok(latest.body);
+                }
+                State::Running => {}
+            }
+            self.pause(&first, &mut pause, started).await?;
+            latest = self.send(Method::Get, first.url.clone(), None).await?;
+            pause.note(&latest);
+        }
+    }
+
+    async fn pause(
+        &self,
+        first: &Answer,
+        pause: &mut Pause,
+        started: Instant,
+    ) -> Result<(), ArmError> {
+        let next = pause.next();
+        if started.elapsed() + next > self.timeout {
+            return Err(ArmError::TimedOut {
+                what: first.what.clone(),
+                waited: started.elapsed(),
+            });
+        }
+        tokio::time::sleep(next).await;
+        Ok(())
+    }
+}
+
+enum State {
+    Running,
+    Succeeded,
+    Failed(String),
+}
+
+/// Every value that is none of the three final ones means that the operation still runs. Without any the
+/// operation was over at once.
+fn state(value: Option<&Value>) -> State {
+    match value.and_then(Value::as_str) {
+        None => State::Succeeded,
+        Some(word) if word.eq_ignore_ascii_case("Succeeded") => State::Succeeded,
+        Some(word)
+            if word.eq_ignore_ascii_case("Failed") || word.eq_ignore_ascii_case("Canceled") =>
+        {
+            State::Failed(word.to_owned())
+        }
+        Some(_) => State::Running,
+    }
+}
+
+fn failed(first: &Answer, poll: &Answer, word: &str) -> ArmError {
+    let error = poll
+        .body
+        .get("error")
+        .or_else(|| poll.body.pointer("/properties/error"))
+        .cloned();
+    let body = error.unwrap_or_else(|| {
+        serde_json::json!({"code": format!("Operation{word}"), "message": format!("The operation ended as {word}.")})
+    });
+    ArmError::Service(Box::new(ServiceError::new(
+        &first.what,
+        200,
+        request_id(&poll.headers),
+        &body,
+    )))
+}
+
+/// How long to wait before the next poll: what the service asks for, else a growing time.
+struct Pause {
+    asked: Option<Duration>,
+    own: Duration,
+}
+
+impl Pause {
+    const FIRST: Duration = Duration::from_millis(500);
+    const LONGEST: Duration = Duration::from_secs(10);
+
+    fn after(answer: &Answer) -> Self {
+        Pause {
+            asked: retry_after(answer),
+            own: Pause::FIRST,
+        }
+    }
+
+    fn note(&mut self, poll: &Answer) {
+        self.asked = retry_after(poll);
+    }
+
+    fn next(&mut self) -> Duration {
+        if let Some(asked) = self.asked {
+            return asked;
+        }
+        let next = self.own;
+        self.own = (self.own * 2).min(Pause::LONGEST);
+        next
+    }
+}
+
+fn retry_after(answer: &Answer) -> Option<Duration> {
+    let number = |name| {
+        answer
+            .header(name)
+            .and_then(|value| value.trim().parse::<u64>().ok())
+    };
+    number("x-ms-retry-after-ms")
+        .or_else(|| number("retry-after-ms"))
+        .map(Duration::from_millis)
+        .or_else(|| number("retry-after").map(Duration::from_secs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use azure_core::http::headers::{HeaderName, Headers};
+
+    fn answer(headers: &[(&'static str, &'static str)]) -> Answer {
+        let mut map = Headers::new();
+        for (name, value) in headers {
+            map.insert(HeaderName::from_static(name), *value);
+        }
+        Answer {
+            status: 202,
+            headers: map,
+            body: Value::Null,
+            what: "DELETE /x".into(),
+            method: Method::Delete,
+            url: "https://management.azure.com/x".parse().expect("URL"),
+        }
+    }
+
+    #[test]
+    fn milliseconds_win_over_seconds() {
+        let answer = answer(&[("retry-after", "5"), ("x-ms-retry-after-ms", "100")]);
+        assert_eq!(retry_after(&answer), Some(Duration::from_millis(100)));
+    }
+
+    #[test]
+    fn without_advice_the_wait_grows_to_a_bound() {
+        let mut pause = Pause::after(&answer(&[]));
+        let waits: Vec<u64> = (0..8).map(|_| pause.next().as_millis() as u64).collect();
+        assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 10_000, 10_000, 10_000]);
+    }
+
+    #[test]
+    fn advice_counts_for_one_wait_only() {
+        let mut pause = Pause::after(&answer(&[("retry-after", "7")]));
+        assert_eq!(pause.next(), Duration::from_secs(7));
+        pause.note(&answer(&[]));
+        assert_eq!(pause.next(), Pause::FIRST);
+    }
+}

@@ -1,0 +1,55 @@
+//! The same act for each of several things from standard input.
+
+use super::{Failure, Session, lines::Item};
+use futures::{StreamExt, stream};
+use serde_json::Value;
+use std::future::Future;
+
+/// How many are under way at once.
+const SIDE_BY_SIDE: usize = 8;
+
+/// Runs `act` for each item, some side by side. One item's result is printed like that of a direct argument;
+/// several give a line each, in the same order. An item that fails is reported with its line number and does
+/// not stop the others.
+///
+/// # Errors
+/// The first failure, when any item failed; its message tells how many did.
+pub async fn for_each<F, Fut>(session: &Session, items: Vec<Item>, act: F) -> Result<(), Failure>
+where
+    F: Fn(Item) -> Fut,
+    Fut: Future<Output = Result<Value, Failure>>,
+{
+    if items.len() == 1 {
+        for item in items {
+            session.print(&act(item).await?)?;
+        }
+        return Ok(());
+    }
+    let total = items.len();
+    let act = &act;
+    let mut results = stream::iter(items)
+        .map(|item| async move {
+            let line = item.line;
+            (line, act(item).await)
+        })
+        .buffered(SIDE_BY_SIDE);
+    let mut failed = 0;
+    let mut first: Option<Failure> = None;
+    while let Some((line, result)) = results.next().await {
+        match result {
+            Ok(value) => session.print_line(&value, None)?,
+            Err(failure) => {
+                failed += 1;
+                session.report(&failure.clone().doing(format!("line {line}")));
+                first.get_or_insert(failure);
+            }
+        }
+    }
+    match first {
+        None => Ok(()),
+        Some(first) => Err(
+            Failure::new(first.status, format!("{failed} of {total} lines failed"))
+                .hint("The others are done; run the failed ones again."),
+        ),
+    }
+}

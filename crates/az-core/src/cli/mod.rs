@@ -1,0 +1,131 @@
+//! Command-line habits that every tool shares: arguments, output, errors, exit statuses, prompts, lists on
+//! standard input.
+
+mod args;
+mod failure;
+pub mod lines;
+mod many;
+mod output;
+pub mod prompt;
+mod session;
+
+pub use args::{ErrorFormat, GlobalArgs, parse_duration};
+pub use failure::{Doing, Failure, Status, credential_failure, service_status};
+pub use many::for_each;
+pub use output::{Format, Query, python_date};
+pub use session::Session;
+
+use crate::env::Env;
+use clap::error::ErrorKind;
+use std::{future::Future, process::ExitCode};
+use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
+
+/// A tool's command line: what clap parses, with the global arguments in it.
+pub trait CommandLine: clap::Parser {
+    /// The tool's name, as errors begin with it.
+    const NAME: &'static str;
+    /// The global arguments as given.
+    fn global(&self) -> &GlobalArgs;
+}
+
+/// A whole tool: parses the command line, runs it, prints what went wrong, gives the exit status.
+///
+/// The environment is read here and nowhere below.
+pub fn main<C, F, Fut>(run: F) -> ExitCode
+where
+    C: CommandLine,
+    F: FnOnce(C, Session) -> Fut,
+    Fut: Future<Output = Result<(), Failure>>,
+{
+    let cli = match C::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage_error::<C>(&error),
+    };
+    let global = cli.global().clone();
+    log_to_stderr(&global);
+    let result = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Status::Failed, format!("the runtime cannot start: {error}")))
+        .and_then(|runtime| {
+            runtime.block_on(async {
+                let session = Session::new(C::NAME, global.clone(), Env::from_process())?;
+                tokio::select! {
+                    result = run(cli, session) => result,
+                    _ = tokio::signal::ctrl_c() => Err(Failure::new(Status::Interrupted, "interrupted")
+                        .hint("Run the same command again; it goes on where it stopped.")),
+                }
+            })
+        });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            report(C::NAME, &failure, global.error_format);
+            ExitCode::from(failure.status as u8)
+        }
+    }
+}
+
+fn report(tool: &str, failure: &Failure, format: ErrorFormat) {
+    match format {
+        ErrorFormat::Text => eprintln!("{tool}: {failure}"),
+        ErrorFormat::Json => eprintln!("{}", failure.to_json(tool)),
+    }
+}
+
+fn usage_error<C: CommandLine>(error: &clap::Error) -> ExitCode {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
+        // a closed pipe is no error
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let json = std::env::args().any(|arg| arg == "--error-format=json")
+        || std::env::args()
+            .zip(std::env::args().skip(1))
+            .any(|(a, b)| a == "--error-format" && b == "json");
+    if json {
+        let text = error.render().to_string();
+        let first = text
+            .split("\n\n")
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: ");
+        let line = first.split_whitespace().collect::<Vec<_>>().join(" ");
+        report(
+            C::NAME,
+            &Failure::usage(line).hint("See --help."),
+            ErrorFormat::Json,
+        );
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(Status::Usage as u8)
+}
+
+fn log_to_stderr(global: &GlobalArgs) {
+    use tracing::level_filters::LevelFilter;
+    let (own, others) = match (global.debug, global.verbose, global.only_show_errors) {
+        (true, _, _) => (LevelFilter::DEBUG, LevelFilter::DEBUG),
+        (_, true, _) => (LevelFilter::INFO, LevelFilter::ERROR),
+        (_, _, true) => (LevelFilter::OFF, LevelFilter::OFF),
+        _ => (LevelFilter::WARN, LevelFilter::OFF),
+    };
+    let targets = Targets::new()
+        .with_target("az_core", own)
+        .with_target("azure_core", others)
+        .with_target("azure_identity", others)
+        .with_target("typespec_client_core", others);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(global.debug)
+        .without_time();
+    // Only a second call in one process could fail, and then the first subscriber stays.
+    let _ = tracing_subscriber::registry()
+        .with(targets)
+        .with(layer)
+        .try_init();
+}

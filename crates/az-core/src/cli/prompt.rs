@@ -1,0 +1,55 @@
+//! Questions to the person at the terminal.
+
+use super::Failure;
+use secrecy::SecretString;
+use std::io::{BufRead, IsTerminal, Write};
+
+/// Asks for a secret without echo.
+///
+/// # Errors
+/// There is no terminal to ask on; `otherwise` says which flag to use instead.
+pub fn secret(question: &str, otherwise: &str) -> Result<SecretString, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(
+            Failure::usage(format!("{question}: there is no terminal to ask on")).hint(otherwise),
+        );
+    }
+    let answer = rpassword::prompt_password(format!("{question}: "))
+        .map_err(|error| Failure::usage(format!("{question}: {error}")).hint(otherwise))?;
+    Ok(answer.into())
+}
+
+/// Asks for a secret twice, until both answers are the same.
+pub fn new_secret(question: &str, otherwise: &str) -> Result<SecretString, Failure> {
+    use secrecy::ExposeSecret;
+    loop {
+        let first = secret(question, otherwise)?;
+        let second = secret("The same again", otherwise)?;
+        if first.expose_secret() == second.expose_secret() {
+            return Ok(first);
+        }
+        eprintln!("The two do not match. Once more.");
+    }
+}
+
+/// Has a destructive act confirmed by typing `word`, the name of what will be destroyed.
+///
+/// # Errors
+/// Another word was typed, or there is no terminal to ask on.
+pub fn confirm_by_name(question: &str, word: &str) -> Result<(), Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(
+            Failure::usage(format!("{question}: there is no terminal to confirm it on"))
+                .hint("Give --yes to do it without being asked."),
+        );
+    }
+    let mut terminal = std::io::stderr();
+    let _ = write!(terminal, "{question}\nType '{word}' to go on: ");
+    let _ = terminal.flush();
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    if read.is_err() || answer.trim() != word {
+        return Err(Failure::usage("not confirmed; nothing was done"));
+    }
+    Ok(())
+}

@@ -1,0 +1,349 @@
+//! One run of a tool: its arguments, environment, cloud, credential and client, each made when first needed.
+
+use super::{
+    Failure, GlobalArgs,
+    output::{self, Format, Query},
+    prompt,
+};
+use crate::{
+    arm::{self, Client, DryRun, ResourceId, versions},
+    cloud::Cloud,
+    credential::{self, DefaultAzureCredential},
+    env::Env,
+    subscription::{self, Subscription},
+};
+use azure_core::{credentials::TokenCredential, http::Transport};
+use serde_json::{Value, json};
+use std::{
+    io::{IsTerminal, Write},
+    path::Path,
+    sync::{Arc, OnceLock},
+};
+use tokio::sync::OnceCell;
+
+/// One run of a tool.
+pub struct Session {
+    /// The tool's name.
+    pub tool: &'static str,
+    /// The global arguments.
+    pub global: GlobalArgs,
+    /// The environment that the tool was started in.
+    pub env: Env,
+    /// The cloud that it talks to.
+    pub cloud: Cloud,
+    query: Option<Query>,
+    dry_run: Option<DryRun>,
+    transport: OnceLock<Transport>,
+    credential: OnceLock<Arc<dyn TokenCredential>>,
+    arm: OnceLock<Client>,
+    subscription: OnceCell<Subscription>,
+}
+
+impl Session {
+    pub(super) fn new(tool: &'static str, global: GlobalArgs, env: Env) -> Result<Self, Failure> {
+        let query = global.query.as_deref().map(Query::compile).transpose()?;
+        let cloud = Cloud::resolve(global.cloud.as_deref(), &env)
+            .map_err(|error| Failure::usage(error.to_string()))?;
+        let dry_run = global.dry_run.then(DryRun::default);
+        Ok(Session {
+            tool,
+            global,
+            env,
+            cloud,
+            query,
+            dry_run,
+            transport: OnceLock::new(),
+            credential: OnceLock::new(),
+            arm: OnceLock::new(),
+            subscription: OnceCell::new(),
+        })
+    }
+
+    /// The process's one HTTP client.
+    pub fn transport(&self) -> Result<Transport, Failure> {
+        if let Some(transport) = self.transport.get() {
+            return Ok(transport.clone());
+        }
+        let made = crate::http::transport(self.env.get("SSL_CERT_FILE").map(Path::new))?;
+        Ok(self.transport.get_or_init(|| made).clone())
+    }
+
+    /// Who asks: the chain of credentials.
+    pub fn credential(&self) -> Result<Arc<dyn TokenCredential>, Failure> {
+        if let Some(credential) = self.credential.get() {
+            return Ok(credential.clone());
+        }
+        let made = DefaultAzureCredential::new(credential::Options {
+            env: self.env.clone(),
+            cloud: self.cloud.clone(),
+            transport: Some(self.transport()?),
+            subscription: subscription::known_locally(
+                self.global.subscription.as_deref(),
+                &self.env,
+                &self.cloud,
+            ),
+        })
+        .map_err(|error| Failure::new(super::Status::Unauthenticated, error.to_string()))?;
+        let made: Arc<dyn TokenCredential> = made;
+        Ok(self.credential.get_or_init(|| made).clone())
+    }
+
+    /// The client for Resource Manager.
+    pub fn arm(&self) -> Result<&Client, Failure> {
+        if let Some(client) = self.arm.get() {
+            return Ok(client);
+        }
+        let made = Client::new(
+            &self.cloud,
+            arm::ClientOptions {
+                credential: self.credential()?,
+                transport: self.transport()?,
+                dry_run: self.dry_run.clone(),
+                timeout: self.global.timeout,
+            },
+        );
+        Ok(self.arm.get_or_init(|| made))
+    }
+
+    /// The subscription's id: `--subscription`, `AZURE_SUBSCRIPTION_ID`, `az`'s default, or the only one.
+    pub async fn subscription(&self) -> Result<&str, Failure> {
+        let found = self
+            .subscription
+            .get_or_try_init(|| async {
+                let list = || async {
+                    let items = self
+                        .arm()?
+                        .list("/subscriptions", versions::SUBSCRIPTIONS, &[])
+                        .await?;
+                    Ok::<_, Failure>(
+                        items
+                            .iter()
+                            .filter_map(Subscription::from_arm)
+                            .collect::<Vec<_>>(),
+                    )
+                };
+                subscription::resolve(
+                    self.global.subscription.as_deref(),
+                    &self.env,
+                    &self.cloud,
+                    list,
+                )
+                .await
+            })
+            .await?;
+        Ok(&found.id)
+    }
+
+    /// The tenant that the session's subscription trusts.
+    pub async fn tenant(&self) -> Result<String, Failure> {
+        let subscription = self.subscription().await?;
+        if let Some(tenant) = self
+            .subscription
+            .get()
+            .and_then(|found| found.tenant_id.clone())
+        {
+            return Ok(tenant);
+        }
+        let found = self
+            .arm()?
+            .get(
+                ResourceId::subscription(subscription),
+                versions::SUBSCRIPTIONS,
+            )
+            .await?;
+        Ok(found["tenantId"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// The id of a resource group in the session's subscription.
+    pub async fn group_id(&self, group: &str) -> Result<ResourceId, Failure> {
+        Ok(ResourceId::group(self.subscription().await?, group))
+    }
+
+    /// The id of the only resource of this type and name in the subscription, for commands that take a name
+    /// without a group.
+    ///
+    /// # Errors
+    /// None has the name, or several have (in different groups).
+    pub async fn find_by_name(
+        &self,
+        resource_type: &str,
+        what: &str,
+        name: &str,
+    ) -> Result<ResourceId, Failure> {
+        let subscription = self.subscription().await?;
+        let filter = format!(
+            "resourceType eq '{resource_type}' and name eq '{}'",
+            name.replace('\'', "''")
+        );
+        let path = format!("/subscriptions/{subscription}/resources");
+        let found = self
+            .arm()?
+            .list(&path, versions::RESOURCES, &[("$filter", &filter)])
+            .await?;
+        let ids: Vec<&str> = found
+            .iter()
+            .filter_map(|resource| resource["id"].as_str())
+            .collect();
+        match ids.as_slice() {
+            [] => Err(Failure::new(
+                super::Status::NotFound,
+                format!("there is no {what} '{name}' in subscription '{subscription}'"),
+            )
+            .hint("Check the name and --subscription.")),
+            [id] => Ok(id.parse()?),
+            several => Err(Failure::usage(format!(
+                "several {what}s are named '{name}': {}",
+                several.join(", ")
+            ))
+            .hint("Say which with --resource-group.")),
+        }
+    }
+
+    /// Whether nothing is to be written.
+    pub fn is_dry_run(&self) -> bool {
+        self.dry_run.is_some()
+    }
+
+    /// Prints a result to standard output in the chosen format; in a dry run, the planned requests instead.
+    pub fn print(&self, result: &Value) -> Result<(), Failure> {
+        self.print_with(result, None)
+    }
+
+    /// Prints a result that has a sentence for `-o text`.
+    pub fn print_with(&self, result: &Value, text: Option<&str>) -> Result<(), Failure> {
+        if self.dry_run.is_some() {
+            return self.print_plan();
+        }
+        let mut result = result.clone();
+        add_resource_group(&mut result);
+        let result = &result;
+        let colour = self.global.output == Format::Jsonc
+            && output::takes_colour(self.env.get("NO_COLOR").is_some());
+        write_out(&output::render(
+            result,
+            text,
+            self.global.output,
+            self.query.as_ref(),
+            colour,
+        )?)
+    }
+
+    /// Prints one result of several on one line.
+    pub fn print_line(&self, result: &Value, text: Option<&str>) -> Result<(), Failure> {
+        if self.dry_run.is_some() {
+            return self.print_plan();
+        }
+        let mut result = result.clone();
+        add_resource_group(&mut result);
+        let result = &result;
+        write_out(&output::render_line(
+            result,
+            text,
+            self.global.output,
+            self.query.as_ref(),
+        )?)
+    }
+
+    /// Prints a request that a dry run does not send; for clients other than Resource Manager's.
+    pub fn print_planned(
+        &self,
+        method: &str,
+        url: &str,
+        body: Option<&Value>,
+    ) -> Result<(), Failure> {
+        write_out(&format!(
+            "{}\n",
+            json!({"method": method, "url": url, "body": body})
+        ))
+    }
+
+    /// Prints what a dry run has planned so far: one JSON object a request, a line each.
+    pub fn print_plan(&self) -> Result<(), Failure> {
+        for planned in self.dry_run.iter().flat_map(DryRun::take) {
+            self.print_planned(planned.method, &planned.url, planned.body.as_ref())?;
+        }
+        Ok(())
+    }
+
+    /// Reports a failure on standard error that does not end the tool.
+    pub fn report(&self, failure: &Failure) {
+        super::report(self.tool, failure, self.global.error_format);
+    }
+
+    /// Warns on standard error, unless `--only-show-errors`.
+    pub fn warn(&self, message: impl std::fmt::Display) {
+        if !self.global.only_show_errors {
+            eprintln!("{}: {message}", self.tool);
+        }
+    }
+
+    /// Shows on a terminal what is being waited for, until the returned guard is dropped.
+    pub fn progress(&self, message: impl Into<String>) -> Progress {
+        let shown = std::io::stderr().is_terminal()
+            && self.env.get("NO_COLOR").is_none()
+            && !self.global.debug
+            && !self.global.only_show_errors;
+        let bar = if shown {
+            indicatif::ProgressBar::new_spinner()
+        } else {
+            indicatif::ProgressBar::hidden()
+        };
+        bar.set_message(message.into());
+        if shown {
+            bar.enable_steady_tick(std::time::Duration::from_millis(120));
+        }
+        Progress(bar)
+    }
+
+    /// Has a destructive act confirmed, unless `--yes` or `--dry-run`.
+    pub fn confirm_by_name(&self, question: &str, word: &str) -> Result<(), Failure> {
+        if self.global.yes || self.is_dry_run() {
+            return Ok(());
+        }
+        prompt::confirm_by_name(question, word)
+    }
+}
+
+/// Adds `resourceGroup` to every object whose id is that of a resource in a group, as `az` does for all results.
+fn add_resource_group(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(add_resource_group),
+        Value::Object(members) => {
+            members.values_mut().for_each(add_resource_group);
+            let id = members
+                .get("id")
+                .and_then(Value::as_str)
+                .and_then(|id| id.parse::<ResourceId>().ok());
+            if let Some(id) = id.filter(|id| id.resource_type().is_some())
+                && let Some(group) = id.resource_group()
+                && !members.contains_key("resourceGroup")
+            {
+                members.insert("resourceGroup".to_owned(), group.into());
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A message on the terminal that goes when this is dropped.
+pub struct Progress(indicatif::ProgressBar);
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Writes to standard output. When the reader has gone (`| head -1`), the tool ends quietly: what it did is
+/// done, and nobody wants to read of it.
+fn write_out(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Failure::new(
+            super::Status::Failed,
+            format!("standard output: {error}"),
+        )),
+        Ok(()) => Ok(()),
+    }
+}

@@ -1,0 +1,95 @@
+//! The process's one HTTP client: Resource Manager, the credentials and Key Vault all use it.
+
+use azure_core::http::Transport;
+use rustls::ClientConfig;
+use std::{path::Path, sync::Arc, time::Duration};
+
+/// The HTTP client could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// A certificate file that the environment names cannot be read.
+    #[error("SSL_CERT_FILE names '{path}': {reason}")]
+    Certificates {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// TLS or the client itself could not be set up.
+    #[error("the HTTP client cannot be set up: {0}")]
+    Setup(String),
+}
+
+/// The transport for every client of the process: rustls with ring, the system's trusted roots, the proxy
+/// variables of the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`).
+///
+/// `ssl_cert_file` is the value of `SSL_CERT_FILE`: on Linux the system's verifier reads the variable itself
+/// and trusts nothing else; on macOS and Windows it does not, so the file's certificates are added.
+pub fn transport(ssl_cert_file: Option<&Path>) -> Result<Transport, HttpError> {
+    let setup = |error: &dyn std::fmt::Display| HttpError::Setup(error.to_string());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = verifier(ssl_cert_file, provider.clone())?;
+    let tls = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| setup(&error))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .connect_timeout(Duration::from_secs(20))
+        .read_timeout(Duration::from_secs(60))
+        // Azure's services do not redirect; a redirect must not carry a token elsewhere.
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .map_err(|error| setup(&error))?;
+    Ok(Transport::new(Arc::new(client)))
+}
+
+#[cfg(any(target_os = "macos", target_os = "windows"))]
+fn verifier(
+    ssl_cert_file: Option<&Path>,
+    provider: Arc<rustls::crypto::CryptoProvider>,
+) -> Result<rustls_platform_verifier::Verifier, HttpError> {
+    use rustls::pki_types::{CertificateDer, pem::PemObject};
+    let mut extra = Vec::new();
+    if let Some(path) = ssl_cert_file {
+        let broken = |reason: String| HttpError::Certificates {
+            path: path.display().to_string(),
+            reason,
+        };
+        for certificate in
+            CertificateDer::pem_file_iter(path).map_err(|error| broken(error.to_string()))?
+        {
+            extra.push(certificate.map_err(|error| broken(error.to_string()))?);
+        }
+    }
+    rustls_platform_verifier::Verifier::new_with_extra_roots(extra, provider)
+        .map_err(|error| HttpError::Setup(error.to_string()))
+}
+
+#[cfg(not(any(target_os = "macos", target_os = "windows")))]
+fn verifier(
+    ssl_cert_file: Option<&Path>,
+    provider: Arc<rustls::crypto::CryptoProvider>,
+) -> Result<rustls_platform_verifier::Verifier, HttpError> {
+    if let Some(path) = ssl_cert_file
+        && let Err(error) = std::fs::metadata(path)
+    {
+        return Err(HttpError::Certificates {
+            path: path.display().to_string(),
+            reason: error.to_string(),
+        });
+    }
+    rustls_platform_verifier::Verifier::new(provider)
+        .map_err(|error| HttpError::Setup(error.to_string()))
+}
+
+/// The innermost cause of an error: for a request that did not get through, what the system said.
+pub fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
