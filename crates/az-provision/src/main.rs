@@ -1,3 +1,42 @@
-//! Placeholder.
+//! Creates and shows resource groups, virtual machines and key vaults: step 1 of the tutorial.
 #![forbid(unsafe_code)]
-fn main() {}
+
+mod all;
+mod cli;
+mod group;
+mod keyvault;
+mod vm;
+
+use az_core::cli::{Failure, Session};
+use cli::{Cli, Command, Group, Keyvault, Vm};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    az_core::cli::main(run)
+}
+
+async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
+    let result = match cli.command {
+        Command::Group(Group::Create(args)) => group::create(&session, &args).await?,
+        Command::Group(Group::Show(args)) => group::show(&session, &args.name).await?,
+        Command::Group(Group::List { tag }) => group::list(&session, tag.as_deref()).await?,
+        Command::Vm(vm) => match *vm {
+            Vm::Create(args) => vm::create::run(&session, args).await?,
+            Vm::Show(args) => vm::show(&session, &args).await?,
+            Vm::List {
+                resource_group,
+                show_details,
+            } => vm::list(&session, resource_group.as_ref(), show_details).await?,
+        },
+        Command::Keyvault(Keyvault::Create(args)) => keyvault::create(&session, &args).await?,
+        Command::Keyvault(Keyvault::Show {
+            name,
+            resource_group,
+        }) => keyvault::show(&session, &name, resource_group.as_ref()).await?,
+        Command::Keyvault(Keyvault::List { resource_group }) => {
+            keyvault::list(&session, resource_group.as_ref()).await?
+        }
+        Command::All(args) => all::run(&session, *args).await?,
+    };
+    session.print(&result)
+}

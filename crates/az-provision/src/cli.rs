@@ -1,0 +1,342 @@
+//! What the user may say.
+
+use az_core::{
+    cli::{CommandLine, GlobalArgs},
+    name::{GroupName, Location, MachineName, NetworkName, VaultName, parse_tag},
+};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Create and show resource groups, virtual machines and key vaults.
+///
+/// The commands, flags and results are those of `az group`, `az vm` and `az keyvault`. Every create can be run
+/// again: what is there is kept, what is missing is made.
+#[derive(Debug, Parser)]
+#[command(name = "az-provision", version, propagate_version = true, after_help = EXIT_STATUS)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+}
+
+const EXIT_STATUS: &str = "Exit status: 0 done, 1 failed, 2 usage or invalid input, 3 not found, 4 not signed in, \
+5 access denied, 6 conflict with what exists, 7 gave up waiting, 130 interrupted.";
+
+impl CommandLine for Cli {
+    const NAME: &'static str = "az-provision";
+    fn global(&self) -> &GlobalArgs {
+        &self.global
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Resource groups
+    #[command(subcommand)]
+    Group(Group),
+    /// Virtual machines
+    #[command(subcommand)]
+    Vm(Box<Vm>),
+    /// Key vaults
+    #[command(subcommand)]
+    Keyvault(Keyvault),
+    /// A resource group, then a virtual machine and a key vault in it side by side
+    All(Box<All>),
+}
+
+/// Tags, as `az` takes them.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Tags {
+    /// Tags, as key=value words separated by spaces; "" for none
+    #[arg(long, num_args = 0.., value_name = "KEY=VALUE", value_parser = parse_tag_or_none)]
+    pub(crate) tags: Option<Vec<Option<(String, String)>>>,
+}
+
+fn parse_tag_or_none(word: &str) -> Result<Option<(String, String)>, az_core::name::InvalidName> {
+    if word.is_empty() {
+        Ok(None)
+    } else {
+        parse_tag(word).map(Some)
+    }
+}
+
+impl Tags {
+    /// The tags as a request carries them; `None` where the flag was not given.
+    pub(crate) fn to_json(&self) -> Option<serde_json::Value> {
+        let tags = self.tags.as_ref()?;
+        Some(
+            tags.iter()
+                .flatten()
+                .map(|(key, value)| (key.clone(), serde_json::Value::from(value.as_str())))
+                .collect(),
+        )
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Group {
+    /// Create a resource group
+    Create(GroupCreate),
+    /// Show a resource group
+    Show(GroupName1),
+    /// List the resource groups of the subscription
+    List {
+        /// Only groups with this tag, as key or key=value
+        #[arg(long, value_name = "KEY[=VALUE]")]
+        tag: Option<String>,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct GroupCreate {
+    /// The group's name
+    #[arg(short, long, visible_alias = "resource-group", short_alias = 'g')]
+    pub(crate) name: GroupName,
+    /// Where its metadata is kept, as eastus
+    #[arg(short, long)]
+    pub(crate) location: Location,
+    #[command(flatten)]
+    pub(crate) tags: Tags,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct GroupName1 {
+    /// The group's name
+    #[arg(short, long, visible_alias = "resource-group", short_alias = 'g')]
+    pub(crate) name: GroupName,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Vm {
+    /// Create a virtual machine with its network
+    Create(VmCreate),
+    /// Show a virtual machine
+    Show(VmShow),
+    /// List virtual machines
+    List {
+        /// Only those of this resource group
+        #[arg(short = 'g', long)]
+        resource_group: Option<GroupName>,
+        /// With power state and IP addresses (more requests)
+        #[arg(short = 'd', long)]
+        show_details: bool,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct VmShow {
+    /// The machine's name
+    #[arg(short, long)]
+    pub(crate) name: MachineName,
+    /// Its resource group [default: the machine is looked for in the whole subscription]
+    #[arg(short = 'g', long)]
+    pub(crate) resource_group: Option<GroupName>,
+    /// With power state and IP addresses
+    #[arg(short = 'd', long)]
+    pub(crate) show_details: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct VmCreate {
+    /// The machine's name
+    #[arg(short, long)]
+    pub(crate) name: MachineName,
+    /// The resource group to create it in
+    #[arg(short = 'g', long)]
+    pub(crate) resource_group: GroupName,
+    /// Where to create it [default: the resource group's location]
+    #[arg(short, long)]
+    pub(crate) location: Option<Location>,
+    #[command(flatten)]
+    pub(crate) machine: Machine,
+    #[command(flatten)]
+    pub(crate) tags: Tags,
+    /// Do not wait for the operation to end
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+}
+
+/// What a machine is made of; `vm create` and `all` share it.
+#[derive(Args, Debug)]
+pub(crate) struct Machine {
+    /// Image: publisher:offer:sku:version, an alias (Ubuntu2204, Ubuntu2404, Debian12, …) or an image's id
+    #[arg(long, default_value = DEFAULT_IMAGE)]
+    pub(crate) image: String,
+    /// Size
+    #[arg(long, default_value = DEFAULT_SIZE)]
+    pub(crate) size: String,
+    /// User to create on the machine [default: your own user name]
+    #[arg(long)]
+    pub(crate) admin_username: Option<String>,
+    /// The user's password. Exposed to everyone who can list this computer's processes and to your shell's history:
+    /// prefer --admin-password-file, or the prompt
+    #[arg(long, conflicts_with = "admin_password_file")]
+    pub(crate) admin_password: Option<String>,
+    /// Read the password from a file; - is standard input. One line end at its end is left out
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) admin_password_file: Option<PathBuf>,
+    /// How the user may sign in [default: password if one is given, else SSH keys]
+    #[arg(long, value_enum)]
+    pub(crate) authentication_type: Option<AuthenticationType>,
+    /// Public keys, or files with one each [default: ~/.ssh/id_rsa.pub or ~/.ssh/id_ed25519.pub]
+    #[arg(long, num_args = 1.., value_name = "KEY|FILE", visible_alias = "ssh-key-value")]
+    pub(crate) ssh_key_values: Vec<String>,
+    /// Make a key pair in ~/.ssh unless there is one
+    #[arg(long)]
+    pub(crate) generate_ssh_keys: bool,
+    /// Public IP address, created unless it exists; "" for none [default: <name>PublicIP]
+    #[arg(long)]
+    pub(crate) public_ip_address: Option<String>,
+    /// Network security group, created unless it exists; "" for none [default: <name>NSG]
+    #[arg(long)]
+    pub(crate) nsg: Option<String>,
+    /// Rule of a new security group [default: SSH on Linux, RDP on Windows]
+    #[arg(long, value_enum, ignore_case = true)]
+    pub(crate) nsg_rule: Option<NsgRule>,
+    /// More ports to open in a new security group, as 80,443 or 8000-8100
+    #[arg(long, value_delimiter = ',', value_name = "PORT[-PORT]", value_parser = parse_ports)]
+    pub(crate) open_ports: Vec<String>,
+    /// Virtual network, created unless it exists [default: one of the resource group, else <name>VNET]
+    #[arg(long)]
+    pub(crate) vnet_name: Option<NetworkName>,
+    /// Address space of a new virtual network
+    #[arg(long, default_value = "10.0.0.0/16", value_name = "CIDR")]
+    pub(crate) vnet_address_prefix: ipnet::Ipv4Net,
+    /// Subnet in it [default: <name>Subnet]
+    #[arg(long, requires = "vnet_name")]
+    pub(crate) subnet: Option<NetworkName>,
+    /// Address range of a new subnet
+    #[arg(long, default_value = "10.0.0.0/24", value_name = "CIDR")]
+    pub(crate) subnet_address_prefix: ipnet::Ipv4Net,
+    /// Size of the OS disk in GB [default: the image's]
+    #[arg(long, value_name = "GB", value_parser = clap::value_parser!(u32).range(1..=4095))]
+    pub(crate) os_disk_size_gb: Option<u32>,
+    /// Availability zone
+    #[arg(short, long, value_parser = ["1", "2", "3"])]
+    pub(crate) zone: Option<String>,
+}
+
+pub(crate) const DEFAULT_IMAGE: &str = "canonical:0001-com-ubuntu-server-jammy:22_04-lts:latest";
+/// `az` 2.91's default size.
+pub(crate) const DEFAULT_SIZE: &str = "Standard_D2s_v5";
+
+fn parse_ports(text: &str) -> Result<String, String> {
+    let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0);
+    let good = match text.split_once('-') {
+        Some((from, to)) => matches!((port(from), port(to)), (Some(from), Some(to)) if from <= to),
+        None => port(text).is_some(),
+    };
+    if good {
+        Ok(text.to_owned())
+    } else {
+        Err("write a port from 1 to 65535, or a range as 8000-8100".to_owned())
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AuthenticationType {
+    /// Both
+    All,
+    /// Password
+    Password,
+    /// SSH keys
+    Ssh,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "UPPER")]
+pub(crate) enum NsgRule {
+    /// None
+    None,
+    /// Port 3389
+    Rdp,
+    /// Port 22
+    Ssh,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keyvault {
+    /// Create a key vault
+    Create(KeyvaultCreate),
+    /// Show a key vault
+    Show {
+        /// The vault's name
+        #[arg(short, long)]
+        name: VaultName,
+        /// Its resource group [default: the vault is looked for in the whole subscription]
+        #[arg(short = 'g', long)]
+        resource_group: Option<GroupName>,
+    },
+    /// List key vaults
+    List {
+        /// Only those of this resource group
+        #[arg(short = 'g', long)]
+        resource_group: Option<GroupName>,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct KeyvaultCreate {
+    /// The vault's name: 3 to 24 letters, digits and hyphens, unique in the whole cloud
+    #[arg(short, long)]
+    pub(crate) name: VaultName,
+    /// The resource group to create it in
+    #[arg(short = 'g', long)]
+    pub(crate) resource_group: GroupName,
+    /// Where to create it [default: the resource group's location]
+    #[arg(short, long)]
+    pub(crate) location: Option<Location>,
+    #[command(flatten)]
+    pub(crate) vault: Vault,
+    #[command(flatten)]
+    pub(crate) tags: Tags,
+    /// Do not wait for the operation to end
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+}
+
+/// What a vault is like; `keyvault create` and `all` share it.
+#[derive(Args, Debug)]
+pub(crate) struct Vault {
+    /// Grant access to secrets by Azure roles (true) or by access policies (false)
+    #[arg(long, num_args = 0..=1, default_value = "true", default_missing_value = "true", value_name = "BOOL")]
+    pub(crate) enable_rbac_authorization: bool,
+    /// Never let the vault be purged before its retention ends. It cannot be turned off again
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub(crate) enable_purge_protection: Option<bool>,
+    /// How many days a deleted vault and its secrets can be recovered
+    #[arg(long, default_value = "90", value_name = "DAYS", value_parser = clap::value_parser!(u16).range(7..=90))]
+    pub(crate) retention_days: u16,
+    /// standard, or premium with hardware-backed keys
+    #[arg(long, default_value = "standard", value_parser = ["standard", "premium"], ignore_case = true)]
+    pub(crate) sku: String,
+    /// Recover a deleted vault that holds the name
+    #[arg(long, conflicts_with = "purge_deleted")]
+    pub(crate) recover: bool,
+    /// Purge a deleted vault that holds the name, with all its secrets, then create a new one
+    #[arg(long)]
+    pub(crate) purge_deleted: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct All {
+    /// The resource group's name
+    #[arg(short = 'g', long)]
+    pub(crate) resource_group: GroupName,
+    /// Where to create everything
+    #[arg(short, long)]
+    pub(crate) location: Location,
+    /// The machine's name
+    #[arg(long, visible_alias = "name", short = 'n')]
+    pub(crate) vm_name: MachineName,
+    /// The vault's name
+    #[arg(long, visible_alias = "keyvault-name")]
+    pub(crate) vault_name: VaultName,
+    #[command(flatten)]
+    pub(crate) machine: Machine,
+    #[command(flatten)]
+    pub(crate) vault: Vault,
+    #[command(flatten)]
+    pub(crate) tags: Tags,
+}

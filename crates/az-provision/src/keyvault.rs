@@ -1,0 +1,363 @@
+//! Key vaults.
+
+use crate::{
+    cli::{KeyvaultCreate, Vault},
+    group::same_location,
+};
+use az_core::{
+    arm::{ArmError, Client, ResourceId, versions},
+    cli::{Doing, Failure, Session, Status},
+    name::{GroupName, Location, VaultName},
+};
+use serde_json::{Value, json};
+
+const TYPE: &str = "Microsoft.KeyVault/vaults";
+
+/// Creates a vault, or finds it there and compares.
+pub(crate) async fn create(session: &Session, args: &KeyvaultCreate) -> Result<Value, Failure> {
+    let group = session.group_id(args.resource_group.as_str()).await?;
+    let location = match &args.location {
+        Some(location) => location.clone(),
+        None => group_location(session.arm()?, &group).await?,
+    };
+    let plan = Plan {
+        name: &args.name,
+        group: &group,
+        location: &location,
+        vault: &args.vault,
+        tags: args.tags.to_json(),
+        no_wait: args.no_wait,
+    };
+    ensure(session, &plan).await
+}
+
+/// A vault that is wanted.
+pub(crate) struct Plan<'a> {
+    pub(crate) name: &'a VaultName,
+    pub(crate) group: &'a ResourceId,
+    pub(crate) location: &'a Location,
+    pub(crate) vault: &'a Vault,
+    pub(crate) tags: Option<Value>,
+    pub(crate) no_wait: bool,
+}
+
+impl Plan<'_> {
+    fn id(&self) -> ResourceId {
+        self.group
+            .resource("Microsoft.KeyVault", "vaults", self.name.as_str())
+    }
+
+    fn body(&self, tenant: &str) -> Value {
+        let vault = self.vault;
+        let mut body = json!({
+            "location": self.location.canonical(),
+            "properties": {
+                "tenantId": tenant,
+                "sku": {"name": vault.sku.to_lowercase(), "family": "A"},
+                "accessPolicies": [],
+                "enableRbacAuthorization": vault.enable_rbac_authorization,
+                "enableSoftDelete": true,
+                "softDeleteRetentionInDays": vault.retention_days,
+                "networkAcls": {"bypass": "AzureServices", "defaultAction": "Allow"},
+            },
+        });
+        if vault.enable_purge_protection == Some(true) {
+            // Azure takes only true here: protection cannot be turned off.
+            body["properties"]["enablePurgeProtection"] = json!(true);
+        }
+        if let Some(tags) = &self.tags {
+            body["tags"] = tags.clone();
+        }
+        body
+    }
+}
+
+/// Makes the vault be there.
+pub(crate) async fn ensure(session: &Session, plan: &Plan<'_>) -> Result<Value, Failure> {
+    let arm = session.arm()?;
+    let doing = format!("creating vault '{}'", plan.name);
+    if let Some(there) = arm
+        .find(plan.id(), versions::KEY_VAULT)
+        .await
+        .doing(&doing)?
+    {
+        compare(&there, plan).doing(&doing)?;
+        // An earlier run may have been interrupted while the vault was still being made.
+        return Ok(shape(&finish(session, plan, &doing, there).await?));
+    }
+    let tenant = session.tenant().await?;
+    let mut body = plan.body(&tenant);
+    if plan.vault.purge_deleted {
+        purge(session, plan, &doing).await?;
+    }
+    if plan.vault.recover && deleted(arm, plan).await.doing(&doing)?.is_some() {
+        body["properties"]["createMode"] = json!("recover");
+    }
+    let answer = match arm.put(plan.id(), versions::KEY_VAULT, body).await {
+        Ok(answer) => answer,
+        Err(error) => return Err(explain(arm, plan, error).await.doing(&doing)),
+    };
+    if plan.no_wait {
+        return Ok(Value::Null);
+    }
+    let _shown = session.progress(format!("Creating vault {}", plan.name));
+    Ok(shape(&arm.wait(answer).await.doing(&doing)?))
+}
+
+async fn finish(
+    session: &Session,
+    plan: &Plan<'_>,
+    doing: &str,
+    there: Value,
+) -> Result<Value, Failure> {
+    if plan.no_wait {
+        return Ok(there);
+    }
+    session
+        .arm()?
+        .wait_for_resource(plan.id(), versions::KEY_VAULT, there)
+        .await
+        .doing(doing)
+}
+
+/// Says how a vault that is there differs from the wanted one, if it does.
+fn compare(there: &Value, plan: &Plan<'_>) -> Result<(), Failure> {
+    let properties = &there["properties"];
+    let wanted = plan.vault;
+    let mut differences = Vec::new();
+    let mut check = |what: &str, is: String, want: String| {
+        if !is.eq_ignore_ascii_case(&want) {
+            differences.push(format!("{what} is '{is}', not '{want}'"));
+        }
+    };
+    let location = there["location"].as_str().unwrap_or_default();
+    if !same_location(location, plan.location) {
+        check("location", location.to_owned(), plan.location.canonical());
+    }
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+    };
+    check("sku", text(&properties["sku"]["name"]), wanted.sku.clone());
+    check(
+        "enableRbacAuthorization",
+        properties["enableRbacAuthorization"]
+            .as_bool()
+            .unwrap_or(false)
+            .to_string(),
+        wanted.enable_rbac_authorization.to_string(),
+    );
+    check(
+        "retention days",
+        text(&properties["softDeleteRetentionInDays"]),
+        wanted.retention_days.to_string(),
+    );
+    if let Some(protection) = wanted.enable_purge_protection {
+        check(
+            "enablePurgeProtection",
+            properties["enablePurgeProtection"]
+                .as_bool()
+                .unwrap_or(false)
+                .to_string(),
+            protection.to_string(),
+        );
+    }
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Status::Conflict,
+        format!("it exists already, and its {}", differences.join(", its ")),
+    )
+    .hint("Give the same settings, or another name."))
+}
+
+/// A deleted vault that holds the name, as far as this subscription can see.
+async fn deleted(arm: &Client, plan: &Plan<'_>) -> Result<Option<Value>, ArmError> {
+    arm.find(deleted_id(plan), versions::KEY_VAULT).await
+}
+
+fn deleted_id(plan: &Plan<'_>) -> ResourceId {
+    ResourceId::subscription(plan.group.subscription_id().unwrap_or_default())
+        .resource(
+            "Microsoft.KeyVault",
+            "locations",
+            &plan.location.canonical(),
+        )
+        .child("deletedVaults", plan.name.as_str())
+}
+
+async fn purge(session: &Session, plan: &Plan<'_>, doing: &str) -> Result<(), Failure> {
+    let arm = session.arm()?;
+    let Some(vault) = deleted(arm, plan).await.doing(doing)? else {
+        return Ok(());
+    };
+    if vault["properties"]["purgeProtectionEnabled"] == true {
+        return Err(protected(plan, &vault).doing(doing));
+    }
+    session.confirm_by_name(
+        &format!(
+            "The deleted vault '{}' and all its secrets will be gone for good.",
+            plan.name
+        ),
+        plan.name.as_str(),
+    )?;
+    let _shown = session.progress(format!("Purging deleted vault {}", plan.name));
+    let path = format!("{}/purge", deleted_id(plan));
+    let answer = arm
+        .post(&path, versions::KEY_VAULT, None)
+        .await
+        .doing(doing)?;
+    arm.wait(answer).await.doing(doing)?;
+    Ok(())
+}
+
+fn protected(plan: &Plan<'_>, vault: &Value) -> Failure {
+    let date = vault["properties"]["scheduledPurgeDate"]
+        .as_str()
+        .unwrap_or("the end of its retention");
+    Failure::new(
+        Status::Conflict,
+        format!(
+            "a deleted vault holds the name '{}' and is protected from being purged until {date}",
+            plan.name
+        ),
+    )
+    .hint("Recover it with --recover, or choose another name.")
+}
+
+/// Why Azure refused the name: held by a deleted vault of ours, or taken by someone else.
+async fn explain(arm: &Client, plan: &Plan<'_>, error: ArmError) -> Failure {
+    if error.status() != Some(409) {
+        return error.into();
+    }
+    let code = error.code().map(str::to_owned);
+    let mut failure = match deleted(arm, plan).await {
+        Ok(Some(vault)) if vault["properties"]["purgeProtectionEnabled"] == true => protected(plan, &vault),
+        Ok(Some(_)) => {
+            Failure::new(Status::Conflict, format!("a deleted vault holds the name '{}'", plan.name)).hint(
+                "Give --recover to get it back with its secrets, or --purge-deleted to remove it for good; or choose another name.",
+            )
+        }
+        _ if code.as_deref() == Some("VaultAlreadyExists") => {
+            Failure::new(Status::Conflict, format!("the name '{}' is taken by another vault", plan.name))
+                .hint("Vault names are unique in the whole cloud: choose another.")
+        }
+        _ => return error.into(),
+    };
+    failure.code = code;
+    if let ArmError::Service(service) = error {
+        failure.request_id = service.request_id;
+    }
+    failure
+}
+
+/// The location of a group, where a resource's is not given.
+pub(crate) async fn group_location(arm: &Client, group: &ResourceId) -> Result<Location, Failure> {
+    let found = arm.get(group, versions::RESOURCES).await?;
+    let location = found["location"].as_str().unwrap_or_default();
+    Ok(location.parse()?)
+}
+
+/// Reads a vault, by name alone if no group is given.
+pub(crate) async fn show(
+    session: &Session,
+    name: &VaultName,
+    group: Option<&GroupName>,
+) -> Result<Value, Failure> {
+    let id = match group {
+        Some(group) => session.group_id(group.as_str()).await?.resource(
+            "Microsoft.KeyVault",
+            "vaults",
+            name.as_str(),
+        ),
+        None => session.find_by_name(TYPE, "vault", name.as_str()).await?,
+    };
+    Ok(shape(&session.arm()?.get(&id, versions::KEY_VAULT).await?))
+}
+
+/// Reads the vaults of a group or of the subscription.
+pub(crate) async fn list(session: &Session, group: Option<&GroupName>) -> Result<Value, Failure> {
+    let scope = match group {
+        Some(group) => session.group_id(group.as_str()).await?,
+        None => ResourceId::subscription(session.subscription().await?),
+    };
+    let path = format!("{scope}/providers/{TYPE}");
+    let vaults = session.arm()?.list(&path, versions::KEY_VAULT, &[]).await?;
+    Ok(vaults.iter().map(shape).collect())
+}
+
+/// A vault with the members that `az` prints, null where Azure leaves one out.
+fn shape(vault: &Value) -> Value {
+    if vault.is_null() {
+        return Value::Null;
+    }
+    let properties = &vault["properties"];
+    let members = |value: &Value, names: &[&str]| -> Value {
+        names
+            .iter()
+            .map(|name| ((*name).to_owned(), value[*name].clone()))
+            .collect()
+    };
+    let mut shaped = members(
+        properties,
+        &[
+            "accessPolicies",
+            "createMode",
+            "enablePurgeProtection",
+            "enableRbacAuthorization",
+            "enableSoftDelete",
+            "enabledForDeployment",
+            "enabledForDiskEncryption",
+            "enabledForTemplateDeployment",
+            "hsmPoolResourceId",
+            "privateEndpointConnections",
+            "provisioningState",
+            "publicNetworkAccess",
+            "sku",
+            "softDeleteRetentionInDays",
+            "tenantId",
+            "vaultUri",
+        ],
+    );
+    shaped["networkAcls"] = match &properties["networkAcls"] {
+        Value::Null => Value::Null,
+        rules => members(
+            rules,
+            &["bypass", "defaultAction", "ipRules", "virtualNetworkRules"],
+        ),
+    };
+    let mut result = members(
+        vault,
+        &["id", "location", "name", "systemData", "tags", "type"],
+    );
+    if let Some(data) = result["systemData"].as_object_mut() {
+        for date in ["createdAt", "lastModifiedAt"] {
+            if let Some(text) = data.get(date).and_then(Value::as_str) {
+                let text = az_core::cli::python_date(text);
+                data.insert(date.to_owned(), text.into());
+            }
+        }
+    }
+    result["properties"] = shaped;
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shaped_vault_has_every_member_of_az() {
+        let shaped = shape(&json!({"id": "/x", "properties": {"networkAcls": {"bypass": "None"}}}));
+        assert_eq!(shaped["properties"]["createMode"], Value::Null);
+        assert!(
+            shaped["properties"]
+                .as_object()
+                .is_some_and(|members| members.contains_key("createMode"))
+        );
+        assert_eq!(shaped["properties"]["networkAcls"]["ipRules"], Value::Null);
+        assert_eq!(shape(&Value::Null), Value::Null);
+    }
+}

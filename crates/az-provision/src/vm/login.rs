@@ -1,0 +1,386 @@
+//! Who may sign in to a machine, and how.
+
+use crate::cli::{AuthenticationType, Machine};
+use az_core::{
+    cli::{Failure, Session, Status, prompt},
+    env::Env,
+};
+use secrecy::{ExposeSecret, SecretString};
+use ssh_key::{Algorithm, LineEnding, PrivateKey, PublicKey, rand_core::OsRng};
+use std::{
+    io::{IsTerminal, Read},
+    path::{Path, PathBuf},
+};
+
+/// The user of a new machine, checked.
+pub(crate) struct Login {
+    pub(crate) username: String,
+    pub(crate) password: Option<SecretString>,
+    /// OpenSSH public keys, a line each.
+    pub(crate) keys: Vec<String>,
+}
+
+/// User names that Azure refuses.
+/// <https://learn.microsoft.com/azure/virtual-machines/linux/faq#what-are-the-username-requirements-when-creating-a-vm->
+const REFUSED_NAMES: &[&str] = &[
+    "1",
+    "123",
+    "a",
+    "actuser",
+    "adm",
+    "admin",
+    "admin1",
+    "admin2",
+    "administrator",
+    "aspnet",
+    "backup",
+    "console",
+    "david",
+    "guest",
+    "john",
+    "owner",
+    "root",
+    "server",
+    "sql",
+    "support",
+    "support_388945a0",
+    "sys",
+    "test",
+    "test1",
+    "test2",
+    "test3",
+    "user",
+    "user1",
+    "user2",
+    "user3",
+    "user4",
+    "user5",
+    "video",
+];
+
+/// Passwords that Azure refuses.
+/// <https://learn.microsoft.com/rest/api/compute/virtual-machines/create-or-update#osprofile>
+const REFUSED_PASSWORDS: &[&str] = &[
+    "abc@123",
+    "P@$$w0rd",
+    "P@ssw0rd",
+    "P@ssword123",
+    "Pa$$word",
+    "pass@word1",
+    "Password!",
+    "Password1",
+    "Password22",
+    "iloveyou!",
+];
+
+impl Login {
+    /// The user that the arguments ask for. Prompts for a password where they leave it out.
+    pub(crate) fn checked(session: &Session, args: &Machine) -> Result<Self, Failure> {
+        let env = &session.env;
+        let username = args
+            .admin_username
+            .clone()
+            .unwrap_or_else(|| default_username(env));
+        check_username(&username).map_err(Failure::usage)?;
+        let given = read_password(args)?;
+        if args.admin_password.is_some() {
+            session.warn("--admin-password is visible to everyone who can list this computer's processes; --admin-password-file or the prompt are not");
+        }
+        let with_password = given.is_some();
+        let with_keys = !args.ssh_key_values.is_empty() || args.generate_ssh_keys;
+        let kind = args
+            .authentication_type
+            .unwrap_or(match (with_password, with_keys) {
+                (true, true) => AuthenticationType::All,
+                (true, false) => AuthenticationType::Password,
+                (false, true) => AuthenticationType::Ssh,
+                // `az` takes the user's key; without one, a person is asked for a password.
+                (false, false)
+                    if default_public_key(env).is_none() && std::io::stdin().is_terminal() =>
+                {
+                    AuthenticationType::Password
+                }
+                (false, false) => AuthenticationType::Ssh,
+            });
+        if kind == AuthenticationType::Ssh && with_password {
+            return Err(Failure::usage(
+                "a password cannot be used with --authentication-type ssh",
+            ));
+        }
+        if kind == AuthenticationType::Password && with_keys {
+            return Err(Failure::usage(
+                "SSH keys cannot be used with --authentication-type password",
+            ));
+        }
+        let password = match (kind, given) {
+            (AuthenticationType::Ssh, _) => None,
+            (_, Some(given)) => Some(given),
+            (_, None) => Some(prompt::new_secret(
+                &format!("Password for {username}"),
+                "Give --admin-password-file FILE, or - for standard input.",
+            )?),
+        };
+        if let Some(password) = &password {
+            check_password(password.expose_secret()).map_err(Failure::usage)?;
+        }
+        let keys = match kind {
+            AuthenticationType::Password => vec![],
+            _ => public_keys(session, args)?,
+        };
+        Ok(Login {
+            username,
+            password,
+            keys,
+        })
+    }
+}
+
+fn default_username(env: &Env) -> String {
+    ["LOGNAME", "USER", "LNAME", "USERNAME"]
+        .iter()
+        .find_map(|name| env.get(name))
+        .filter(|name| !REFUSED_NAMES.contains(&name.to_lowercase().as_str()))
+        .map_or_else(|| "azureuser".to_owned(), str::to_owned)
+}
+
+fn check_username(name: &str) -> Result<(), String> {
+    let broken = |rule: &str| Err(format!("'{name}' is not a valid user name: {rule}"));
+    if name.is_empty() || name.len() > 64 {
+        return broken("it must have 1 to 64 characters");
+    }
+    if name.contains(|c: char| {
+        c.is_ascii_uppercase()
+            || c.is_whitespace()
+            || c.is_control()
+            || "\\/\"[]:|<>+=;,?*@#()!".contains(c)
+    }) {
+        return broken(
+            "it must not hold upper case, white space or any of \\ / \" [ ] : | < > + = ; , ? * @ # ( ) !",
+        );
+    }
+    if name.starts_with(['$', '-']) || name.ends_with('.') {
+        return broken("it must not begin with '$' or '-', nor end with a period");
+    }
+    if REFUSED_NAMES.contains(&name) {
+        return broken("Azure does not allow this name");
+    }
+    Ok(())
+}
+
+/// Azure's rules for a Linux password. The message never holds the password.
+fn check_password(password: &str) -> Result<(), String> {
+    let count = password.chars().count();
+    if !(12..=72).contains(&count) {
+        return Err(format!(
+            "the password has {count} characters; it must have 12 to 72"
+        ));
+    }
+    if password.chars().any(char::is_control) {
+        return Err("the password must not hold control characters, as a line end".to_owned());
+    }
+    if REFUSED_PASSWORDS
+        .iter()
+        .any(|refused| refused.eq_ignore_ascii_case(password))
+    {
+        return Err("the password is one of those that Azure does not allow".to_owned());
+    }
+    let kinds = [
+        password.chars().any(|c| c.is_ascii_lowercase()),
+        password.chars().any(|c| c.is_ascii_uppercase()),
+        password.chars().any(|c| c.is_ascii_digit()),
+        password.chars().any(|c| !c.is_alphanumeric()),
+    ];
+    if kinds.iter().filter(|there| **there).count() < 3 {
+        return Err("the password must hold three of: a lower case letter, an upper case letter, a digit, a special character".to_owned());
+    }
+    Ok(())
+}
+
+fn read_password(args: &Machine) -> Result<Option<SecretString>, Failure> {
+    if let Some(password) = &args.admin_password {
+        return Ok(Some(password.clone().into()));
+    }
+    let Some(path) = &args.admin_password_file else {
+        return Ok(None);
+    };
+    let mut text = String::new();
+    let read = if path == Path::new("-") {
+        std::io::stdin().read_to_string(&mut text)
+    } else {
+        std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text))
+    };
+    read.map_err(|error| {
+        Failure::usage(format!("--admin-password-file {}: {error}", path.display()))
+    })?;
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    Ok(Some(text.into()))
+}
+
+fn ssh_folder(env: &Env) -> Option<PathBuf> {
+    env.get("HOME")
+        .or_else(|| env.get("USERPROFILE"))
+        .map(|home| Path::new(home).join(".ssh"))
+}
+
+fn default_public_key(env: &Env) -> Option<PathBuf> {
+    let folder = ssh_folder(env)?;
+    ["id_rsa.pub", "id_ed25519.pub"]
+        .iter()
+        .map(|name| folder.join(name))
+        .find(|path| path.is_file())
+}
+
+fn public_keys(session: &Session, args: &Machine) -> Result<Vec<String>, Failure> {
+    if !args.ssh_key_values.is_empty() {
+        return args
+            .ssh_key_values
+            .iter()
+            .map(|value| public_key(value))
+            .collect();
+    }
+    if let Some(path) = default_public_key(&session.env) {
+        return Ok(vec![public_key(&path.display().to_string())?]);
+    }
+    if !args.generate_ssh_keys {
+        return Err(Failure::usage("there is neither a password nor an SSH key to sign in with").hint(
+            "Give --generate-ssh-keys, --ssh-key-values KEY|FILE, or --admin-password-file FILE|-.",
+        ));
+    }
+    Ok(vec![generate_keys(session)?])
+}
+
+/// A key as given, or the one in the file of that name.
+fn public_key(value: &str) -> Result<String, Failure> {
+    let text = match std::fs::read_to_string(value) {
+        Ok(text) => text,
+        Err(_) if value.contains(' ') => value.to_owned(),
+        Err(error) => {
+            return Err(Failure::usage(format!(
+                "--ssh-key-values '{value}': {error}"
+            )));
+        }
+    };
+    let key = PublicKey::from_openssh(text.trim()).map_err(|error| {
+        Failure::usage(format!(
+            "--ssh-key-values '{value}': not an OpenSSH public key: {error}"
+        ))
+    })?;
+    match key.algorithm() {
+        // https://learn.microsoft.com/azure/virtual-machines/linux/mac-create-ssh-keys#supported-ssh-key-formats
+        Algorithm::Rsa { .. } | Algorithm::Ed25519 => Ok(text.trim().to_owned()),
+        other => Err(Failure::usage(format!(
+            "--ssh-key-values: Azure takes RSA and Ed25519 keys, not {other}"
+        ))),
+    }
+}
+
+fn generate_keys(session: &Session) -> Result<String, Failure> {
+    let failed =
+        |reason: String| Failure::new(Status::Failed, format!("generating SSH keys: {reason}"));
+    let folder = ssh_folder(&session.env)
+        .ok_or_else(|| failed("there is no home folder (HOME)".to_owned()))?;
+    let private_path = folder.join("id_ed25519");
+    let public_path = folder.join("id_ed25519.pub");
+    if session.is_dry_run() {
+        return Ok("ssh-ed25519 <a new key>".to_owned());
+    }
+    if private_path.exists() {
+        return Err(failed(format!(
+            "{} is there, but not its .pub",
+            private_path.display()
+        )));
+    }
+    let key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519)
+        .map_err(|error| failed(error.to_string()))?;
+    let private = key
+        .to_openssh(LineEnding::LF)
+        .map_err(|error| failed(error.to_string()))?;
+    let public = key
+        .public_key()
+        .to_openssh()
+        .map_err(|error| failed(error.to_string()))?;
+    create_folder(&folder).map_err(|error| failed(format!("{}: {error}", folder.display())))?;
+    write_new(&private_path, private.as_bytes(), 0o600)
+        .map_err(|error| failed(format!("{}: {error}", private_path.display())))?;
+    write_new(&public_path, format!("{public}\n").as_bytes(), 0o644)
+        .map_err(|error| failed(format!("{}: {error}", public_path.display())))?;
+    session.warn(format!(
+        "made the SSH key pair {} and {}",
+        private_path.display(),
+        public_path.display()
+    ));
+    Ok(public)
+}
+
+#[cfg(unix)]
+fn create_folder(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+}
+
+#[cfg(not(unix))]
+fn create_folder(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)
+}
+
+fn write_new(path: &Path, content: &[u8], mode: u32) -> std::io::Result<()> {
+    use std::io::Write;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    #[cfg(not(unix))]
+    let _ = mode;
+    options.open(path)?.write_all(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_follow_every_rule() {
+        assert_eq!(check_password("Correct-Horse-1"), Ok(()));
+        for (password, rule) in [
+            ("Short-1a", "12 to 72"),
+            (
+                "aB1-aB1-aB1-aB1-aB1-aB1-aB1-aB1-aB1-aB1-aB1-aB1-aB1-aB1-aB1-aB1-aB1-aB1-x",
+                "12 to 72",
+            ),
+            ("alllowercaseletters", "three of"),
+            ("lowercase-and-dashes", "three of"),
+            ("Tab\tin-it-12345", "control"),
+        ] {
+            let message = check_password(password).expect_err(password);
+            assert!(
+                message.contains(rule) && !message.contains(password),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn user_names_follow_every_rule() {
+        assert_eq!(check_username("azureuser"), Ok(()));
+        for name in ["", "Admin", "root", "a b", "$x", "-x", "x.", "x@y"] {
+            assert!(check_username(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_reserved_login_becomes_azureuser() {
+        assert_eq!(
+            default_username(&Env::from_pairs([("USER", "root")])),
+            "azureuser"
+        );
+        assert_eq!(default_username(&Env::from_pairs([("USER", "ada")])), "ada");
+    }
+}

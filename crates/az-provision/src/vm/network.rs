@@ -1,0 +1,314 @@
+//! The network that a new machine is given.
+
+use crate::cli::{Machine, NsgRule};
+use az_core::{
+    arm::{ArmError, Client, ResourceId, versions},
+    cli::{Doing, Failure},
+    name::{Location, NetworkName},
+};
+use futures::try_join;
+use serde_json::{Value, json};
+
+/// What is to be there for one machine, with `az`'s names.
+pub(crate) struct Network {
+    machine: String,
+    vnet: Option<NetworkName>,
+    subnet: Option<NetworkName>,
+    vnet_prefix: ipnet::Ipv4Net,
+    subnet_prefix: ipnet::Ipv4Net,
+    nsg: Option<NetworkName>,
+    rule: Option<NsgRule>,
+    ports: Vec<String>,
+    public_ip: Option<NetworkName>,
+    zone: Option<String>,
+}
+
+impl Network {
+    /// The network that the arguments ask for, checked.
+    pub(crate) fn checked(machine: &str, args: &Machine) -> Result<Self, Failure> {
+        let named =
+            |given: &Option<String>, suffix: &str| -> Result<Option<NetworkName>, Failure> {
+                match given.as_deref() {
+                    Some("") => Ok(None),
+                    Some(name) => Ok(Some(name.parse()?)),
+                    None => Ok(Some(format!("{machine}{suffix}").parse()?)),
+                }
+            };
+        let range = |net: &ipnet::Ipv4Net, flag: &str, shortest: u8| {
+            if net.trunc() != *net {
+                return Err(Failure::usage(format!(
+                    "{flag} {net}: the address has bits beyond the prefix; did you mean {}?",
+                    net.trunc()
+                )));
+            }
+            if !(shortest..=29).contains(&net.prefix_len()) {
+                return Err(Failure::usage(format!(
+                    "{flag} {net}: Azure takes prefixes from /{shortest} to /29"
+                )));
+            }
+            Ok(())
+        };
+        range(&args.vnet_address_prefix, "--vnet-address-prefix", 2)?;
+        range(&args.subnet_address_prefix, "--subnet-address-prefix", 2)?;
+        if !args
+            .vnet_address_prefix
+            .contains(&args.subnet_address_prefix)
+        {
+            return Err(Failure::usage(format!(
+                "--subnet-address-prefix {} is not within --vnet-address-prefix {}",
+                args.subnet_address_prefix, args.vnet_address_prefix
+            )));
+        }
+        Ok(Network {
+            machine: machine.to_owned(),
+            vnet: args.vnet_name.clone(),
+            subnet: args.subnet.clone(),
+            vnet_prefix: args.vnet_address_prefix,
+            subnet_prefix: args.subnet_address_prefix,
+            nsg: named(&args.nsg, "NSG")?,
+            rule: args.nsg_rule,
+            ports: args.open_ports.clone(),
+            public_ip: named(&args.public_ip_address, "PublicIP")?,
+            zone: args.zone.clone(),
+        })
+    }
+
+    /// Makes the machine's network interface be there, with all it stands on; gives the interface's id.
+    ///
+    /// What exists is used as it is: a rule that somebody added to the security group stays. The three
+    /// that do not depend on each other are made side by side.
+    pub(crate) async fn ensure(
+        &self,
+        arm: &Client,
+        group: &ResourceId,
+        location: &Location,
+        tags: &Value,
+        windows: bool,
+    ) -> Result<ResourceId, Failure> {
+        let nic = network(
+            group,
+            "networkInterfaces",
+            &format!("{}VMNic", self.machine),
+        );
+        if let Some(there) = arm
+            .find(&nic, versions::NETWORK)
+            .await
+            .doing(format!("reading {nic}"))?
+        {
+            arm.wait_for_resource(&nic, versions::NETWORK, there)
+                .await
+                .doing(format!("creating {nic}"))?;
+            return Ok(nic);
+        }
+        let base = |properties: Value| json!({"location": location.canonical(), "tags": tags, "properties": properties});
+        let (subnet, nsg, public_ip) = try_join!(
+            self.subnet(arm, group, location, &base),
+            async {
+                let Some(name) = &self.nsg else {
+                    return Ok(None);
+                };
+                let id = network(group, "networkSecurityGroups", name.as_str());
+                create_unless_there(
+                    arm,
+                    &id,
+                    base(json!({"securityRules": self.rules(windows)})),
+                )
+                .await
+                .map(Some)
+            },
+            async {
+                let Some(name) = &self.public_ip else {
+                    return Ok(None);
+                };
+                let id = network(group, "publicIPAddresses", name.as_str());
+                let mut body = base(json!({"publicIPAllocationMethod": "Static"}));
+                body["sku"] = json!({"name": "Standard"});
+                if let Some(zone) = &self.zone {
+                    body["zones"] = json!([zone]);
+                }
+                create_unless_there(arm, &id, body).await.map(Some)
+            },
+        )?;
+        let mut configuration =
+            json!({"privateIPAllocationMethod": "Dynamic", "subnet": {"id": subnet.as_str()}});
+        if let Some(id) = public_ip {
+            configuration["publicIPAddress"] = json!({"id": id.as_str()});
+        }
+        let name = format!("ipconfig{}", self.machine);
+        let mut properties =
+            json!({"ipConfigurations": [{"name": name, "properties": configuration}]});
+        if let Some(id) = nsg {
+            properties["networkSecurityGroup"] = json!({"id": id.as_str()});
+        }
+        put(arm, &nic, base(properties)).await?;
+        Ok(nic)
+    }
+
+    /// The subnet: the named one, or one that the group has in this location (as `az` chooses), or a new one.
+    async fn subnet(
+        &self,
+        arm: &Client,
+        group: &ResourceId,
+        location: &Location,
+        base: &impl Fn(Value) -> Value,
+    ) -> Result<ResourceId, Failure> {
+        let subnet_name = self
+            .subnet
+            .as_ref()
+            .map_or_else(|| format!("{}Subnet", self.machine), ToString::to_string);
+        let (vnet_id, existing) = match &self.vnet {
+            Some(name) => {
+                let id = network(group, "virtualNetworks", name.as_str());
+                let existing = arm
+                    .find(&id, versions::NETWORK)
+                    .await
+                    .doing(format!("reading {id}"))?;
+                (id, existing)
+            }
+            None => {
+                let all = arm
+                    .list(
+                        format!("{group}/providers/Microsoft.Network/virtualNetworks"),
+                        versions::NETWORK,
+                        &[],
+                    )
+                    .await
+                    .doing("reading the group's virtual networks")?;
+                let default = network(group, "virtualNetworks", &format!("{}VNET", self.machine));
+                let own = all.iter().find(|vnet| {
+                    vnet["id"]
+                        .as_str()
+                        .is_some_and(|id| id.eq_ignore_ascii_case(default.as_str()))
+                });
+                let usable = own.or_else(|| {
+                    all.iter().find(|vnet| {
+                        vnet["location"]
+                            .as_str()
+                            .is_some_and(|there| there == location.canonical())
+                            && first_subnet(vnet).is_some()
+                    })
+                });
+                match usable {
+                    Some(vnet) => (
+                        vnet["id"].as_str().unwrap_or_default().parse()?,
+                        Some(vnet.clone()),
+                    ),
+                    None => (default, None),
+                }
+            }
+        };
+        let Some(vnet) = existing else {
+            let body = base(json!({
+                "addressSpace": {"addressPrefixes": [self.vnet_prefix.to_string()]},
+                "subnets": [{"name": subnet_name, "properties": {"addressPrefix": self.subnet_prefix.to_string()}}],
+            }));
+            put(arm, &vnet_id, body).await?;
+            return Ok(vnet_id.child("subnets", &subnet_name));
+        };
+        let vnet = arm
+            .wait_for_resource(&vnet_id, versions::NETWORK, vnet)
+            .await
+            .doing(format!("creating {vnet_id}"))?;
+        let named = vnet["properties"]["subnets"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|subnet| {
+                subnet["name"]
+                    .as_str()
+                    .is_some_and(|name| name.eq_ignore_ascii_case(&subnet_name))
+            });
+        let found = named.or_else(|| {
+            if self.subnet.is_none() {
+                first_subnet(&vnet)
+            } else {
+                None
+            }
+        });
+        match found.and_then(|subnet| subnet["id"].as_str()) {
+            Some(id) => Ok(id.parse()?),
+            None => {
+                let id = vnet_id.child("subnets", &subnet_name);
+                put(
+                    arm,
+                    &id,
+                    json!({"properties": {"addressPrefix": self.subnet_prefix.to_string()}}),
+                )
+                .await?;
+                Ok(id)
+            }
+        }
+    }
+
+    fn rules(&self, windows: bool) -> Vec<Value> {
+        let rule = |name: &str, port: &str, priority: usize| {
+            json!({"name": name, "properties": {
+                "protocol": "Tcp", "sourcePortRange": "*", "destinationPortRange": port,
+                "sourceAddressPrefix": "*", "destinationAddressPrefix": "*",
+                "access": "Allow", "priority": priority, "direction": "Inbound",
+            }})
+        };
+        let default = match self
+            .rule
+            .unwrap_or(if windows { NsgRule::Rdp } else { NsgRule::Ssh })
+        {
+            NsgRule::None => None,
+            NsgRule::Rdp => Some(("rdp", "3389")),
+            NsgRule::Ssh => Some(("default-allow-ssh", "22")),
+        };
+        let mut rules: Vec<Value> = default
+            .iter()
+            .map(|(name, port)| rule(name, port, 1000))
+            .collect();
+        let more = self
+            .ports
+            .iter()
+            .filter(|port| default.is_none_or(|(_, known)| known != port.as_str()));
+        for (index, port) in more.enumerate() {
+            rules.push(rule(&format!("open-port-{port}"), port, 900 + index));
+        }
+        rules
+    }
+}
+
+fn network(group: &ResourceId, kind: &str, name: &str) -> ResourceId {
+    group.resource("Microsoft.Network", kind, name)
+}
+
+fn first_subnet(vnet: &Value) -> Option<&Value> {
+    vnet["properties"]["subnets"]
+        .as_array()?
+        .iter()
+        .find(|subnet| {
+            subnet["name"]
+                .as_str()
+                .is_some_and(|name| !name.eq_ignore_ascii_case("GatewaySubnet"))
+        })
+}
+
+async fn create_unless_there(
+    arm: &Client,
+    id: &ResourceId,
+    body: Value,
+) -> Result<ResourceId, Failure> {
+    match arm
+        .find(id, versions::NETWORK)
+        .await
+        .doing(format!("reading {id}"))?
+    {
+        Some(there) => {
+            arm.wait_for_resource(id, versions::NETWORK, there)
+                .await
+                .doing(format!("creating {id}"))?;
+        }
+        None => put(arm, id, body).await?,
+    }
+    Ok(id.clone())
+}
+
+async fn put(arm: &Client, id: &ResourceId, body: Value) -> Result<(), Failure> {
+    let made = async { arm.wait(arm.put(id, versions::NETWORK, body).await?).await };
+    let made: Result<Value, ArmError> = made.await;
+    made.doing(format!("creating {}", id.name()))?;
+    Ok(())
+}
