@@ -1,0 +1,105 @@
+//! What the user may say.
+
+use az_core::{
+    cli::{CommandLine, GlobalArgs},
+    name::{GroupName, Location, MachineName, parse_tag},
+};
+use clap::{Args, Parser, Subcommand};
+
+/// Create managed identities and assign them to virtual machines.
+///
+/// The commands, flags and results are those of `az identity` and `az vm identity`. Whatever is there already is
+/// no error.
+#[derive(Debug, Parser)]
+#[command(name = "az-identity", version, propagate_version = true, after_help = EXIT_STATUS)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+}
+
+const EXIT_STATUS: &str = "Exit status: 0 done, 1 failed, 2 usage or invalid input, 3 not found, 4 not signed in, \
+5 access denied, 6 conflict with what exists, 7 gave up waiting, 130 interrupted.";
+
+impl CommandLine for Cli {
+    const NAME: &'static str = "az-identity";
+    fn global(&self) -> &GlobalArgs {
+        &self.global
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create a user-assigned identity
+    Create(Create),
+    /// Show a user-assigned identity
+    Show(Named),
+    /// List user-assigned identities
+    List {
+        /// Only those of this resource group
+        #[arg(short = 'g', long)]
+        resource_group: Option<GroupName>,
+    },
+    /// Delete a user-assigned identity
+    Delete(Named),
+    /// The identities of a virtual machine
+    #[command(subcommand)]
+    Vm(Vm),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Create {
+    /// The identity's name; - reads names from standard input, a line each
+    #[arg(short, long, allow_hyphen_values = true)]
+    pub(crate) name: String,
+    /// The resource group to create it in
+    #[arg(short = 'g', long)]
+    pub(crate) resource_group: GroupName,
+    /// Where to create it [default: the resource group's location]
+    #[arg(short, long)]
+    pub(crate) location: Option<Location>,
+    /// Tags, as key=value words separated by spaces
+    #[arg(long, num_args = 0.., value_name = "KEY=VALUE", value_parser = parse_tag)]
+    pub(crate) tags: Option<Vec<(String, String)>>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Named {
+    /// The identity's name; - reads names from standard input, a line each
+    #[arg(short, long, allow_hyphen_values = true)]
+    pub(crate) name: String,
+    /// Its resource group
+    #[arg(short = 'g', long)]
+    pub(crate) resource_group: GroupName,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Vm {
+    /// Give a virtual machine identities
+    Assign(Change),
+    /// Take identities from a virtual machine
+    Remove(Change),
+    /// Show a virtual machine's identities
+    Show(Machine),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Machine {
+    /// The machine's name
+    #[arg(short, long)]
+    pub(crate) name: MachineName,
+    /// Its resource group [default: the machine is looked for in the whole subscription]
+    #[arg(short = 'g', long)]
+    pub(crate) resource_group: Option<GroupName>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Change {
+    #[command(flatten)]
+    pub(crate) machine: Machine,
+    /// User-assigned identities, by name (in the machine's group) or id; [system] is the system-assigned one;
+    /// - reads them from standard input
+    #[arg(long, num_args = 0.., default_value = "[system]", allow_hyphen_values = true, value_name = "NAME|ID")]
+    pub(crate) identities: Vec<String>,
+}
