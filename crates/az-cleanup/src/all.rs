@@ -1,0 +1,156 @@
+//! Step 5 of the tutorial at once.
+
+use crate::{cli::Force, group, keyvault};
+use az_core::{
+    arm::{ResourceId, versions},
+    cli::{Failure, Session, Status},
+    name::GroupName,
+};
+use futures::try_join;
+use serde_json::{Value, json};
+
+/// Deletes the group, waits, and purges every vault that was in it.
+pub(crate) async fn run(
+    session: &Session,
+    name: &GroupName,
+    force: &Force,
+) -> Result<Value, Failure> {
+    let id = session.group_id(name.as_str()).await?;
+    let arm = session.arm()?;
+    let (there, deleted) = try_join!(
+        async { Ok(arm.find(&id, versions::RESOURCES).await?) },
+        keyvault::deleted_vaults(session),
+    )?;
+    let vaults: Vec<String> = match &there {
+        Some(_) => {
+            let path = format!("{id}/providers/Microsoft.KeyVault/vaults");
+            let found = arm.list(path, versions::KEY_VAULT, &[]).await?;
+            found
+                .iter()
+                .filter_map(|vault| vault["name"].as_str().map(str::to_owned))
+                .collect()
+        }
+        // Gone already: an earlier run may have been interrupted before it purged the vaults.
+        None => names(&was_in(&deleted, &id)),
+    };
+    // A deletion that is under way has taken some vaults with it already.
+    let deleting = there
+        .as_ref()
+        .is_some_and(|group| group["properties"]["provisioningState"] == "Deleting");
+    let mut vaults = vaults;
+    if deleting {
+        vaults.extend(names(&was_in(&deleted, &id)));
+    }
+    if there.is_none() && vaults.is_empty() {
+        return Err(Failure::new(
+            Status::NotFound,
+            format!("there is no resource group '{name}', and no deleted vault that was in it"),
+        )
+        .hint("Check the name and --subscription."));
+    }
+    let purged = if vaults.is_empty() {
+        String::new()
+    } else {
+        format!(
+            " The vaults {} and all their secrets will be gone for good.",
+            vaults.join(", ")
+        )
+    };
+    session.confirm_by_name(
+        &format!("Resource group '{name}' and everything in it will be deleted.{purged}"),
+        name.as_str(),
+    )?;
+    if there.is_some() {
+        group::delete(session, &id, force, false).await?;
+    }
+    if session.is_dry_run() {
+        for vault in &vaults {
+            plan_purge(session, &id, vault, &deleted).await?;
+        }
+        return Ok(Value::Null);
+    }
+    let deleted = keyvault::deleted_vaults(session).await?;
+    let ours: Vec<&Value> = was_in(&deleted, &id)
+        .into_iter()
+        .filter(|vault| {
+            vaults.iter().any(|name| {
+                vault["name"]
+                    .as_str()
+                    .is_some_and(|own| own.eq_ignore_ascii_case(name))
+            })
+        })
+        .collect();
+    let results = futures::future::join_all(
+        ours.iter()
+            .map(|vault| keyvault::purge(session, vault, false)),
+    )
+    .await;
+    let mut purged = Vec::new();
+    let mut failures = Vec::new();
+    for (vault, result) in ours.iter().zip(results) {
+        match result {
+            Ok(()) => purged.push(vault["name"].clone()),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    let mut failures = failures.into_iter();
+    if let Some(first) = failures.next() {
+        for other in failures {
+            session.report(&other);
+        }
+        return Err(first);
+    }
+    Ok(json!({"resourceGroup": name.as_str(), "deleted": there.is_some(), "purgedVaults": purged}))
+}
+
+/// The deleted vaults that were in the group.
+fn was_in<'a>(deleted: &'a [Value], group: &ResourceId) -> Vec<&'a Value> {
+    let inside = |vault: &&Value| {
+        let id: Option<ResourceId> = vault["properties"]["vaultId"]
+            .as_str()
+            .and_then(|id| id.parse().ok());
+        id.and_then(|id| id.parent())
+            .is_some_and(|parent| parent == *group)
+    };
+    deleted.iter().filter(inside).collect()
+}
+
+fn names(vaults: &[&Value]) -> Vec<String> {
+    vaults
+        .iter()
+        .filter_map(|vault| vault["name"].as_str().map(str::to_owned))
+        .collect()
+}
+
+/// In a dry run the vault is not deleted yet: its purge is planned where it will be.
+async fn plan_purge(
+    session: &Session,
+    group: &ResourceId,
+    name: &str,
+    deleted: &[Value],
+) -> Result<(), Failure> {
+    let arm = session.arm()?;
+    let known = was_in(deleted, group)
+        .into_iter()
+        .find(|vault| vault["name"] == name);
+    let location = match known {
+        Some(vault) => vault["properties"]["location"].clone(),
+        None => arm
+            .get(
+                group.resource("Microsoft.KeyVault", "vaults", name),
+                versions::KEY_VAULT,
+            )
+            .await?["location"]
+            .clone(),
+    };
+    let id = ResourceId::subscription(group.subscription_id().unwrap_or_default())
+        .resource(
+            "Microsoft.KeyVault",
+            "locations",
+            location.as_str().unwrap_or_default(),
+        )
+        .child("deletedVaults", name);
+    arm.post(format!("{id}/purge"), versions::KEY_VAULT, None)
+        .await?;
+    Ok(())
+}

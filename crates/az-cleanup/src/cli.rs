@@ -1,0 +1,112 @@
+//! What the user may say.
+
+use az_core::{
+    cli::{CommandLine, GlobalArgs},
+    name::{GroupName, Location, VaultName},
+};
+use clap::{Args, Parser, Subcommand};
+
+/// Delete resource groups; delete, recover and purge key vaults.
+///
+/// The commands, flags and results are those of `az group delete` and `az keyvault`.
+#[derive(Debug, Parser)]
+#[command(name = "az-cleanup", version, propagate_version = true, after_help = EXIT_STATUS)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+}
+
+const EXIT_STATUS: &str = "Exit status: 0 done, 1 failed, 2 usage or invalid input, 3 not found, 4 not signed in, \
+5 access denied, 6 conflict with what exists, 7 gave up waiting, 130 interrupted.";
+
+impl CommandLine for Cli {
+    const NAME: &'static str = "az-cleanup";
+    fn global(&self) -> &GlobalArgs {
+        &self.global
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Resource groups
+    #[command(subcommand)]
+    Group(Group),
+    /// Key vaults
+    #[command(subcommand)]
+    Keyvault(Keyvault),
+    /// Delete a resource group, wait, and purge every vault that was in it
+    ///
+    /// When an earlier run was interrupted, the next one goes on: the vaults of a group that is gone already are
+    /// found among the deleted ones.
+    All {
+        /// The resource group
+        #[arg(short = 'g', long, visible_alias = "name", short_alias = 'n')]
+        resource_group: GroupName,
+        #[command(flatten)]
+        force: Force,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Force {
+    /// Types that are deleted by force: without shutting the machine down, sooner
+    #[arg(short = 'f', long, num_args = 1.., value_name = "TYPE", value_parser = ["Microsoft.Compute/virtualMachines", "Microsoft.Compute/virtualMachineScaleSets"], ignore_case = true)]
+    pub(crate) force_deletion_types: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Group {
+    /// Delete a resource group with everything in it
+    Delete {
+        /// The group's name
+        #[arg(short, long, visible_alias = "resource-group", short_alias = 'g')]
+        name: GroupName,
+        #[command(flatten)]
+        force: Force,
+        /// Do not wait for the deletion to end
+        #[arg(long)]
+        no_wait: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keyvault {
+    /// Delete a vault; it can be recovered until its retention ends
+    Delete {
+        /// The vault's name
+        #[arg(short, long)]
+        name: VaultName,
+        /// Its resource group [default: the vault is looked for in the whole subscription]
+        #[arg(short = 'g', long)]
+        resource_group: Option<GroupName>,
+        /// Do not wait for the deletion to end
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Remove a deleted vault with all its secrets for good
+    Purge(Deleted),
+    /// Bring a deleted vault back with its secrets
+    ///
+    /// The role assignments on it are gone for good and have to be made again.
+    Recover(Deleted),
+    /// List deleted vaults
+    ListDeleted,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Deleted {
+    /// The vault's name
+    #[arg(short, long)]
+    pub(crate) name: VaultName,
+    /// Where it was [default: it is looked for among all the subscription's deleted vaults]
+    #[arg(short, long)]
+    pub(crate) location: Option<Location>,
+    /// The resource group it was in; only recovery uses it, and finds it out by itself
+    #[arg(short = 'g', long)]
+    pub(crate) resource_group: Option<GroupName>,
+    /// Do not wait for the operation to end
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+}
