@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Runs the whole tutorial, step by step, and cleans up.
+#
+#   scripts/tutorial.sh [--local] [--identity system|user]
+#
+# --local     builds what is missing and runs on a local Azure of its own, offline; without --identity, for both
+#             kinds of identity. Without --local it runs on the subscription that you are signed in to.
+# --identity  which managed identity writes the secret (default in the cloud: system).
+#
+# Names come from the environment: RESOURCE_GROUP, VM_NAME, IDENTITY_NAME, KEY_VAULT_NAME, LOCATION, …;
+# scripts/lib.sh has them all with the tutorial's values.
+set -euo pipefail
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+local_azure=false
+identities=
+
+usage() {
+    sed -n '2,/^set /s/^# \{0,1\}//p' "$0" | sed '/^set /d' >&2
+    exit 2
+}
+
+while [ $# -gt 0 ]; do
+    case $1 in
+        --local) local_azure=true ;;
+        --identity)
+            [ $# -ge 2 ] || usage
+            identities=$2
+            shift
+            ;;
+        --identity=*) identities=${1#*=} ;;
+        -h | --help) usage 2>&1 ;;
+        *) usage ;;
+    esac
+    shift
+done
+case $identities in
+    '' | system | user) ;;
+    *) usage ;;
+esac
+
+if $local_azure; then
+    echo "Building the tools and the local Azure …" >&2
+    (cd "$here/.." && cargo build --release --locked --quiet)
+    tools=${AZ_TOOLS_DIR:-${CARGO_TARGET_DIR:-$here/../target}/release}
+    PATH=$(cd "$tools" && pwd):$PATH
+    AZ_TOOLS_DIR=$(cd "$tools" && pwd)
+    export PATH AZ_TOOLS_DIR TUTORIAL_IDENTITIES="${identities:-system user}"
+    # shellcheck disable=SC2016
+    exec az-local run --offline -- bash -c '
+        set -eu
+        for identity in $TUTORIAL_IDENTITIES; do "$0" --identity "$identity"; done
+        left=$(az-local resources --count)
+        [ "$left" -eq 0 ] || { echo "the local Azure still holds $left things:" >&2; az-local resources >&2; exit 1; }
+        echo "The local Azure is empty again." >&2
+    ' "$0"
+fi
+
+export IDENTITY=${identities:-system}
+# Unique in the whole cloud, and 24 characters at most.
+export KEY_VAULT_NAME=${KEY_VAULT_NAME:-kv-go-$(date +%s)-$((RANDOM % 1000))}
+
+times=()
+TIMEFORMAT='%R'
+step() {
+    echo "── $1 ──" >&2
+    local status=0
+    # `time` reports on standard error of its group; the step keeps its own.
+    { time "$here/$1.sh" 2>&3 >&4 || status=$?; } 3>&2 4>&1 2>"$timing" || status=$?
+    times+=("$(tail -n 1 "$timing") s  $1")
+    return "$status"
+}
+
+timing=$(mktemp)
+cleaned=false
+finish() {
+    local status=$?
+    trap - EXIT INT TERM
+    if ! $cleaned; then
+        echo "── stopped; cleaning up ──" >&2
+        "$here/5-clean-up.sh" >&2 || echo "clean-up failed: run KEY_VAULT_NAME=$KEY_VAULT_NAME $here/5-clean-up.sh" >&2
+    fi
+    rm -f "$timing"
+    exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+for name in 1-create-resources 2-create-identity 3-assign-role 4-set-secret 5-clean-up; do
+    step "$name"
+done
+cleaned=true
+
+printf '%s\n' "── the tutorial with the $IDENTITY-assigned identity ──" "${times[@]}" >&2
