@@ -1,0 +1,202 @@
+//! One write that is done once, whatever becomes of the answer.
+//!
+//! Each write makes a new version, so the client does not send it again by itself. What was certainly not done is
+//! done again here; where the answer was lost, the vault is asked what it has.
+
+use crate::{error::Error, secret::NewSecret};
+use az_core::{
+    cli::Failure,
+    http::root_cause,
+    keyvault::{Access, failure, service_error},
+};
+use azure_core::{
+    error::ErrorKind,
+    http::headers::{HeaderName, Headers},
+    time::{Duration as Span, parse_rfc7231},
+};
+use azure_security_keyvault_secrets::{
+    SecretClient,
+    models::{Secret, SecretClientGetSecretOptions},
+};
+use futures::TryStreamExt;
+use std::{cell::Cell, time::Duration};
+use tokio::time::Instant;
+
+/// How often a write is tried that certainly was not done.
+const TRIES: u32 = 4;
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// The longest throttle that is waited for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// The two clients of a write.
+pub(crate) struct Clients {
+    /// Sends nothing twice.
+    pub(crate) writer: SecretClient,
+    /// For looking up.
+    pub(crate) reader: SecretClient,
+}
+
+/// What is known of a write that failed.
+enum Fate {
+    /// The vault refused it, or it cannot be sent at all.
+    Refused,
+    /// It was not done: not sent, or throttled. The vault may say how many seconds to wait.
+    NotDone(Option<u64>),
+    /// It may have been done.
+    Unknown,
+}
+
+/// Writes a secret, and gives back the version that the vault made.
+pub(crate) async fn write(
+    clients: &Clients,
+    access: &Access<'_>,
+    secret: &NewSecret,
+) -> Result<Secret, Failure> {
+    let mut pause = FIRST_PAUSE;
+    let mut tried = 0;
+    loop {
+        tried += 1;
+        let sent = Cell::new(Instant::now());
+        let put = || async {
+            sent.set(Instant::now());
+            clients
+                .writer
+                .set_secret(secret.name.as_str(), secret.body()?, None)
+                .await?
+                .into_model()
+        };
+        let error = match access.wait_for(put).await {
+            Ok(written) => return Ok(written),
+            Err(error) => error,
+        };
+        let fate = fate(&error);
+        let advised = match fate {
+            Fate::NotDone(seconds) => seconds.map(Duration::from_secs),
+            Fate::Refused | Fate::Unknown => None,
+        };
+        let wait = advised.unwrap_or(pause);
+        if matches!(fate, Fate::Refused) || wait > LONGEST_PAUSE {
+            return Err(failure(error));
+        }
+        tokio::time::sleep(wait).await;
+        pause *= 2;
+        if matches!(fate, Fate::Unknown) {
+            // After the pause: what was still under way has arrived by now.
+            let found = look_up(&clients.reader, secret, sent.get())
+                .await
+                .map_err(|lookup| Error::Undecided {
+                    lost: reason(&error),
+                    lookup,
+                })?;
+            if let Some(written) = found {
+                return Ok(written);
+            }
+        }
+        if tried >= TRIES {
+            return Err(failure(error));
+        }
+    }
+}
+
+fn fate(error: &azure_core::Error) -> Fate {
+    match service_error(error) {
+        Some(answer) => match answer.status {
+            429 => Fate::NotDone(answer.retry_after),
+            408 | 500.. => Fate::Unknown,
+            _ => Fate::Refused,
+        },
+        None => match error.kind() {
+            // The connection was not made.
+            ErrorKind::Connection => Fate::NotDone(None),
+            // The answer broke off, or is none.
+            ErrorKind::Io | ErrorKind::DataConversion => Fate::Unknown,
+            _ => Fate::Refused,
+        },
+    }
+}
+
+fn reason(error: &azure_core::Error) -> String {
+    service_error(error).map_or_else(
+        || root_cause(error),
+        |answer| format!("the vault answered {}", answer.status),
+    )
+}
+
+/// The version that a write made that was sent at `sent`, if it made one.
+///
+/// # Errors
+/// The vault does not tell; with the reason.
+async fn look_up(
+    reader: &SecretClient,
+    secret: &NewSecret,
+    sent: Instant,
+) -> Result<Option<Secret>, String> {
+    let name = secret.name.as_str();
+    let latest = match reader.get_secret(name, None).await {
+        Ok(latest) => latest,
+        Err(error) => {
+            return match service_error(&error) {
+                Some(answer) if answer.status == 404 => Ok(None),
+                _ => Err(failure(error).to_string()),
+            };
+        }
+    };
+    // By the vault's own clock: the time of this answer less what has passed here since the write was sent. Both the
+    // header and the versions' times are cut to seconds.
+    let answered = date(latest.headers()).ok_or("its answer has no date")?;
+    let passed = Span::try_from(sent.elapsed()).map_err(|error| error.to_string())?;
+    let since = answered - passed - Span::seconds(2);
+    let latest = latest.into_model().map_err(|error| error.to_string())?;
+    let is_new = |created| created >= since;
+    match latest
+        .attributes
+        .as_ref()
+        .and_then(|attributes| attributes.created)
+    {
+        None => return Err("a version has no date".to_owned()),
+        // Nothing was written since: the latest version is older.
+        Some(created) if !is_new(created) => return Ok(None),
+        Some(_) if secret.is(&latest) => return Ok(Some(latest)),
+        Some(_) => {}
+    }
+    // Someone else wrote at the same time; ours may be before theirs.
+    let versions = reader
+        .list_secret_properties_versions(name, None)
+        .map_err(|error| failure(error).to_string())?;
+    let versions: Vec<_> = versions
+        .try_collect()
+        .await
+        .map_err(|error| failure(error).to_string())?;
+    for version in versions {
+        let created = version
+            .attributes
+            .as_ref()
+            .and_then(|attributes| attributes.created);
+        let id = version.id.as_deref().and_then(|id| id.rsplit('/').next());
+        if let (Some(created), Some(id)) = (created, id)
+            && is_new(created)
+        {
+            let options = SecretClientGetSecretOptions {
+                secret_version: Some(id.to_owned()),
+                ..Default::default()
+            };
+            let found = reader
+                .get_secret(name, Some(options))
+                .await
+                .and_then(|found| found.into_model());
+            let found = found.map_err(|error| failure(error).to_string())?;
+            if secret.is(&found) {
+                return Ok(Some(found));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn date(headers: &Headers) -> Option<azure_core::time::OffsetDateTime> {
+    parse_rfc7231(&headers.get_optional_string(&HeaderName::from_static("date"))?).ok()
+}
+
+#[cfg(test)]
+#[path = "write_tests.rs"]
+mod tests;
