@@ -19,5 +19,6 @@ pub mod credential;
 pub mod env;
 pub mod graph;
 pub mod http;
+pub mod keyvault;
 pub mod name;
 pub mod subscription;

@@ -1,6 +1,7 @@
 //! Errors on standard error, and exit statuses.
 
 use crate::arm::{ArmError, InvalidResourceId};
+use crate::credential::CredentialError;
 use crate::name::InvalidName;
 use serde_json::json;
 use std::fmt;
@@ -153,13 +154,8 @@ impl From<ArmError> for Failure {
 
 /// A failure to get a token, with everything that the chain has to say.
 pub fn credential_failure(error: &azure_core::Error) -> Failure {
-    let message = std::error::Error::source(error)
-        .filter(|_| {
-            error
-                .downcast_ref::<crate::credential::CredentialError>()
-                .is_some()
-        })
-        .map_or_else(|| error.to_string(), ToString::to_string);
+    let message =
+        CredentialError::find(error).map_or_else(|| error.to_string(), ToString::to_string);
     Failure::new(Status::Unauthenticated, message)
 }
 
