@@ -204,3 +204,130 @@ impl ClientAssertion for CertificateAssertion {
         self.sign(OffsetDateTime::now_utc())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use ring::signature::{RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
+    use serde_json::Value;
+
+    // One key and its certificate, from a CA of its own, in several forms. They open nothing.
+    const PEM: &[u8] = include_bytes!("testdata/client.pem");
+    const PKCS1: &[u8] = include_bytes!("testdata/pkcs1.pem");
+    const PFX: &[u8] = include_bytes!("testdata/client.pfx");
+    const LEGACY_PFX: &[u8] = include_bytes!("testdata/client-legacy.pfx");
+    const ENCRYPTED: &[u8] = include_bytes!("testdata/encrypted.pem");
+    const EC: &[u8] = include_bytes!("testdata/ec.pem");
+    /// Of the certificate, as `openssl x509 -fingerprint` tells it.
+    const THUMBPRINT: &str = "-wojY4bVU-z8cHfwBj6zOuQwSFhnFATgo_f2pb52XfM";
+
+    fn header(certificate: Certificate, send_chain: bool) -> Value {
+        let assertion = CertificateAssertion::new(
+            certificate,
+            &Cloud::public(),
+            "tenant",
+            "client",
+            send_chain,
+        );
+        serde_json::from_slice(&base64::decode_url_safe(&assertion.header).expect("base64"))
+            .expect("JSON")
+    }
+
+    #[test]
+    fn every_form_gives_the_same_key_and_certificate() {
+        for (data, password) in [
+            (PEM, None),
+            (PKCS1, None),
+            (PFX, Some("changeit")),
+            (LEGACY_PFX, None),
+        ] {
+            let certificate = Certificate::parse(data, password).expect("parses");
+            assert_eq!(header(certificate, false)["x5t#S256"], THUMBPRINT);
+        }
+    }
+
+    #[test]
+    fn the_chain_is_sent_when_it_is_asked_for_with_the_key_s_own_certificate_first() {
+        for (data, password) in [(PEM, None), (PFX, Some("changeit"))] {
+            let certificate = Certificate::parse(data, password).expect("parses");
+            let own = base64::encode(&certificate.chain[0]);
+            let header = header(certificate, true);
+            let chain = header["x5c"].as_array().expect("a chain");
+            assert_eq!((chain.len(), chain[0].as_str()), (2, Some(own.as_str())));
+        }
+    }
+
+    #[test]
+    fn assertions_are_signed_and_bounded_in_time() {
+        let certificate = Certificate::parse(PEM, None).expect("parses");
+        let public = certificate.key.public().as_ref().to_vec();
+        let assertion =
+            CertificateAssertion::new(certificate, &Cloud::public(), "tenant", "client", false);
+        let now = OffsetDateTime::now_utc();
+        let token = assertion.sign(now).expect("signs");
+        let (text, signature) = token.rsplit_once('.').expect("three parts");
+        let signature = base64::decode_url_safe(signature).expect("base64");
+        UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, public)
+            .verify(text.as_bytes(), &signature)
+            .expect("verifies");
+        let claims =
+            base64::decode_url_safe(text.split_once('.').expect("two parts").1).expect("base64");
+        let claims: Value = serde_json::from_slice(&claims).expect("JSON");
+        assert_eq!(
+            claims["aud"],
+            "https://login.microsoftonline.com/tenant/oauth2/v2.0/token"
+        );
+        assert_eq!(
+            (&claims["iss"], &claims["sub"]),
+            (&"client".into(), &"client".into())
+        );
+        assert_eq!(claims["exp"].as_i64(), Some(now.unix_timestamp() + 600));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_said() {
+        let parse =
+            |data: &[u8], password| Certificate::parse(data, password).expect_err("useless");
+        assert!(matches!(
+            parse(ENCRYPTED, None),
+            CertificateError::EncryptedKey
+        ));
+        assert!(matches!(parse(EC, None), CertificateError::NotRsa));
+        assert!(matches!(
+            parse(PFX, Some("wrong")),
+            CertificateError::Pkcs12(_)
+        ));
+        assert!(matches!(
+            parse(b"nonsense", None),
+            CertificateError::Pkcs12(_)
+        ));
+        let end = PEM
+            .windows(15)
+            .position(|part| part == b"-----BEGIN CERT")
+            .expect("a certificate");
+        assert!(matches!(
+            parse(&PEM[..end], None),
+            CertificateError::NoCertificate
+        ));
+        assert!(matches!(parse(&PEM[end..], None), CertificateError::NoKey));
+    }
+
+    #[test]
+    fn nothing_of_the_key_is_in_the_debug_output() {
+        let certificate = Certificate::parse(PEM, None).expect("parses");
+        assert_eq!(format!("{certificate:?}"), "Certificate { .. }");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn no_file_panics(at in 0..PEM.len(), byte: u8, cut in 0..PFX.len(), noise in prop::collection::vec(any::<u8>(), 0..64)) {
+            let mut pem = PEM.to_vec();
+            pem[at] = byte;
+            let _ = Certificate::parse(&pem, None);
+            let _ = Certificate::parse(&noise, None);
+            let _ = Certificate::parse(&PFX[..cut], Some("changeit"));
+        }
+    }
+}
