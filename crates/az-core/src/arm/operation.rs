@@ -24,10 +24,10 @@ impl Client {
         if let Some(link) = answer.header("azure-asyncoperation") {
             return self.wait_for_status(&answer, &link, started).await;
         }
-        if answer.status == 202 || (answer.status == 201 && answer.body.is_null()) {
-            if let Some(link) = answer.header("location") {
-                return self.wait_for_location(&answer, &link, started).await;
-            }
+        if (answer.status == 202 || (answer.status == 201 && answer.body.is_null()))
+            && let Some(link) = answer.header("location")
+        {
+            return self.wait_for_location(&answer, &link, started).await;
         }
         self.wait_for_provisioning(answer, started).await
     }

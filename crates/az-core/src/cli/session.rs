@@ -75,7 +75,7 @@ impl Session {
         }
         let made = DefaultAzureCredential::new(credential::Options {
             env: self.env.clone(),
-            cloud: self.cloud.clone(),
+            cloud: self.cloud,
             transport: Some(self.transport()?),
             subscription: subscription::known_locally(
                 self.global.subscription.as_deref(),
