@@ -6,7 +6,7 @@ mod cli;
 use az_core::{
     cli::{CommandLine, Doing, Failure, Session, for_each, lines},
     keyvault::{
-        Access, Retries, SecretRef, Vault, client, failure, sentence, shape_item, shape_secret,
+        Access, Retries, SecretRef, Vault, client, explain, sentence, shape_item, shape_secret,
     },
 };
 use azure_security_keyvault_secrets::models::{SecretClientGetSecretOptions, SecretProperties};
@@ -90,7 +90,10 @@ async fn show(
             .await?
             .into_model()
     };
-    let found = access.wait_for(get).await.map_err(failure);
+    let found = match access.wait_for(get).await {
+        Ok(found) => Ok(found),
+        Err(error) => Err(explain(session, &secret.vault, error).await),
+    };
     let found = found.doing(format!(
         "reading secret '{}' of vault '{}'",
         secret.name,
@@ -112,7 +115,10 @@ async fn list(
             .try_collect::<Vec<SecretProperties>>()
             .await
     };
-    let found = access.wait_for(all).await.map_err(failure);
+    let found = match access.wait_for(all).await {
+        Ok(found) => Ok(found),
+        Err(error) => Err(explain(session, vault, error).await),
+    };
     let found = found.doing(format!("listing the secrets of vault '{}'", vault.name()))?;
     Ok(found
         .iter()

@@ -9,14 +9,14 @@ mod write;
 
 use az_core::{
     cli::{Doing, Failure, Session, for_each, lines},
-    keyvault::{Access, Retries, Vault, client, sentence, shape_secret},
+    keyvault::{Access, Retries, Vault, client, explain, sentence, shape_secret},
 };
 use cli::Cli;
 use secret::NewSecret;
 use serde_json::Value;
 use std::{collections::HashMap, process::ExitCode};
 use tokio::sync::Mutex;
-use write::Clients;
+use write::{Clients, WriteError};
 
 fn main() -> ExitCode {
     az_core::cli::main(run)
@@ -109,7 +109,11 @@ impl<'a> Run<'a> {
                 .print_planned("PUT", &url, Some(&secret.redacted()))?;
             return Ok(Value::Null);
         };
-        let written = write::write(clients, &self.access, secret).await;
+        let written = match write::write(clients, &self.access, secret).await {
+            Ok(written) => Ok(written),
+            Err(WriteError::Undecided(error)) => Err(error.into()),
+            Err(WriteError::Vault(error)) => Err(explain(self.session, &self.vault, error).await),
+        };
         let doing = format!(
             "writing secret '{}' to vault '{}'",
             secret.name,

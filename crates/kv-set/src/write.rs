@@ -5,7 +5,6 @@
 
 use crate::{error::Error, secret::NewSecret};
 use az_core::{
-    cli::Failure,
     http::root_cause,
     keyvault::{Access, failure, service_error},
 };
@@ -46,12 +45,23 @@ enum Fate {
     Unknown,
 }
 
+/// Why a secret was not written, or may not have been.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WriteError {
+    /// The vault refused it, or could not be reached.
+    #[error(transparent)]
+    Vault(#[from] azure_core::Error),
+    /// Nobody can tell.
+    #[error(transparent)]
+    Undecided(#[from] Error),
+}
+
 /// Writes a secret, and gives back the version that the vault made.
 pub(crate) async fn write(
     clients: &Clients,
     access: &Access<'_>,
     secret: &NewSecret,
-) -> Result<Secret, Failure> {
+) -> Result<Secret, WriteError> {
     let mut pause = FIRST_PAUSE;
     let mut tried = 0;
     loop {
@@ -70,30 +80,28 @@ pub(crate) async fn write(
             Err(error) => error,
         };
         let fate = fate(&error);
-        let advised = match fate {
-            Fate::NotDone(seconds) => seconds.map(Duration::from_secs),
-            Fate::Refused | Fate::Unknown => None,
+        let wait = match fate {
+            Fate::NotDone(Some(seconds)) => Duration::from_secs(seconds),
+            _ => pause,
         };
-        let wait = advised.unwrap_or(pause);
-        if matches!(fate, Fate::Refused) || wait > LONGEST_PAUSE {
-            return Err(failure(error));
+        let last = tried == TRIES;
+        match fate {
+            Fate::Refused => return Err(error.into()),
+            Fate::NotDone(_) if last || wait > LONGEST_PAUSE => return Err(error.into()),
+            Fate::NotDone(_) | Fate::Unknown => tokio::time::sleep(wait).await,
         }
-        tokio::time::sleep(wait).await;
         pause *= 2;
         if matches!(fate, Fate::Unknown) {
             // After the pause: what was still under way has arrived by now.
-            let found = look_up(&clients.reader, secret, sent.get())
-                .await
-                .map_err(|lookup| Error::Undecided {
-                    lost: reason(&error),
-                    lookup,
-                })?;
-            if let Some(written) = found {
-                return Ok(written);
+            let found = look_up(&clients.reader, secret, sent.get()).await;
+            match found.map_err(|lookup| Error::Undecided {
+                lost: reason(&error),
+                lookup,
+            })? {
+                Some(written) => return Ok(written),
+                None if last => return Err(error.into()),
+                None => {}
             }
-        }
-        if tried >= TRIES {
-            return Err(failure(error));
         }
     }
 }

@@ -57,8 +57,8 @@ impl<'a> Access<'a> {
             }
             if !self.said.replace(true) {
                 (self.say)(&format!(
-                    "no access yet (ForbiddenByRbac): a role assignment takes some minutes; asking again for up to {} s",
-                    self.wait.as_secs()
+                    "no access yet (ForbiddenByRbac): waiting for up to {:?} until the role assignment is effective",
+                    self.wait
                 ));
             }
             tokio::time::sleep(pause.min(left)).await;

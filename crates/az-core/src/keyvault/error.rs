@@ -1,11 +1,15 @@
 //! What a vault refuses, and what to do about it.
 
-use crate::cli::{Failure, Status, credential_failure, service_status};
+use super::Vault;
+use crate::cli::{Failure, Session, Status, credential_failure, service_status};
 use azure_core::{
     error::ErrorKind,
-    http::{RawResponse, headers::HeaderName},
+    http::{
+        Context, Method, RawResponse, Request, StatusCode, Transport, Url, headers::HeaderName,
+    },
 };
 use serde_json::Value;
+use std::time::Duration;
 
 /// A vault's answer with an error.
 /// <https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses>
@@ -89,6 +93,39 @@ pub fn failure(error: azure_core::Error) -> Failure {
     }
 }
 
+/// The same, once it is known whether the vault is not there or nothing is: a vault that does not exist has no
+/// address, so all that shows is a connection that cannot be made.
+pub async fn explain(session: &Session, vault: &Vault, error: azure_core::Error) -> Failure {
+    if matches!(error.kind(), ErrorKind::Connection)
+        && let Ok(transport) = session.transport()
+        && answers(&transport, session.cloud.authority_host()).await
+    {
+        return Failure::new(
+            Status::NotFound,
+            format!("there is no vault '{}'", vault.name()),
+        )
+        .hint("The cloud answers, but nothing does at the vault's address: check its name and --cloud.");
+    }
+    failure(error)
+}
+
+/// Whether anything but a gateway answers there; asked once, without a token.
+async fn answers(transport: &Transport, url: Url) -> bool {
+    let mut request = Request::new(url, Method::Get);
+    let context = Context::new();
+    let answer = tokio::time::timeout(
+        Duration::from_secs(5),
+        transport.send(&context, &mut request),
+    );
+    match answer.await {
+        Ok(Ok(answer)) => !matches!(
+            answer.status(),
+            StatusCode::BadGateway | StatusCode::ServiceUnavailable | StatusCode::GatewayTimeout
+        ),
+        _ => false,
+    }
+}
+
 fn hint(error: &ServiceError) -> Option<&'static str> {
     Some(match error.code.as_str() {
         "ForbiddenByRbac" => {
@@ -121,10 +158,7 @@ fn hint(error: &ServiceError) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use azure_core::{
-        Bytes,
-        http::{StatusCode, headers::Headers},
-    };
+    use azure_core::{Bytes, http::headers::Headers};
 
     fn answer(status: StatusCode, body: &'static str) -> azure_core::Error {
         let mut headers = Headers::new();

@@ -9,5 +9,5 @@ mod shape;
 pub use access::Access;
 pub use args::{SecretArgs, SecretRef, Vault};
 pub use client::{Retries, client};
-pub use error::{ServiceError, failure, service_error};
+pub use error::{ServiceError, explain, failure, service_error};
 pub use shape::{sentence, shape_item, shape_secret};
