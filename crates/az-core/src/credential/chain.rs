@@ -64,7 +64,7 @@ impl Parts {
             cloud: Some(self.cloud.configuration()),
             // A person waits for it.
             retry: RetryOptions::exponential(ExponentialRetryOptions {
-                max_retries: 4,
+                max_retries: 3,
                 ..Default::default()
             }),
             ..Default::default()
