@@ -5,10 +5,48 @@
 //! would repeat the client's mistakes.
 #![forbid(unsafe_code)]
 
+mod arm;
+mod cli;
 mod clock;
+mod commands;
 mod context;
+mod control;
 mod entra;
+mod environment;
+mod failure;
+mod graph;
+mod imds;
+mod instance;
+mod keyvault;
+mod machine;
+mod proxy;
+mod rbac;
+mod secret;
+mod server;
 mod state;
 mod wire;
 
-fn main() {}
+use clap::Parser;
+use cli::Cli;
+use commands::Surroundings;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let folder = |name| {
+        std::env::var_os(name)
+            .filter(|path| !path.is_empty())
+            .map(PathBuf::from)
+    };
+    let around = Surroundings {
+        instance: folder("AZ_LOCAL_DIR"),
+        runtime: folder("XDG_RUNTIME_DIR"),
+        state: folder("XDG_STATE_HOME"),
+        home: folder("HOME"),
+    };
+    commands::run(cli, &around).unwrap_or_else(|failure| {
+        eprintln!("az-local: {failure}");
+        failure.exit_code()
+    })
+}

@@ -98,7 +98,7 @@ impl SigningKey {
 
 /// Makes an RSA key of 2048 bits (PKCS#8, DER). Takes some tenths of a second.
 pub(crate) fn generate_rsa() -> Result<Vec<u8>, KeyError> {
-    let key = rsa::RsaPrivateKey::new(&mut getrandom::SysRng, 2048)
+    let key = rsa::PrivateKey::new(&mut getrandom::SysRng, 2048)
         .map_err(|error| KeyError::Generate(error.to_string()))?;
     let der = key
         .to_pkcs8_der()

@@ -1,6 +1,106 @@
 //! Entra ID: who is who, and tokens that say so.
+//!
+//! `login.microsoftonline.com` and its other names: discovery documents, signing keys, and the token
+//! endpoints v1 and v2 for applications
+//! (<https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>).
 
+mod assertion;
+mod client;
+mod discovery;
+mod error;
 pub(crate) mod keys;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod token;
+mod token_endpoint;
+
+use crate::context::Context;
+use crate::state::{StateError, Tenant};
+use crate::wire::{Request, Response};
+use error::EntraError;
+use http::{Method, StatusCode};
+pub(crate) use token_endpoint::is_known_resource;
+
+/// The host that documents name, whichever of its aliases was asked.
+const LOGIN: &str = "https://login.microsoftonline.com";
+
+/// The audience of a federated assertion, unless its credential says otherwise.
+pub(crate) const TOKEN_EXCHANGE: &str = "api://AzureADTokenExchange";
+
+/// Answers one request to Entra ID.
+pub(crate) fn handle(cx: &Context<'_>, request: &Request) -> Response {
+    route(cx, request).unwrap_or_else(|error| error.answer(cx, request))
+}
+
+fn route(cx: &Context<'_>, request: &Request) -> Result<Response, EntraError> {
+    let segments = request.segments();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let reads = request.method == Method::GET || request.method == Method::HEAD;
+    match segments.as_slice() {
+        [_, "discovery", "instance"] if reads => discovery::instance(cx, request),
+        [tenant, "v2.0", ".well-known", "openid-configuration"] if reads => {
+            Ok(discovery::openid_v2(&Authority::find(cx, tenant)?))
+        }
+        [tenant, ".well-known", "openid-configuration"] if reads => {
+            Ok(discovery::openid_v1(&Authority::find(cx, tenant)?))
+        }
+        [tenant, "discovery", "v2.0", "keys"] if reads => {
+            discovery::keys(cx, &Authority::find(cx, tenant)?, true)
+        }
+        [tenant, "discovery", "keys"] if reads => {
+            discovery::keys(cx, &Authority::find(cx, tenant)?, false)
+        }
+        [tenant, "oauth2", "v2.0", "token"] if request.method == Method::POST => {
+            token_endpoint::v2(cx, request, tenant)
+        }
+        [tenant, "oauth2", "token"] if request.method == Method::POST => {
+            token_endpoint::v1(cx, request, tenant)
+        }
+        [_, "oauth2", "v2.0", "token"] | [_, "oauth2", "token"] => Err(EntraError::OnlyPost {
+            method: request.method.to_string(),
+        }),
+        _ => Ok(Response::empty(StatusCode::NOT_FOUND)),
+    }
+}
+
+/// Whom a URL's first segment speaks of.
+enum Authority {
+    /// One tenant.
+    Tenant(Tenant),
+    /// `common`, `organizations`, `consumers`: whichever the user turns out to be of.
+    Any(String),
+}
+
+impl Authority {
+    fn find(cx: &Context<'_>, segment: &str) -> Result<Self, EntraError> {
+        let name = segment.to_ascii_lowercase();
+        if ["common", "organizations", "consumers"].contains(&name.as_str()) {
+            return Ok(Authority::Any(name));
+        }
+        Ok(Authority::Tenant(tenant(cx, segment)?))
+    }
+
+    /// As it stands in URLs.
+    fn segment(&self) -> &str {
+        match self {
+            Authority::Tenant(tenant) => &tenant.id,
+            Authority::Any(name) => name,
+        }
+    }
+
+    /// As it stands in issuers.
+    fn issuer(&self) -> &str {
+        match self {
+            Authority::Tenant(tenant) => &tenant.id,
+            Authority::Any(_) => "{tenantid}",
+        }
+    }
+}
+
+/// The tenant with this id.
+fn tenant(cx: &Context<'_>, id: &str) -> Result<Tenant, EntraError> {
+    let found: Result<Option<Tenant>, StateError> = cx.tx.get(&id.to_ascii_lowercase());
+    found?.ok_or_else(|| EntraError::TenantNotFound {
+        tenant: id.to_owned(),
+    })
+}

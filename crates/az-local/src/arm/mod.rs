@@ -1,0 +1,9 @@
+//! Stand-in.
+
+use crate::context::Context;
+use crate::wire::{Request, Response};
+use http::StatusCode;
+
+pub(crate) fn handle(_: &Context<'_>, _: &Request) -> Response {
+    Response::empty(StatusCode::NOT_IMPLEMENTED)
+}

@@ -1,0 +1,99 @@
+//! Asking a running instance.
+
+use super::{Answer, Command, Contact, Envelope, Refusal};
+use serde::de::DeserializeOwned;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+/// Why there was no good answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ControlError {
+    #[error("no az-local runs on {}; start one with `az-local start`", .0.display())]
+    NotRunning(PathBuf),
+    #[error("the az-local on {} does not answer: {source}", folder.display())]
+    Io { folder: PathBuf, source: io::Error },
+    #[error("the az-local on {} answers what this version does not understand: {source}", folder.display())]
+    Unreadable {
+        folder: PathBuf,
+        source: serde_json::Error,
+    },
+    #[error("{message}")]
+    Refused { reason: Refusal, message: String },
+}
+
+/// A running instance, by its folder.
+pub(crate) struct Client {
+    folder: PathBuf,
+    contact: Contact,
+}
+
+impl Client {
+    /// Finds the instance that runs on a folder.
+    pub(crate) fn find(folder: &Path) -> Result<Self, ControlError> {
+        let not_running = || ControlError::NotRunning(folder.to_owned());
+        let content = std::fs::read(folder.join(Contact::FILE)).map_err(|_| not_running())?;
+        let contact: Contact = serde_json::from_slice(&content).map_err(|_| not_running())?;
+        let client = Client {
+            folder: folder.to_owned(),
+            contact,
+        };
+        // The file outlives a process that was killed; its socket then refuses.
+        client.connect()?;
+        Ok(client)
+    }
+
+    /// Asks for something and reads the answer.
+    pub(crate) fn ask<T: DeserializeOwned>(&self, request: Command) -> Result<T, ControlError> {
+        let mut stream = self.connect()?;
+        let line = self
+            .send(&mut stream, request)
+            .map_err(|source| self.io(source))?;
+        let unreadable = |source| ControlError::Unreadable {
+            folder: self.folder.clone(),
+            source,
+        };
+        match serde_json::from_str(&line).map_err(unreadable)? {
+            Answer::Done(value) => serde_json::from_value(value).map_err(unreadable),
+            Answer::Refused { reason, message } => Err(ControlError::Refused { reason, message }),
+        }
+    }
+
+    /// Ends the instance and waits until its process has let go of everything.
+    pub(crate) fn stop(&self) -> Result<(), ControlError> {
+        let mut stream = self.connect()?;
+        let waited = self
+            .send(&mut stream, Command::Stop)
+            .and_then(|_| stream.read_to_end(&mut Vec::new()).map(drop));
+        match waited {
+            // A process that is gone may close its socket rudely; gone is what was asked for.
+            Err(error) if error.kind() != io::ErrorKind::ConnectionReset => Err(self.io(error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn send(&self, stream: &mut UnixStream, request: Command) -> io::Result<String> {
+        let envelope = Envelope {
+            token: self.contact.token.clone(),
+            request,
+        };
+        let mut line = serde_json::to_string(&envelope)?;
+        line.push('\n');
+        stream.write_all(line.as_bytes())?;
+        let mut answer = String::new();
+        BufReader::new(&*stream).read_line(&mut answer)?;
+        Ok(answer)
+    }
+
+    fn connect(&self) -> Result<UnixStream, ControlError> {
+        UnixStream::connect(&self.contact.socket)
+            .map_err(|_| ControlError::NotRunning(self.folder.clone()))
+    }
+
+    fn io(&self, source: io::Error) -> ControlError {
+        ControlError::Io {
+            folder: self.folder.clone(),
+            source,
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The control socket: how the command line, tests and the curious reach into a running instance.
+//!
+//! One JSON object a line, one answer a line. The socket is its user's alone, and each request
+//! carries a token from the instance's folder besides.
+
+pub(crate) mod client;
+pub(crate) mod reports;
+pub(crate) mod server;
+
+use crate::instance::Knob;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// What is asked of a running instance. Durations are milliseconds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "camelCase")]
+pub(crate) enum Command {
+    /// What runs, where, and who is there.
+    Status,
+    /// End; the connection closes when it is done.
+    Stop,
+    /// The desk's environment in tenant `tenant` (from 1).
+    Environment { tenant: usize },
+    /// The clock's time and how far it is ahead.
+    ClockShow,
+    /// Move the clock forward.
+    ClockAdvance { by: i64 },
+    /// Turn a knob.
+    Set { knob: Knob, to: i64 },
+    /// All machines.
+    Machines { subscription: Option<String> },
+    /// What a command needs to run as if on a machine.
+    Machine {
+        subscription: Option<String>,
+        group: String,
+        name: String,
+    },
+    /// Everything that exists.
+    Resources,
+    /// Make the desk's application accept a certificate (DER in base64).
+    AddCertificate { tenant: usize, certificate: String },
+    /// Make the desk's application trust the instance as an issuer, and sign an assertion.
+    Federate { tenant: usize },
+}
+
+/// A request as it is sent.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Envelope {
+    token: String,
+    request: Command,
+}
+
+/// The answer.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Answer {
+    Done(serde_json::Value),
+    Refused { reason: Refusal, message: String },
+}
+
+/// Why the instance did not do it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Refusal {
+    NotFound,
+    Invalid,
+    Failed,
+}
+
+/// Where a running instance is reached; kept in its folder while it runs.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Contact {
+    pub(crate) pid: u32,
+    pub(crate) port: u16,
+    pub(crate) socket: PathBuf,
+    token: String,
+}
+
+impl Contact {
+    /// The file's name in the folder.
+    pub(crate) const FILE: &'static str = "instance.json";
+}

@@ -1,0 +1,285 @@
+//! What the control socket's commands answer.
+
+use super::{Contact, Refusal};
+use crate::entra::TOKEN_EXCHANGE;
+use crate::entra::keys::KeyError;
+use crate::environment::Environment;
+use crate::instance::Instance;
+use crate::instance::settings::Desk;
+use crate::machine;
+use crate::state::{
+    Application, FederatedCredential, Resource, ServicePrincipal, StateError, Subscription, Tenant,
+    Transaction,
+};
+use serde_json::{Value, json};
+use time::Duration;
+use time::format_description::well_known::Rfc3339;
+
+/// Why a command was not done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReportError {
+    #[error("there is no tenant {0}; there are two, 1 and 2")]
+    NoTenant(usize),
+    #[error(
+        "the virtual machine '{name}' was not found in resource group '{group}'; `az-local vm list` \
+         names those that there are"
+    )]
+    NoMachine { group: String, name: String },
+    #[error("the virtual machine '{name}' is not running; start it first")]
+    Stopped { name: String },
+    #[error(
+        "there are several virtual machines '{name}' in groups '{group}'; say which --subscription"
+    )]
+    SeveralMachines { group: String, name: String },
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    Unprintable(#[from] serde_json::Error),
+}
+
+impl ReportError {
+    pub(super) fn reason(&self) -> Refusal {
+        match self {
+            ReportError::NoTenant(_)
+            | ReportError::NoMachine { .. }
+            | ReportError::Stopped { .. } => Refusal::NotFound,
+            ReportError::SeveralMachines { .. } => Refusal::Invalid,
+            ReportError::State(_) | ReportError::Key(_) | ReportError::Unprintable(_) => {
+                Refusal::Failed
+            }
+        }
+    }
+}
+
+/// The proxy's URL for a user.
+fn proxy_url(port: u16, (user, password): (String, String)) -> String {
+    format!("http://{user}:{password}@127.0.0.1:{port}")
+}
+
+fn find_desk(tx: &Transaction<'_>, number: usize) -> Result<Desk, ReportError> {
+    tx.get(&Desk::key_of(number))?
+        .ok_or(ReportError::NoTenant(number))
+}
+
+pub(super) fn status(instance: &Instance, contact: &Contact) -> Result<Value, ReportError> {
+    instance.store.transaction(|tx| {
+        let mut tenants = Vec::new();
+        for desk in tx.list::<Desk>("")? {
+            let tenant: Option<Tenant> = tx.get(&desk.tenant_id)?;
+            let mut subscriptions = Vec::new();
+            for id in &desk.subscription_ids {
+                let subscription: Option<Subscription> = tx.get(id)?;
+                let name = subscription.map(|subscription| subscription.display_name);
+                subscriptions.push(json!({"id": id, "displayName": name}));
+            }
+            tenants.push(json!({
+                "number": desk.number,
+                "tenantId": desk.tenant_id,
+                "displayName": tenant.map(|tenant| tenant.display_name),
+                "clientId": desk.app_id,
+                "objectId": desk.object_id,
+                "subscriptions": subscriptions,
+            }));
+        }
+        Ok(json!({
+            "pid": contact.pid,
+            "proxy": format!("http://127.0.0.1:{}", contact.port),
+            "dataDir": instance.folder.path(),
+            "offline": instance.offline,
+            "clock": clock(instance),
+            "knobs": instance.knobs(),
+            "tenants": tenants,
+        }))
+    })
+}
+
+pub(super) fn environment(
+    instance: &Instance,
+    port: u16,
+    tenant: usize,
+) -> Result<Value, ReportError> {
+    Ok(serde_json::to_value(desk_environment(
+        instance, port, tenant,
+    )?)?)
+}
+
+/// The desk's environment in a tenant.
+pub(crate) fn desk_environment(
+    instance: &Instance,
+    port: u16,
+    tenant: usize,
+) -> Result<Environment, ReportError> {
+    instance.store.transaction(|tx| {
+        let desk = find_desk(tx, tenant)?;
+        let application: Application =
+            tx.get(&desk.app_id)?.ok_or(ReportError::NoTenant(tenant))?;
+        let proxy = proxy_url(port, instance.clients.desk(tx)?);
+        Ok(Environment::of_desk(
+            &instance.folder,
+            &proxy,
+            &desk,
+            &application,
+        ))
+    })
+}
+
+pub(super) fn clock(instance: &Instance) -> Value {
+    let offset: Duration = instance.clock.offset();
+    json!({
+        "now": instance.clock.now().format(&Rfc3339).unwrap_or_default(),
+        "aheadSeconds": offset.as_seconds_f64(),
+    })
+}
+
+fn all_machines(
+    tx: &Transaction<'_>,
+    subscription: Option<&str>,
+) -> Result<Vec<Resource>, ReportError> {
+    let mut all: Vec<Resource> = tx.list("")?;
+    all.retain(|resource| {
+        let of_subscription = subscription.is_none_or(|wanted| {
+            resource
+                .id
+                .split('/')
+                .nth(2)
+                .is_some_and(|id| id.eq_ignore_ascii_case(wanted))
+        });
+        resource.kind.eq_ignore_ascii_case(machine::KIND) && of_subscription
+    });
+    Ok(all)
+}
+
+fn group_of(resource: &Resource) -> &str {
+    resource.id.split('/').nth(4).unwrap_or_default()
+}
+
+pub(super) fn machines(
+    instance: &Instance,
+    subscription: Option<&str>,
+) -> Result<Value, ReportError> {
+    instance.store.transaction(|tx| {
+        let rows = all_machines(tx, subscription)?
+            .iter()
+            .map(|machine| {
+                json!({
+                    "name": machine.name(),
+                    "resourceGroup": group_of(machine),
+                    "id": machine.id,
+                    "vmId": machine::vm_id(machine),
+                    "running": machine::is_running(machine),
+                })
+            })
+            .collect();
+        Ok(Value::Array(rows))
+    })
+}
+
+pub(super) fn machine(
+    instance: &Instance,
+    port: u16,
+    subscription: Option<&str>,
+    group: &str,
+    name: &str,
+) -> Result<Value, ReportError> {
+    instance.store.transaction(|tx| {
+        let mut found = all_machines(tx, subscription)?;
+        found.retain(|machine| {
+            machine.name().eq_ignore_ascii_case(name)
+                && group_of(machine).eq_ignore_ascii_case(group)
+        });
+        let (group, name) = (group.to_owned(), name.to_owned());
+        let machine = match found.as_slice() {
+            [] => return Err(ReportError::NoMachine { group, name }),
+            [machine] if machine::is_running(machine) => machine,
+            [_] => return Err(ReportError::Stopped { name }),
+            _ => return Err(ReportError::SeveralMachines { group, name }),
+        };
+        let vm_id = machine::vm_id(machine);
+        let proxy = proxy_url(port, instance.clients.machine(tx, machine, vm_id)?);
+        let environment = Environment::of_machine(&instance.folder, &proxy, vm_id);
+        Ok(serde_json::to_value(environment)?)
+    })
+}
+
+/// Everything that a clean-up must have removed.
+pub(super) fn resources(instance: &Instance) -> Result<Value, ReportError> {
+    instance.store.transaction(|tx| {
+        let resources: Vec<Resource> = tx.list("")?;
+        let identities: Vec<ServicePrincipal> = tx.list("")?;
+        let desks: Vec<Desk> = tx.list("")?;
+        Ok(json!({
+            "resources": resources
+                .iter()
+                .map(|resource| json!({"id": resource.id, "type": resource.kind}))
+                .collect::<Vec<_>>(),
+            "managedIdentities": identities
+                .iter()
+                .filter_map(|principal| Some((principal, principal.managed_identity.as_ref()?)))
+                .map(|(principal, id)| json!({"id": id, "principalId": principal.object_id}))
+                .collect::<Vec<_>>(),
+            "desks": desks.len(),
+        }))
+    })
+}
+
+pub(super) fn add_certificate(
+    instance: &Instance,
+    tenant: usize,
+    certificate: String,
+) -> Result<Value, ReportError> {
+    instance.store.transaction(|tx| {
+        let desk = find_desk(tx, tenant)?;
+        let mut application: Application =
+            tx.get(&desk.app_id)?.ok_or(ReportError::NoTenant(tenant))?;
+        application.certificates.push(certificate);
+        tx.put(&application)?;
+        Ok(json!({"clientId": desk.app_id, "tenantId": desk.tenant_id}))
+    })
+}
+
+/// The issuer of the instance's own federated assertions: a name that can never be reached.
+const ISSUER: &str = "https://az-local.invalid/";
+
+/// How long a federated assertion is valid.
+const ASSERTION_LIFETIME: Duration = Duration::hours(1);
+
+pub(super) fn federate(instance: &Instance, tenant: usize) -> Result<Value, ReportError> {
+    let key = instance.keys.current()?;
+    instance.store.transaction(|tx| {
+        let desk = find_desk(tx, tenant)?;
+        let mut application: Application =
+            tx.get(&desk.app_id)?.ok_or(ReportError::NoTenant(tenant))?;
+        let subject = format!("az-local:desk:{}", desk.number);
+        if !application
+            .federated
+            .iter()
+            .any(|trusted| trusted.subject == subject)
+        {
+            application.federated.push(FederatedCredential {
+                issuer: ISSUER.to_owned(),
+                subject: subject.clone(),
+                audience: TOKEN_EXCHANGE.to_owned(),
+                keys: key.key_set(ISSUER),
+            });
+            tx.put(&application)?;
+        }
+        // Assertions go by the computer's clock, as those of any other issuer would.
+        let now = instance.clock.now() - instance.clock.offset();
+        let assertion = key.sign(&json!({
+            "iss": ISSUER,
+            "sub": subject,
+            "aud": TOKEN_EXCHANGE,
+            "iat": now.unix_timestamp(),
+            "nbf": now.unix_timestamp(),
+            "exp": (now + ASSERTION_LIFETIME).unix_timestamp(),
+            "jti": uuid::Uuid::new_v4().to_string(),
+        }))?;
+        Ok(json!({
+            "assertion": assertion,
+            "clientId": desk.app_id,
+            "tenantId": desk.tenant_id,
+        }))
+    })
+}

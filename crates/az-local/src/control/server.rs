@@ -1,0 +1,176 @@
+//! Serving the control socket.
+
+use super::reports::{self, ReportError};
+use super::{Answer, Command, Contact, Envelope, Refusal};
+use crate::instance::Instance;
+use crate::instance::folder::{FolderError, write_private};
+use crate::secret::{random_secret, same};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
+
+/// Longest path that a socket can have on the systems at hand (bytes), with some room.
+const LONGEST_SOCKET_PATH: usize = 100;
+
+/// The control socket, listening. Its files go when it is dropped.
+pub(crate) struct Control {
+    listener: UnixListener,
+    contact: Contact,
+    file: PathBuf,
+    /// Where the socket is when the folder's own path is too long for one.
+    _elsewhere: Option<tempfile::TempDir>,
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        // Left-overs are harmless: a client finds that nobody listens.
+        let _ = std::fs::remove_file(&self.file);
+        let _ = std::fs::remove_file(&self.contact.socket);
+    }
+}
+
+impl Control {
+    /// Opens the socket, and leaves word in the folder where it is.
+    pub(crate) fn open(instance: &Instance, port: u16) -> Result<Self, FolderError> {
+        let folder = instance.folder.path();
+        let mut socket = folder.join("control.sock");
+        let mut elsewhere = None;
+        if socket.as_os_str().len() > LONGEST_SOCKET_PATH {
+            let made = tempfile::Builder::new()
+                .prefix("az-local-")
+                .tempdir()
+                .map_err(FolderError::at(std::env::temp_dir()))?;
+            socket = made.path().join("control.sock");
+            elsewhere = Some(made);
+        }
+        // One that was killed leaves its socket; the folder's lock says that nobody else is there.
+        let _ = std::fs::remove_file(&socket);
+        let listener = UnixListener::bind(&socket).map_err(FolderError::at(&socket))?;
+        std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o600))
+            .map_err(FolderError::at(&socket))?;
+        let contact = Contact {
+            pid: std::process::id(),
+            port,
+            socket,
+            token: random_secret(),
+        };
+        let file = folder.join(Contact::FILE);
+        let content = serde_json::to_vec(&contact).unwrap_or_default();
+        write_private(&file, &content)?;
+        Ok(Control {
+            listener,
+            contact,
+            file,
+            _elsewhere: elsewhere,
+        })
+    }
+
+    /// Serves the socket until the task is dropped. Who asks for the end gets it by `stop`, with a
+    /// connection that closes when the process ends.
+    pub(crate) async fn run(&self, instance: Arc<Instance>, stop: mpsc::Sender<UnixStream>) {
+        loop {
+            if let Ok((stream, _)) = self.listener.accept().await {
+                tokio::spawn(serve(
+                    Arc::clone(&instance),
+                    self.contact.clone(),
+                    stream,
+                    stop.clone(),
+                ));
+            }
+        }
+    }
+}
+
+async fn serve(
+    instance: Arc<Instance>,
+    contact: Contact,
+    mut stream: UnixStream,
+    stop: mpsc::Sender<UnixStream>,
+) {
+    let mut line = String::new();
+    let mut reader = BufReader::new(&mut stream);
+    while reader.read_line(&mut line).await.is_ok_and(|read| read > 0) {
+        let envelope = serde_json::from_str::<Envelope>(&line)
+            .ok()
+            .filter(|envelope| same(&envelope.token, &contact.token));
+        let stops = matches!(
+            &envelope,
+            Some(Envelope {
+                request: Command::Stop,
+                ..
+            })
+        );
+        let answer = match envelope {
+            Some(envelope) => {
+                let (instance, contact) = (Arc::clone(&instance), contact.clone());
+                tokio::task::spawn_blocking(move || answer(&instance, &contact, envelope.request))
+                    .await
+                    .unwrap_or_else(|_| refused(Refusal::Failed, "az-local failed unexpectedly"))
+            }
+            None => refused(Refusal::Invalid, "the request or its token is not good"),
+        };
+        let mut text = serde_json::to_string(&answer).unwrap_or_default();
+        text.push('\n');
+        if reader.get_mut().write_all(text.as_bytes()).await.is_err() {
+            return;
+        }
+        if stops {
+            let _ = stop.send(stream).await;
+            return;
+        }
+        line.clear();
+    }
+}
+
+fn refused(reason: Refusal, message: &str) -> Answer {
+    Answer::Refused {
+        reason,
+        message: message.to_owned(),
+    }
+}
+
+fn answer(instance: &Instance, contact: &Contact, command: Command) -> Answer {
+    let done = match command {
+        Command::Stop => Ok(serde_json::Value::Null),
+        Command::Status => reports::status(instance, contact),
+        Command::Environment { tenant } => reports::environment(instance, contact.port, tenant),
+        Command::ClockShow => Ok(reports::clock(instance)),
+        Command::ClockAdvance { by } => instance
+            .advance_clock(Duration::milliseconds(by))
+            .map(|()| reports::clock(instance))
+            .map_err(ReportError::from),
+        Command::Set { knob, to } => instance
+            .turn(knob, Duration::milliseconds(to))
+            .map_err(ReportError::from)
+            .and_then(|knobs| Ok(serde_json::to_value(knobs)?)),
+        Command::Machines { subscription } => reports::machines(instance, subscription.as_deref()),
+        Command::Machine {
+            subscription,
+            group,
+            name,
+        } => reports::machine(
+            instance,
+            contact.port,
+            subscription.as_deref(),
+            &group,
+            &name,
+        ),
+        Command::Resources => reports::resources(instance),
+        Command::AddCertificate {
+            tenant,
+            certificate,
+        } => reports::add_certificate(instance, tenant, certificate),
+        Command::Federate { tenant } => reports::federate(instance, tenant),
+    };
+    match done {
+        Ok(value) => Answer::Done(value),
+        Err(error) => Answer::Refused {
+            reason: error.reason(),
+            message: error.to_string(),
+        },
+    }
+}

@@ -1,0 +1,192 @@
+//! The token endpoints: an application proves who it is and gets an access token.
+
+use super::client::{self, Client};
+use super::error::EntraError;
+use super::{TOKEN_EXCHANGE, token};
+use crate::context::Context;
+use crate::state::Tenant;
+use crate::wire::{Request, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::StatusCode;
+use serde_json::{Value, json};
+
+/// A form's fields.
+pub(crate) struct Form(Vec<(String, String)>);
+
+impl Form {
+    fn read(request: &Request) -> Self {
+        let mut fields: Vec<(String, String)> = url::form_urlencoded::parse(&request.body)
+            .into_owned()
+            .collect();
+        // RFC 6749, 2.3.1: a client may also send its id and secret as basic credentials.
+        if let Some((id, secret)) = basic_credentials(request) {
+            fields.push(("client_id".to_owned(), id));
+            fields.push(("client_secret".to_owned(), secret));
+        }
+        Form(fields)
+    }
+
+    /// A field's value, unless it is missing or empty.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(key, value)| key == name && !value.is_empty())
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// A field's value.
+    pub(crate) fn require(&self, name: &'static str) -> Result<&str, EntraError> {
+        self.get(name).ok_or(EntraError::MissingParameter(name))
+    }
+}
+
+fn basic_credentials(request: &Request) -> Option<(String, String)> {
+    let encoded = request.header("authorization")?.strip_prefix("Basic ")?;
+    let decoded = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+    let (id, secret) = decoded.split_once(':')?;
+    let plain = |text: &str| {
+        percent_encoding::percent_decode_str(text)
+            .decode_utf8_lossy()
+            .into_owned()
+    };
+    Some((plain(id), plain(secret)))
+}
+
+/// `POST /{tenant}/oauth2/v2.0/token`: asks by `scope`.
+pub(crate) fn v2(
+    cx: &Context<'_>,
+    request: &Request,
+    tenant: &str,
+) -> Result<Response, EntraError> {
+    let form = Form::read(request);
+    let (tenant, client) = prove(cx, &form, tenant)?;
+    let scope = form.require("scope")?;
+    let audience = audience_of_scope(scope)?;
+    require_resource(audience, &tenant)?;
+    let issued = token::issue(cx, &client.principal, audience, &client.proof)?;
+    Ok(answer(&json!({
+        "token_type": "Bearer",
+        "expires_in": issued.lifetime.whole_seconds(),
+        "ext_expires_in": issued.lifetime.whole_seconds(),
+        "access_token": issued.jwt,
+    })))
+}
+
+/// `POST /{tenant}/oauth2/token`: asks by `resource`; every number is a string.
+pub(crate) fn v1(
+    cx: &Context<'_>,
+    request: &Request,
+    tenant: &str,
+) -> Result<Response, EntraError> {
+    let form = Form::read(request);
+    let (tenant, client) = prove(cx, &form, tenant)?;
+    let resource = form.require("resource")?;
+    require_resource(resource, &tenant)?;
+    let issued = token::issue(cx, &client.principal, resource, &client.proof)?;
+    Ok(answer(&json!({
+        "token_type": "Bearer",
+        "expires_in": issued.lifetime.whole_seconds().to_string(),
+        "ext_expires_in": issued.lifetime.whole_seconds().to_string(),
+        "expires_on": issued.expires.unix_timestamp().to_string(),
+        "not_before": issued.not_before.unix_timestamp().to_string(),
+        "resource": resource,
+        "access_token": issued.jwt,
+    })))
+}
+
+fn prove(cx: &Context<'_>, form: &Form, tenant: &str) -> Result<(Tenant, Client), EntraError> {
+    if ["common", "organizations", "consumers"].contains(&tenant) {
+        return Err(EntraError::NoTenant);
+    }
+    let tenant = super::tenant(cx, tenant)?;
+    let grant = form.require("grant_type")?;
+    if grant != "client_credentials" {
+        return Err(EntraError::UnsupportedGrantType(grant.to_owned()));
+    }
+    let client = client::prove(cx, form, &tenant)?;
+    let mut caller = cx.caller.borrow_mut();
+    caller.oid = Some(client.principal.object_id.clone());
+    caller.appid = Some(client.principal.app_id.clone());
+    caller.tid = Some(tenant.id.clone());
+    drop(caller);
+    Ok((tenant, client))
+}
+
+/// The resource that a scope names. `https://management.core.windows.net//.default` is the one with
+/// a trailing slash, and its tokens' audience keeps it.
+fn audience_of_scope(scope: &str) -> Result<&str, EntraError> {
+    let mut wanted = scope
+        .split_ascii_whitespace()
+        .filter(|scope| !["openid", "profile", "offline_access", "email"].contains(scope));
+    let (Some(first), None) = (wanted.next(), wanted.next()) else {
+        return Err(EntraError::InvalidScope(scope.to_owned()));
+    };
+    match first.strip_suffix("/.default") {
+        Some(resource) if !resource.is_empty() => Ok(resource),
+        _ => Err(EntraError::ScopeWithoutDefault(first.to_owned())),
+    }
+}
+
+/// The resources that tokens are issued for, without trailing slashes: Azure's services that every
+/// tenant has.
+const RESOURCES: [&str; 12] = [
+    "https://management.azure.com",
+    "https://management.core.windows.net",
+    "797f4846-ba00-4fd7-ba43-dac1f8f63013",
+    "https://vault.azure.net",
+    "cfa8b339-82a2-471a-a3c9-0fc0be7a4093",
+    "https://graph.microsoft.com",
+    "00000003-0000-0000-c000-000000000000",
+    "https://graph.windows.net",
+    "https://storage.azure.com",
+    "https://database.windows.net",
+    "https://servicebus.azure.net",
+    TOKEN_EXCHANGE,
+];
+
+fn require_resource(resource: &str, tenant: &Tenant) -> Result<(), EntraError> {
+    if is_known_resource(resource) {
+        return Ok(());
+    }
+    Err(EntraError::ResourceNotFound {
+        resource: resource.to_owned(),
+        directory: tenant.display_name.clone(),
+    })
+}
+
+/// Whether tokens are issued for this resource.
+pub(crate) fn is_known_resource(resource: &str) -> bool {
+    let plain = resource.trim_end_matches('/');
+    RESOURCES
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(plain))
+}
+
+fn answer(body: &Value) -> Response {
+    Response::json(StatusCode::OK, body)
+        .with_header("cache-control", "no-store, no-cache")
+        .with_header("pragma", "no-cache")
+        .with_header("x-ms-request-id", uuid::Uuid::new_v4().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scopes_audience_keeps_its_trailing_slash() {
+        let audience = |scope| audience_of_scope(scope).expect("a valid scope");
+        assert_eq!(
+            audience("https://vault.azure.net/.default"),
+            "https://vault.azure.net"
+        );
+        assert_eq!(
+            audience("https://management.core.windows.net//.default openid profile"),
+            "https://management.core.windows.net/"
+        );
+        assert!(audience_of_scope("https://vault.azure.net").is_err());
+        assert!(audience_of_scope("/.default").is_err());
+        assert!(audience_of_scope("openid").is_err());
+    }
+}

@@ -1,0 +1,113 @@
+//! The Instance Metadata Service of a virtual machine
+//! (<https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service>).
+//!
+//! It exists on machines only: the desk's connection is closed unanswered, as where nothing listens.
+
+mod identity;
+mod instance;
+
+use crate::context::Context;
+use crate::machine;
+use crate::state::{Resource, StateError};
+use crate::wire::{Origin, Request, Response};
+use http::{Method, StatusCode};
+use serde_json::json;
+
+/// Published versions, oldest first (`/metadata/versions`).
+const VERSIONS: [&str; 26] = [
+    "2017-03-01",
+    "2017-04-02",
+    "2017-08-01",
+    "2017-10-01",
+    "2017-12-01",
+    "2018-02-01",
+    "2018-04-02",
+    "2018-10-01",
+    "2019-02-01",
+    "2019-03-11",
+    "2019-04-30",
+    "2019-06-01",
+    "2019-06-04",
+    "2019-08-01",
+    "2019-08-15",
+    "2019-11-01",
+    "2020-06-01",
+    "2020-07-15",
+    "2020-09-01",
+    "2020-10-01",
+    "2020-12-01",
+    "2021-01-01",
+    "2021-02-01",
+    "2021-03-01",
+    "2021-12-13",
+    "2025-04-07",
+];
+
+/// Answers one request to 169.254.169.254.
+pub(crate) fn handle(cx: &Context<'_>, request: &Request) -> Response {
+    let Origin::Machine(key) = &request.origin else {
+        return Response::hang_up();
+    };
+    let found: Result<Option<Resource>, StateError> = machine::find(cx.tx, key);
+    let answer = match found {
+        Ok(Some(machine)) => route(cx, request, &machine),
+        Ok(None) => return Response::hang_up(),
+        Err(error) => Err(error),
+    };
+    let answer = answer.unwrap_or_else(|error| {
+        Response::json(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            &json!({"error": "server_error", "error_description": error.to_string()}),
+        )
+    });
+    answer.with_header("server", "IMDS/150.870.65.1854")
+}
+
+fn route(cx: &Context<'_>, request: &Request, machine: &Resource) -> Result<Response, StateError> {
+    let segments = request.segments();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let asks_identity = segments.get(1) == Some(&"identity");
+    let refuse = |what: &str| {
+        if asks_identity {
+            identity::refuse(what)
+        } else {
+            instance::refuse(what)
+        }
+    };
+    // Both rules keep a server that fetches URLs for others from fetching a token for them.
+    if request
+        .header("metadata")
+        .is_none_or(|value| !value.eq_ignore_ascii_case("true"))
+    {
+        return Ok(refuse("Required metadata header not specified"));
+    }
+    if request.headers.contains_key("x-forwarded-for") {
+        return Ok(refuse(
+            "Requests with a X-Forwarded-For header are not accepted",
+        ));
+    }
+    match segments.as_slice() {
+        ["metadata", "versions"] => Ok(Response::json(
+            StatusCode::OK,
+            &json!({"apiVersions": VERSIONS}),
+        )),
+        ["metadata", "identity", "oauth2", "token"] if request.method == Method::GET => {
+            identity::token(cx, request, machine)
+        }
+        ["metadata", "identity", "oauth2", "token"] => {
+            Ok(Response::empty(StatusCode::METHOD_NOT_ALLOWED))
+        }
+        ["metadata", "instance", path @ ..] if request.method == Method::GET => {
+            instance::answer(cx, request, machine, path)
+        }
+        _ => Ok(Response::json(
+            StatusCode::NOT_FOUND,
+            &json!({"error": "Not found"}),
+        )),
+    }
+}
+
+/// Whether this is a version of IMDS's API.
+fn is_version(version: &str) -> bool {
+    VERSIONS.contains(&version)
+}

@@ -1,0 +1,197 @@
+//! A running instance: its state, clock, keys and settings, shared by all that serve it.
+
+pub(crate) mod folder;
+pub(crate) mod seed;
+pub(crate) mod settings;
+
+use crate::clock::Clock;
+use crate::context::{Context, Knobs};
+use crate::entra::keys::SigningKeys;
+use crate::proxy::authority::{Authority, AuthorityError};
+use crate::proxy::clients::Clients;
+use crate::proxy::log::RequestLog;
+use crate::state::{StateError, Store, Transaction};
+use crate::wire::Caller;
+use folder::{Folder, FolderError};
+use settings::Settings;
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use time::{Duration, OffsetDateTime};
+
+/// What the user chose when the instance was started. Knobs that are not chosen stay as kept.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    /// Whether the state is kept in the folder; else it is in memory.
+    pub(crate) persistent: bool,
+    pub(crate) port: Option<u16>,
+    pub(crate) subscriptions: usize,
+    /// Whether hosts that are not Azure's are refused.
+    pub(crate) offline: bool,
+    pub(crate) request_log: Option<PathBuf>,
+    pub(crate) knobs: Vec<(Knob, Duration)>,
+}
+
+/// A knob that takes a duration.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Knob {
+    /// From a role assignment's creation until it is effective.
+    RoleDelay,
+    /// From a principal's creation until role assignments can name it.
+    PrincipalDelay,
+    /// How long a long-running operation takes.
+    OperationTime,
+    /// How long clients are told to wait between two polls.
+    RetryAfter,
+    /// How long an access token is valid.
+    TokenLifetime,
+}
+
+impl Knob {
+    /// Turns the knob.
+    pub(crate) fn turn(self, knobs: &mut Knobs, to: Duration) {
+        let milliseconds = to.whole_milliseconds() as i64;
+        match self {
+            Knob::RoleDelay => knobs.role_delay_ms = milliseconds,
+            Knob::PrincipalDelay => knobs.principal_delay_ms = milliseconds,
+            Knob::OperationTime => knobs.operation_ms = milliseconds,
+            Knob::RetryAfter => knobs.retry_after_ms = milliseconds,
+            Knob::TokenLifetime => knobs.token_lifetime_s = to.whole_seconds().max(1),
+        }
+    }
+}
+
+/// Why an instance could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+}
+
+/// A running instance.
+pub(crate) struct Instance {
+    pub(crate) folder: Folder,
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    pub(crate) keys: SigningKeys,
+    pub(crate) authority: Authority,
+    pub(crate) clients: Clients,
+    pub(crate) log: Option<RequestLog>,
+    pub(crate) offline: bool,
+    /// The port that the proxy had before, or was told to take.
+    pub(crate) wanted_port: Option<u16>,
+    knobs: RwLock<Knobs>,
+}
+
+impl Instance {
+    /// Opens an instance in a folder, and begins to make its signing key if it has none.
+    pub(crate) fn open(folder: Folder, options: &Options) -> Result<Arc<Self>, OpenError> {
+        let database = if options.persistent {
+            Some(folder.database()?)
+        } else {
+            None
+        };
+        let store = Store::open(database.as_deref())?;
+        let log = options
+            .request_log
+            .as_deref()
+            .map(|path| RequestLog::open(path).map_err(FolderError::at(path)))
+            .transpose()?;
+        let (settings, authority, clients) = store.transaction(|tx| {
+            let mut settings: Settings = tx.get(Settings::KEY)?.unwrap_or_default();
+            for (knob, to) in &options.knobs {
+                knob.turn(&mut settings.knobs, *to);
+            }
+            settings.port = options.port.or(settings.port);
+            tx.put(&settings)?;
+            let now = OffsetDateTime::now_utc() + Duration::milliseconds(settings.clock_offset_ms);
+            seed::seed(tx, options.subscriptions, now)?;
+            Ok::<_, OpenError>((settings, Authority::load_or_create(tx)?, Clients::load(tx)?))
+        })?;
+        let instance = Arc::new(Instance {
+            folder,
+            store,
+            clock: Clock::ahead_by(Duration::milliseconds(settings.clock_offset_ms)),
+            keys: SigningKeys::default(),
+            authority,
+            clients,
+            log,
+            offline: options.offline,
+            wanted_port: settings.port,
+            knobs: RwLock::new(settings.knobs),
+        });
+        let filling = Arc::clone(&instance);
+        std::thread::spawn(move || filling.keys.fill(&filling.store));
+        Ok(instance)
+    }
+
+    /// The knobs as they stand.
+    pub(crate) fn knobs(&self) -> Knobs {
+        self.knobs
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Runs `work` with a request's view of the instance, as one transaction. Gives the caller that
+    /// `work` noted, too.
+    pub(crate) fn serve<R, E: From<StateError>>(
+        &self,
+        caller: Caller,
+        work: impl FnOnce(&Context<'_>) -> Result<R, E>,
+    ) -> (Result<R, E>, Caller) {
+        let knobs = self.knobs();
+        let mut noted = caller.clone();
+        let result = self.store.transaction(|tx| {
+            let now = self.clock.now();
+            let context = Context {
+                tx,
+                now,
+                client_now: now - self.clock.offset(),
+                knobs: &knobs,
+                keys: &self.keys,
+                caller: RefCell::new(caller),
+            };
+            let result = work(&context);
+            noted = context.caller.into_inner();
+            result
+        });
+        (result, noted)
+    }
+
+    /// Moves the clock forward and keeps that.
+    pub(crate) fn advance_clock(&self, by: Duration) -> Result<(), StateError> {
+        self.clock.advance(by);
+        self.change_settings(|settings| {
+            settings.clock_offset_ms = self.clock.offset().whole_milliseconds() as i64;
+        })
+    }
+
+    /// Turns a knob and keeps that.
+    pub(crate) fn turn(&self, knob: Knob, to: Duration) -> Result<Knobs, StateError> {
+        self.change_settings(|settings| knob.turn(&mut settings.knobs, to))?;
+        let mut knobs = self.knobs.write().unwrap_or_else(PoisonError::into_inner);
+        knob.turn(&mut knobs, to);
+        Ok(knobs.clone())
+    }
+
+    /// Keeps the port that the proxy got.
+    pub(crate) fn keep_port(&self, port: u16) -> Result<(), StateError> {
+        self.change_settings(|settings| settings.port = Some(port))
+    }
+
+    fn change_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<(), StateError> {
+        self.store.transaction(|tx: &Transaction<'_>| {
+            let mut settings: Settings = tx.get(Settings::KEY)?.unwrap_or_default();
+            change(&mut settings);
+            tx.put(&settings)
+        })
+    }
+}

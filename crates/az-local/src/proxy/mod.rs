@@ -1,0 +1,252 @@
+//! The forward proxy on loopback through which every client reaches the instance.
+//!
+//! Plain HTTP/1.1 with `CONNECT` (RFC 9110, 9.3.6). Emulated hosts end here, in TLS with a
+//! certificate of the instance's own authority; others are tunnelled.
+
+pub(crate) mod authority;
+pub(crate) mod clients;
+mod exchange;
+pub(crate) mod hosts;
+pub(crate) mod log;
+mod onward;
+
+use crate::instance::Instance;
+use crate::keyvault;
+use crate::state::{StateError, Transaction};
+use crate::wire::Response;
+use bytes::Bytes;
+use clients::Client;
+use exchange::HangUp;
+use hosts::{Host, Service};
+use http::{HeaderValue, Method, StatusCode, header};
+use http_body_util::{BodyExt, Full, combinators::BoxBody};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+/// A body that is answered to a client: made here, or passed on.
+type Body = BoxBody<Bytes, hyper::Error>;
+
+/// Accepts connections until the task is dropped.
+pub(crate) async fn run(instance: Arc<Instance>, listener: TcpListener) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                tokio::spawn(serve_connection(Arc::clone(&instance), stream));
+            }
+            // Out of file descriptors, most likely: others will be closed.
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+fn http1_builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new());
+    builder
+}
+
+async fn serve_connection(instance: Arc<Instance>, stream: TcpStream) {
+    // Answers are small and wait for nothing.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| proxy(Arc::clone(&instance), request));
+    // What breaks here is this one connection, and the client knows as much as we do.
+    let _ = http1_builder()
+        .preserve_header_case(true)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
+        .await;
+}
+
+/// Answers one request to the proxy itself.
+async fn proxy(
+    instance: Arc<Instance>,
+    request: hyper::Request<Incoming>,
+) -> Result<hyper::Response<Body>, HangUp> {
+    let client = request
+        .headers()
+        .get(header::PROXY_AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| instance.clients.authenticate(value));
+    let Some(client) = client else {
+        return Ok(proxy_authentication_required());
+    };
+    if request.method() == Method::CONNECT {
+        return Ok(connect(instance, client, request).await);
+    }
+    let Some(host) = request.uri().host().map(str::to_ascii_lowercase) else {
+        return Ok(refuse(
+            StatusCode::BAD_REQUEST,
+            "NotAProxyRequest",
+            "This is az-local's proxy: set it as HTTPS_PROXY and HTTP_PROXY (`az-local env`).",
+        ));
+    };
+    match hosts::classify(&host) {
+        Host::Emulated(Service::Imds) => {
+            let answer = exchange::answer(instance, client, "http", host, request).await?;
+            Ok(answer.map(whole))
+        }
+        Host::Emulated(_) => Ok(refuse(
+            StatusCode::FORBIDDEN,
+            "HttpsRequired",
+            &format!("'{host}' answers over https only."),
+        )),
+        Host::Unemulated => Ok(own_answer(exchange::unemulated(&host))),
+        Host::Unreachable => Ok(unreachable(&host)),
+        Host::Other if instance.offline => Ok(offline(&host)),
+        Host::Other | Host::Loopback => Ok(onward::forward(request, instance.offline).await),
+    }
+}
+
+/// Answers a `CONNECT`.
+async fn connect(
+    instance: Arc<Instance>,
+    client: Client,
+    request: hyper::Request<Incoming>,
+) -> hyper::Response<Body> {
+    let Some((host, port)) = request
+        .uri()
+        .authority()
+        .and_then(|authority| Some((authority.host().to_ascii_lowercase(), authority.port_u16()?)))
+    else {
+        return refuse(
+            StatusCode::BAD_REQUEST,
+            "InvalidAuthority",
+            "CONNECT needs a host and a port.",
+        );
+    };
+    let emulated = match hosts::classify(&host) {
+        Host::Emulated(Service::Imds) | Host::Unreachable => return unreachable(&host),
+        Host::Emulated(service) => Some(service),
+        Host::Unemulated if hosts::is_certifiable(&host) => None,
+        Host::Unemulated => return own_answer(exchange::unemulated(&host)),
+        Host::Other if instance.offline => return offline(&host),
+        Host::Other | Host::Loopback => {
+            return onward::tunnel(request, &host, port, instance.offline).await;
+        }
+    };
+    if emulated == Some(Service::KeyVault) {
+        match vault_exists(&instance, &host).await {
+            Ok(true) => {}
+            Ok(false) => return no_such_host(&host),
+            Err(error) => {
+                return refuse(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "InternalServerError",
+                    &error.to_string(),
+                );
+            }
+        }
+    }
+    if port != 443 {
+        return refuse(
+            StatusCode::BAD_GATEWAY,
+            "ConnectionRefused",
+            &format!("'{host}' listens on port 443 only."),
+        );
+    }
+    let tls = match instance.authority.server(&host) {
+        Ok(tls) => tls,
+        Err(error) => {
+            return refuse(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "InternalServerError",
+                &error.to_string(),
+            );
+        }
+    };
+    tokio::spawn(async move {
+        // A client that goes away before it has its tunnel, or does not trust the certificate, is
+        // the only one to be told, by its own closed connection.
+        let Ok(upgraded) = hyper::upgrade::on(request).await else {
+            return;
+        };
+        let Ok(stream) = TlsAcceptor::from(tls).accept(TokioIo::new(upgraded)).await else {
+            return;
+        };
+        let service = service_fn(move |request| {
+            exchange::answer(
+                Arc::clone(&instance),
+                client.clone(),
+                "https",
+                host.clone(),
+                request,
+            )
+        });
+        let _ = http1_builder()
+            .serve_connection(TokioIo::new(stream), service)
+            .await;
+    });
+    hyper::Response::new(whole(Full::default()))
+}
+
+/// Looks the vault's name up, as a resolver would.
+async fn vault_exists(instance: &Arc<Instance>, host: &str) -> Result<bool, StateError> {
+    let instance = Arc::clone(instance);
+    let host = host.to_owned();
+    let looked_up = tokio::task::spawn_blocking(move || {
+        instance
+            .store
+            .transaction(|tx: &Transaction<'_>| keyvault::exists(tx, &host))
+    });
+    // A panic in there leaves nothing to resolve.
+    looked_up.await.unwrap_or(Ok(false))
+}
+
+fn whole(body: Full<Bytes>) -> Body {
+    body.map_err(|never| match never {}).boxed()
+}
+
+fn own_answer(response: Response) -> hyper::Response<Body> {
+    let mut answer = hyper::Response::new(whole(Full::new(response.body)));
+    *answer.status_mut() = response.status;
+    *answer.headers_mut() = response.headers;
+    answer
+}
+
+/// An answer of the proxy itself.
+fn refuse(status: StatusCode, code: &str, message: &str) -> hyper::Response<Body> {
+    own_answer(exchange::error(status, code, message))
+}
+
+fn proxy_authentication_required() -> hyper::Response<Body> {
+    let mut answer = refuse(
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+        "ProxyAuthenticationRequired",
+        "az-local's proxy takes only its own user's requests. `az-local env` has its credentials.",
+    );
+    answer.headers_mut().insert(
+        header::PROXY_AUTHENTICATE,
+        HeaderValue::from_static("Basic realm=\"az-local\", charset=\"UTF-8\""),
+    );
+    answer
+}
+
+fn unreachable(host: &str) -> hyper::Response<Body> {
+    refuse(
+        StatusCode::FORBIDDEN,
+        "HostUnreachable",
+        &format!("'{host}' is an address of Azure's own networks, and nothing answers there."),
+    )
+}
+
+fn offline(host: &str) -> hyper::Response<Body> {
+    refuse(
+        StatusCode::FORBIDDEN,
+        "Offline",
+        &format!("az-local was started with --offline and does not connect to '{host}'."),
+    )
+}
+
+fn no_such_host(host: &str) -> hyper::Response<Body> {
+    refuse(
+        StatusCode::BAD_GATEWAY,
+        "NoSuchHost",
+        &format!("{host}: no such host. No vault of this name exists."),
+    )
+}

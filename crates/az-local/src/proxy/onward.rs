@@ -1,0 +1,134 @@
+//! Requests to hosts that are not Azure's: passed on unread.
+
+use super::{Body, Host, hosts, refuse, unreachable, whole};
+use http::{HeaderValue, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use std::io;
+use std::time::Duration;
+use tokio::net::{TcpStream, lookup_host};
+
+/// How long a connection to another host may take to open.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Why there is no connection.
+enum Unconnected {
+    /// The name stands for an address of Azure's own networks.
+    Unreachable,
+    Failed(io::Error),
+}
+
+/// Opens the tunnel that a `CONNECT` asks for. `offline`: to this computer only.
+pub(super) async fn tunnel(
+    request: hyper::Request<Incoming>,
+    host: &str,
+    port: u16,
+    offline: bool,
+) -> hyper::Response<Body> {
+    let mut stream = match open(host, port, offline).await {
+        Ok(stream) => stream,
+        Err(error) => return unconnected(host, error),
+    };
+    tokio::spawn(async move {
+        if let Ok(upgraded) = hyper::upgrade::on(request).await {
+            let _ = tokio::io::copy_bidirectional(&mut TokioIo::new(upgraded), &mut stream).await;
+        }
+    });
+    hyper::Response::new(whole(Full::default()))
+}
+
+/// Passes a plain request on, and its answer back.
+pub(super) async fn forward(
+    mut request: hyper::Request<Incoming>,
+    offline: bool,
+) -> hyper::Response<Body> {
+    let Some(host) = request.uri().host().map(str::to_owned) else {
+        return refuse(
+            StatusCode::BAD_REQUEST,
+            "InvalidUri",
+            "The request's URL has no host.",
+        );
+    };
+    let port = request.uri().port_u16().unwrap_or(80);
+    let stream = match open(&host, port, offline).await {
+        Ok(stream) => stream,
+        Err(error) => return unconnected(&host, error),
+    };
+    let authority = request
+        .uri()
+        .authority()
+        .map(|authority| authority.as_str().to_owned());
+    let origin_form = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |path| path.as_str())
+        .parse();
+    *request.uri_mut() = origin_form.unwrap_or_else(|_| Uri::from_static("/"));
+    for name in [
+        "proxy-authorization",
+        "proxy-connection",
+        "connection",
+        "keep-alive",
+        "te",
+    ] {
+        request.headers_mut().remove(name);
+    }
+    if let Some(value) = authority.and_then(|authority| HeaderValue::try_from(authority).ok()) {
+        request.headers_mut().insert(header::HOST, value);
+    }
+    let sent = async {
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        sender.send_request(request).await
+    };
+    match sent.await {
+        Ok(answer) => answer.map(|body| body.boxed()),
+        Err(error) => refuse(
+            StatusCode::BAD_GATEWAY,
+            "BadGateway",
+            &format!("'{host}' did not answer: {error}"),
+        ),
+    }
+}
+
+/// Connects to a host, after a look at where its name leads.
+async fn open(host: &str, port: u16, offline: bool) -> Result<TcpStream, Unconnected> {
+    let name = host.trim_matches(['[', ']']);
+    let connect = async {
+        let mut last = None;
+        for address in lookup_host((name, port))
+            .await
+            .map_err(Unconnected::Failed)?
+        {
+            match hosts::classify_address(address.ip()) {
+                Host::Loopback => {}
+                Host::Other if !offline => {}
+                _ => {
+                    last = Some(Unconnected::Unreachable);
+                    continue;
+                }
+            }
+            match TcpStream::connect(address).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = Some(Unconnected::Failed(error)),
+            }
+        }
+        Err(last.unwrap_or_else(|| Unconnected::Failed(io::ErrorKind::NotFound.into())))
+    };
+    tokio::time::timeout(CONNECT_TIMEOUT, connect)
+        .await
+        .unwrap_or_else(|_| Err(Unconnected::Failed(io::ErrorKind::TimedOut.into())))
+}
+
+fn unconnected(host: &str, error: Unconnected) -> hyper::Response<Body> {
+    match error {
+        Unconnected::Unreachable => unreachable(host),
+        Unconnected::Failed(error) => refuse(
+            StatusCode::BAD_GATEWAY,
+            "BadGateway",
+            &format!("'{host}' cannot be reached: {error}"),
+        ),
+    }
+}

@@ -1,0 +1,115 @@
+//! Starting an instance, and serving it until it is told to end.
+
+use crate::control::reports::{self, ReportError};
+use crate::control::server::Control;
+use crate::environment::Environment;
+use crate::instance::folder::{Folder, FolderError, write_private};
+use crate::instance::{Instance, OpenError, Options};
+use crate::proxy;
+use crate::state::StateError;
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use tokio::net::{TcpListener, UnixStream};
+use tokio::sync::mpsc;
+
+/// Why an instance could not be started.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    Environment(#[from] ReportError),
+    #[error(
+        "port {port} is taken: {source}. Environments that were exported before name this port; \
+         `--port 0` takes another one"
+    )]
+    Port { port: u16, source: io::Error },
+}
+
+/// A started instance: its sockets are open, and nobody is served yet.
+pub(crate) struct Server {
+    instance: Arc<Instance>,
+    listener: TcpListener,
+    control: Control,
+    port: u16,
+}
+
+impl Server {
+    /// Opens an instance and its sockets. Clients may connect once this is done.
+    pub(crate) async fn start(folder: Folder, options: &Options) -> Result<Self, StartError> {
+        let instance = Instance::open(folder, options)?;
+        let wanted = instance.wanted_port.unwrap_or(0);
+        let taken = |source| StartError::Port {
+            port: wanted,
+            source,
+        };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, wanted))
+            .await
+            .map_err(taken)?;
+        let port = listener.local_addr().map_err(taken)?.port();
+        if wanted != port {
+            instance.keep_port(port)?;
+        }
+        write_certificates(&instance)?;
+        let control = Control::open(&instance, port)?;
+        Ok(Server {
+            instance,
+            listener,
+            control,
+            port,
+        })
+    }
+
+    /// The proxy's port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The instance's folder.
+    pub(crate) fn folder(&self) -> &Folder {
+        &self.instance.folder
+    }
+
+    /// The desk's environment in the first tenant.
+    pub(crate) fn environment(&self) -> Result<Environment, StartError> {
+        Ok(reports::desk_environment(&self.instance, self.port, 1)?)
+    }
+
+    /// Serves until `end` is done or the control socket is told to stop; gives what `end` gave.
+    pub(crate) async fn serve<T>(self, end: impl Future<Output = T>) -> (Option<T>, Ended) {
+        let (stop, mut stopped) = mpsc::channel(1);
+        let result = tokio::select! {
+            () = self.control.run(Arc::clone(&self.instance), stop) => (None, None),
+            () = proxy::run(Arc::clone(&self.instance), self.listener) => (None, None),
+            asker = stopped.recv() => (None, asker),
+            result = end => (Some(result), None),
+        };
+        (result.0, Ended { _asker: result.1 })
+    }
+}
+
+/// Holds the connection of whoever asked for the end: it closes when all is done.
+pub(crate) struct Ended {
+    _asker: Option<UnixStream>,
+}
+
+/// Writes the authority's certificate, and the bundle that clients are given: the system's roots,
+/// unread, and the authority's certificate.
+fn write_certificates(instance: &Instance) -> Result<(), FolderError> {
+    let pem = instance.authority.pem();
+    write_private(&instance.folder.authority(), pem.as_bytes())?;
+    let mut bundle = match openssl_probe::probe().cert_file {
+        Some(path) => std::fs::read(&path).map_err(FolderError::at(path))?,
+        None => Vec::new(),
+    };
+    if !bundle.is_empty() && !bundle.ends_with(b"\n") {
+        bundle.push(b'\n');
+    }
+    bundle.extend_from_slice(pem.as_bytes());
+    write_private(&instance.folder.bundle(), &bundle)
+}
