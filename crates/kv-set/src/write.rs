@@ -22,7 +22,7 @@ use std::{cell::Cell, time::Duration};
 use tokio::time::Instant;
 
 /// How often a write is tried that certainly was not done.
-const TRIES: u32 = 4;
+const TRIES: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest throttle that is waited for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);

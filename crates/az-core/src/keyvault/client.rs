@@ -8,7 +8,7 @@ use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions};
 /// Whether the client sends a request again by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retries {
-    /// Some times; for requests that change nothing.
+    /// A few times, as long as a person waits; for requests that change nothing.
     Some,
     /// Never; for requests that must not be done twice.
     None,
@@ -22,7 +22,7 @@ pub fn client(session: &Session, vault: &Vault, retries: Retries) -> Result<Secr
     let retry = match retries {
         Retries::None => RetryOptions::none(),
         Retries::Some => RetryOptions::exponential(ExponentialRetryOptions {
-            max_retries: 4,
+            max_retries: 3,
             ..Default::default()
         }),
     };
