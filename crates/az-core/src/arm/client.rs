@@ -64,6 +64,9 @@ pub struct Client {
     pipeline: Pipeline,
     endpoint: Url,
     dry_run: Option<DryRun>,
+    /// The resource providers that this process has registered. Requests run side by side: the first that is
+    /// refused registers, the others wait for it.
+    registered: Arc<tokio::sync::Mutex<Vec<String>>>,
     pub(super) timeout: Duration,
 }
 
@@ -109,6 +112,7 @@ impl Client {
             ),
             endpoint: cloud.resource_manager_endpoint(),
             dry_run: options.dry_run,
+            registered: Arc::default(),
             timeout: options.timeout,
         }
     }
@@ -323,6 +327,13 @@ impl Client {
         };
         let namespace = kind.split('/').next().unwrap_or_default();
         let provider = format!("/subscriptions/{subscription}/providers/{namespace}");
+        let mut registered = self.registered.lock().await;
+        if registered
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(namespace))
+        {
+            return Ok(());
+        }
         tracing::warn!(
             "resource provider {namespace} is not registered in the subscription; registering it"
         );
@@ -334,6 +345,7 @@ impl Client {
         loop {
             let state = self.get(&provider, versions::RESOURCES).await?;
             if state["registrationState"] == "Registered" {
+                registered.push(namespace.to_owned());
                 return Ok(());
             }
             if started.elapsed() > self.timeout {

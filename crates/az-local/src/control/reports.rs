@@ -1,12 +1,14 @@
 //! What the control socket's commands answer.
 
 use super::{Contact, Refusal};
+use crate::arm::DeletedVault;
 use crate::entra::TOKEN_EXCHANGE;
 use crate::entra::keys::KeyError;
 use crate::environment::Environment;
 use crate::instance::Instance;
 use crate::instance::settings::Desk;
 use crate::machine;
+use crate::rbac::RoleAssignment;
 use crate::state::{
     Application, FederatedCredential, Resource, ServicePrincipal, StateError, Subscription, Tenant,
     Transaction,
@@ -208,7 +210,6 @@ pub(super) fn resources(instance: &Instance) -> Result<Value, ReportError> {
     instance.store.transaction(|tx| {
         let resources: Vec<Resource> = tx.list("")?;
         let identities: Vec<ServicePrincipal> = tx.list("")?;
-        let desks: Vec<Desk> = tx.list("")?;
         Ok(json!({
             "resources": resources
                 .iter()
@@ -219,7 +220,18 @@ pub(super) fn resources(instance: &Instance) -> Result<Value, ReportError> {
                 .filter_map(|principal| Some((principal, principal.managed_identity.as_ref()?)))
                 .map(|(principal, id)| json!({"id": id, "principalId": principal.object_id}))
                 .collect::<Vec<_>>(),
-            "desks": desks.len(),
+            "deletedVaults": tx
+                .list::<DeletedVault>("")?
+                .iter()
+                .map(|deleted| json!({"id": deleted.vault.id}))
+                .collect::<Vec<_>>(),
+            // Those that nobody made are the desks' own, which every instance begins with.
+            "roleAssignments": tx
+                .list::<RoleAssignment>("")?
+                .iter()
+                .filter(|assignment| assignment.created_by.is_some())
+                .map(|assignment| json!({"id": assignment.id}))
+                .collect::<Vec<_>>(),
         }))
     })
 }

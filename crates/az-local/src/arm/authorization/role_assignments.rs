@@ -1,0 +1,279 @@
+//! `Microsoft.Authorization/roleAssignments`.
+
+use crate::arm::call::Call;
+use crate::arm::error::Error;
+use crate::rbac::{RoleAssignment, definitions, reaches};
+use crate::state::{Document, Resource, ServicePrincipal};
+use crate::wire::Response;
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use time::Duration;
+use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
+
+const TYPE: &str = "Microsoft.Authorization/roleAssignments";
+
+/// Answers a call about one assignment.
+pub(crate) fn route(call: &Call<'_>, name: &str) -> Result<Response, Error> {
+    let id = format!("{}/providers/{TYPE}/{name}", call.path.scope);
+    let there: Option<RoleAssignment> = call.cx.tx.get(&Resource::key_of(&id))?;
+    match *call.method() {
+        Method::GET => {
+            call.authorize(&call.path.scope, &format!("{TYPE}/read"))?;
+            let found = there.ok_or_else(|| {
+                Error::new(
+                    404,
+                    "RoleAssignmentNotFound",
+                    format!("The role assignment '{name}' is not found."),
+                )
+            })?;
+            Ok(Response::json(StatusCode::OK, &view(call, &found)))
+        }
+        Method::PUT => put(call, name, id, there),
+        Method::DELETE => {
+            call.authorize(&call.path.scope, &format!("{TYPE}/delete"))?;
+            match there {
+                None => Ok(Response::empty(StatusCode::NO_CONTENT)),
+                Some(found) => {
+                    call.cx.tx.delete::<RoleAssignment>(&found.key())?;
+                    Ok(Response::json(StatusCode::OK, &view(call, &found)))
+                }
+            }
+        }
+        _ => Err(Error::method_not_allowed(call.method().as_str())),
+    }
+}
+
+fn put(
+    call: &Call<'_>,
+    name: &str,
+    id: String,
+    there: Option<RoleAssignment>,
+) -> Result<Response, Error> {
+    let scope = call.path.scope.clone();
+    call.authorize(&scope, &format!("{TYPE}/write"))?;
+    if Uuid::try_parse(name).is_err() {
+        return Err(Error::bad_request(
+            "InvalidRoleAssignmentId",
+            format!(
+                "The role assignment ID '{name}' is not valid. The role assignment ID must be a GUID."
+            ),
+        ));
+    }
+    require_scope(call, &scope)?;
+    let body = call.body()?;
+    let properties = body
+        .get("properties")
+        .and_then(Value::as_object)
+        .cloned()
+        .unwrap_or_default();
+    let text = |member: &str| {
+        properties
+            .get(member)
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    };
+    let principal_id = text("principalId").unwrap_or_default();
+    if Uuid::try_parse(&principal_id).is_err() {
+        return Err(Error::bad_request(
+            "InvalidPrincipalId",
+            format!(
+                "A valid principal ID must be provided for role assignment. '{principal_id}' is not a GUID."
+            ),
+        ));
+    }
+    let asked_role = text("roleDefinitionId").unwrap_or_default();
+    let guid = asked_role.rsplit('/').next().unwrap_or_default().to_owned();
+    let role = definitions::by_id(&guid).ok_or_else(|| {
+        Error::new(
+            404,
+            "RoleDefinitionDoesNotExist",
+            format!("The specified role definition with ID '{guid}' does not exist."),
+        )
+    })?;
+    let kind = principal_type(call, &principal_id, text("principalType").as_deref())?;
+
+    if let Some(there) = there {
+        let same = there.principal_id.eq_ignore_ascii_case(&principal_id) && there.role == role.id;
+        if !same {
+            return Err(Error::bad_request(
+                "RoleAssignmentUpdateNotPermitted",
+                "Tenant ID, application ID, principal ID, and scope are not allowed to be updated.",
+            ));
+        }
+        return Ok(Response::json(StatusCode::OK, &view(call, &there)));
+    }
+    let others: Vec<RoleAssignment> = call.cx.tx.list(&Resource::key_of(&scope))?;
+    let twin = others.iter().find(|other| {
+        other.scope.eq_ignore_ascii_case(&scope)
+            && other.role == role.id
+            && other.principal_id.eq_ignore_ascii_case(&principal_id)
+    });
+    if let Some(twin) = twin {
+        return Err(Error::conflict(
+            "RoleAssignmentExists",
+            format!(
+                "The role assignment already exists. The ID of the existing role assignment is {}.",
+                twin.name().replace('-', "")
+            ),
+        ));
+    }
+    let made = RoleAssignment {
+        id,
+        scope,
+        principal_id,
+        principal_type: kind,
+        role: role.id.clone(),
+        description: text("description"),
+        condition: text("condition"),
+        condition_version: text("conditionVersion"),
+        created_by: Some(call.principal.object_id.clone()),
+        created: call.cx.now,
+    };
+    call.cx.tx.put(&made)?;
+    // The answer to the creation has no `createdBy` yet; later reads do.
+    let mut answer = view(call, &made);
+    answer["properties"]["createdBy"] = Value::Null;
+    Ok(Response::json(StatusCode::CREATED, &answer))
+}
+
+/// The scope must exist: an assignment on nothing is refused.
+fn require_scope(call: &Call<'_>, scope: &str) -> Result<(), Error> {
+    let is_resource =
+        call.path.group.is_some() || scope.to_ascii_lowercase().contains("/providers/");
+    if !is_resource || call.resource(scope)?.is_some() {
+        return Ok(());
+    }
+    if let Some(group) = &call.path.group {
+        crate::arm::groups::require(call)?;
+        let name = scope.rsplit('/').next().unwrap_or_default();
+        let kind = scope
+            .split("/providers/")
+            .last()
+            .and_then(|rest| rest.rsplit_once('/'))
+            .map_or("", |(kind, _)| kind);
+        return Err(Error::resource_not_found(kind, name, Some(group)));
+    }
+    Err(Error::new(
+        404,
+        "ResourceNotFound",
+        format!("The scope '{scope}' was not found."),
+    ))
+}
+
+/// The principal's type, if the directory knows it yet. A new principal reaches the directory that Resource Manager
+/// asks only after a while
+/// (<https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---assigning-a-role-to-a-new-principal-sometimes-fails>).
+fn principal_type(call: &Call<'_>, id: &str, asked: Option<&str>) -> Result<String, Error> {
+    let principal: Option<ServicePrincipal> = call.cx.tx.get(&id.to_ascii_lowercase())?;
+    let delay = Duration::milliseconds(call.cx.knobs.principal_delay_ms);
+    let known = principal.filter(|principal| {
+        principal.tenant_id == call.principal.tenant_id && principal.created + delay <= call.cx.now
+    });
+    if known.is_none() {
+        return Err(Error::bad_request(
+            "PrincipalNotFound",
+            format!(
+                "Principal {} does not exist in the directory {}. Check that you have the correct principal ID. If you are \
+                 creating this principal and then immediately assigning a role, this error might be related to a \
+                 replication delay. In this case, set the role assignment principalType property to a value, such as \
+                 ServicePrincipal, User, or Group.  See https://aka.ms/docs-principaltype",
+                id.replace('-', ""),
+                call.principal.tenant_id
+            ),
+        ));
+    }
+    match asked {
+        None => Ok("ServicePrincipal".to_owned()),
+        Some(kind) if kind.eq_ignore_ascii_case("ServicePrincipal") => {
+            Ok("ServicePrincipal".to_owned())
+        }
+        Some(kind) => Err(Error::bad_request(
+            "UnmatchedPrincipalType",
+            format!(
+                "The PrincipalId '{}' has type 'ServicePrincipal' , which is different from specified PrinciaplType '{kind}'.",
+                id.replace('-', "")
+            ),
+        )),
+    }
+}
+
+/// `GET {scope}/providers/Microsoft.Authorization/roleAssignments`: at the scope, below it, and above it, with
+/// `$filter` `atScope()`, `principalId eq` and `assignedTo()`.
+pub(crate) fn list(call: &Call<'_>) -> Result<Response, Error> {
+    if *call.method() != Method::GET {
+        return Err(Error::method_not_allowed(call.method().as_str()));
+    }
+    let scope = &call.path.scope;
+    call.authorize(scope, &format!("{TYPE}/read"))?;
+    let (mut at_scope, mut principal) = (false, None);
+    for part in call
+        .request
+        .query("$filter")
+        .unwrap_or_default()
+        .split(" and ")
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+    {
+        let quoted = part.split('\'').nth(1).map(str::to_owned);
+        let word = part.to_ascii_lowercase();
+        if word == "atscope()" {
+            at_scope = true;
+        } else if word.starts_with("principalid eq ") || word.starts_with("assignedto(") {
+            principal = quoted;
+        } else {
+            return Err(Error::bad_request(
+                "InvalidFilter",
+                format!("The filter '{part}' is not supported."),
+            ));
+        }
+    }
+    let all: Vec<RoleAssignment> = call.cx.tx.list("")?;
+    let values: Vec<Value> = all
+        .iter()
+        .filter(|one| reaches(&one.scope, scope) || (!at_scope && reaches(scope, &one.scope)))
+        .filter(|one| {
+            principal
+                .as_deref()
+                .is_none_or(|id| one.principal_id.eq_ignore_ascii_case(id))
+        })
+        .map(|one| view(call, one))
+        .collect();
+    Ok(Response::json(StatusCode::OK, &json!({"value": values})))
+}
+
+fn view(call: &Call<'_>, assignment: &RoleAssignment) -> Value {
+    let root = assignment
+        .scope
+        .split('/')
+        .nth(2)
+        .filter(|_| {
+            assignment
+                .scope
+                .to_ascii_lowercase()
+                .starts_with("/subscriptions/")
+        })
+        .or(call.path.subscription.as_deref())
+        .map(|id| format!("/subscriptions/{id}"))
+        .unwrap_or_default();
+    let date = assignment.created.format(&Rfc3339).unwrap_or_default();
+    json!({
+        "id": assignment.id,
+        "type": TYPE,
+        "name": assignment.name(),
+        "properties": {
+            "roleDefinitionId": format!("{root}/providers/Microsoft.Authorization/roleDefinitions/{}", assignment.role),
+            "principalId": assignment.principal_id,
+            "principalType": assignment.principal_type,
+            "scope": if assignment.scope.is_empty() { "/" } else { &assignment.scope },
+            "condition": assignment.condition,
+            "conditionVersion": assignment.condition_version,
+            "description": assignment.description,
+            "createdOn": date,
+            "updatedOn": date,
+            "createdBy": assignment.created_by,
+            "updatedBy": assignment.created_by,
+            "delegatedManagedIdentityResourceId": null,
+        },
+    })
+}

@@ -1,0 +1,142 @@
+//! One authenticated call to Resource Manager.
+
+use super::error::Error;
+use super::path::Path;
+use crate::context::Context;
+use crate::entra::token::Principal;
+use crate::rbac::{self, Want};
+use crate::state::{Resource, Subscription};
+use crate::wire::Request;
+use http::Method;
+use serde_json::{Map, Value};
+
+/// One call: who asks for what.
+pub(crate) struct Call<'a> {
+    pub(crate) cx: &'a Context<'a>,
+    pub(crate) request: &'a Request,
+    pub(crate) principal: Principal,
+    pub(crate) path: Path,
+    pub(crate) api_version: String,
+}
+
+impl Call<'_> {
+    /// The subscription's id as the path spells it.
+    pub(crate) fn subscription(&self) -> &str {
+        self.path.subscription.as_deref().unwrap_or_default()
+    }
+
+    pub(crate) fn method(&self) -> &Method {
+        &self.request.method
+    }
+
+    /// The subscription that the path names, which must trust the caller's tenant.
+    pub(crate) fn known_subscription(&self) -> Result<Subscription, Error> {
+        let id = self.subscription().to_ascii_lowercase();
+        let found: Option<Subscription> = self.cx.tx.get(&id)?;
+        let found = found.ok_or_else(|| Error::subscription_not_found(self.subscription()))?;
+        if !found
+            .tenant_id
+            .eq_ignore_ascii_case(&self.principal.tenant_id)
+        {
+            return Err(Error::new(
+                401,
+                "InvalidAuthenticationTokenTenant",
+                format!(
+                    "The access token is from the wrong issuer 'https://sts.windows.net/{}/'. It must match the \
+                     tenant 'https://sts.windows.net/{}/' associated with this subscription. Please use the \
+                     authority (URL) 'https://login.windows.net/{}' to get the token. Note, if the subscription is \
+                     transferred to another tenant there is no impact to the services, but information about new \
+                     tenant could take time to propagate (up to an hour). If you just transferred your subscription \
+                     and see this error message, please try back later.",
+                    self.principal.tenant_id, found.tenant_id, found.tenant_id
+                ),
+            ));
+        }
+        Ok(found)
+    }
+
+    /// Refuses unless the caller's roles allow the action at the scope.
+    pub(crate) fn authorize(&self, scope: &str, action: &str) -> Result<(), Error> {
+        if self.may(scope, action)? {
+            return Ok(());
+        }
+        let Principal {
+            app_id, object_id, ..
+        } = &self.principal;
+        let scope = if scope.is_empty() { "/" } else { scope };
+        Err(Error::new(
+            403,
+            "AuthorizationFailed",
+            format!(
+                "The client '{app_id}' with object id '{object_id}' does not have authorization to perform action \
+                 '{action}' over scope '{scope}' or the scope is invalid. If access was recently granted, please \
+                 refresh your credentials."
+            ),
+        ))
+    }
+
+    /// The same for a resource that a request links to.
+    pub(crate) fn authorize_link(
+        &self,
+        from: &str,
+        from_action: &str,
+        scope: &str,
+        action: &str,
+    ) -> Result<(), Error> {
+        if self.may(scope, action)? {
+            return Ok(());
+        }
+        let Principal {
+            app_id, object_id, ..
+        } = &self.principal;
+        Err(Error::new(
+            403,
+            "LinkedAuthorizationFailed",
+            format!(
+                "The client '{app_id}' with object id '{object_id}' has permission to perform action '{from_action}' \
+                 on scope '{from}'; however, it does not have permission to perform action(s) '{action}' on the \
+                 linked scope(s) '{scope}' (respectively) or the linked scope(s) are invalid."
+            ),
+        ))
+    }
+
+    pub(crate) fn may(&self, scope: &str, action: &str) -> Result<bool, Error> {
+        Ok(rbac::allows(
+            self.cx,
+            &self.principal,
+            scope,
+            Want::Action(action),
+        )?)
+    }
+
+    /// The resource with this id.
+    pub(crate) fn resource(&self, id: &str) -> Result<Option<Resource>, Error> {
+        Ok(self.cx.tx.get(&Resource::key_of(id))?)
+    }
+
+    /// The body, which must be a JSON object.
+    pub(crate) fn body(&self) -> Result<Map<String, Value>, Error> {
+        let text = &self.request.body;
+        if text.is_empty() {
+            return Err(Error::bad_request(
+                "MissingRequestBody",
+                "The request body is missing: a JSON object is expected.",
+            ));
+        }
+        let parsed: Result<Value, _> = serde_json::from_slice(text);
+        match parsed {
+            Ok(Value::Object(members)) => Ok(members),
+            Ok(_) => Err(invalid_content(
+                "Error converting value to an object. Path ''.",
+            )),
+            Err(error) => Err(invalid_content(&error.to_string())),
+        }
+    }
+}
+
+fn invalid_content(reason: &str) -> Error {
+    Error::bad_request(
+        "InvalidRequestContent",
+        format!("The request content was invalid and could not be deserialized: '{reason}'."),
+    )
+}

@@ -1,0 +1,162 @@
+//! The identities of a machine
+//! (<https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/overview>).
+
+use crate::arm::call::Call;
+use crate::arm::error::Error;
+use crate::arm::managed_identity;
+use crate::context::Context;
+use crate::state::{Resource, ServicePrincipal, StateError};
+use serde_json::{Map, Value, json};
+
+/// What a machine's `identity` becomes when a request asks for `asked`. A PATCH merges the user-assigned ones, and
+/// null takes one away; a PUT replaces them all.
+pub(crate) fn change(
+    call: &Call<'_>,
+    machine: &str,
+    old: Option<&Value>,
+    asked: Option<&Value>,
+    merge: bool,
+) -> Result<Option<Value>, Error> {
+    let Some(asked) = asked.filter(|asked| asked.is_object()) else {
+        return Ok(old.cloned());
+    };
+    let words: Vec<String> = asked["type"]
+        .as_str()
+        .unwrap_or("None")
+        .split(',')
+        .map(|word| word.trim().to_ascii_lowercase())
+        .collect();
+    let known = ["systemassigned", "userassigned", "none"];
+    if words.iter().any(|word| !known.contains(&word.as_str()))
+        || (words.len() > 1 && words.iter().any(|word| word == "none"))
+    {
+        return Err(Error::bad_request(
+            "InvalidParameter",
+            format!(
+                "The value '{}' of parameter 'identity.type' is not valid.",
+                asked["type"].as_str().unwrap_or_default()
+            ),
+        )
+        .target("identity.type"));
+    }
+    let wants = |word: &str| words.iter().any(|one| one == word);
+    let old_system = old
+        .and_then(|old| old["principalId"].as_str())
+        .map(str::to_owned);
+    let old_user = old
+        .and_then(|old| old["userAssignedIdentities"].as_object())
+        .cloned()
+        .unwrap_or_default();
+
+    let mut user = Map::new();
+    if wants("userassigned") {
+        let listed = asked["userAssignedIdentities"]
+            .as_object()
+            .cloned()
+            .unwrap_or_default();
+        if merge {
+            user = old_user.clone();
+        }
+        for (id, value) in &listed {
+            let there = user
+                .keys()
+                .find(|key| key.eq_ignore_ascii_case(id))
+                .cloned();
+            match (value.is_null(), there) {
+                (true, Some(key)) => {
+                    user.remove(&key);
+                }
+                (true, None) => {
+                    return Err(Error::bad_request(
+                        "FailedIdentityOperation",
+                        format!(
+                            "Identity operation for resource '{machine}' failed with error 'The identity '{id}' is not assigned to the resource.'."
+                        ),
+                    ));
+                }
+                (false, Some(_)) => {}
+                (false, None) => {
+                    let (id, facts) = user_assigned(call, machine, id)?;
+                    user.insert(id, facts);
+                }
+            }
+        }
+        if user.is_empty() {
+            return Err(Error::bad_request(
+                "InvalidParameter",
+                "The identity type 'UserAssigned' needs at least one user-assigned identity.",
+            )
+            .target("identity.userAssignedIdentities"));
+        }
+    }
+    let system = match (wants("systemassigned"), old_system) {
+        (true, Some(id)) => Some(id),
+        (true, None) => {
+            let name = machine.rsplit('/').next().unwrap_or_default();
+            let tenant = call.known_subscription()?.tenant_id;
+            Some(managed_identity::new_principal(call.cx, &tenant, name, machine)?.object_id)
+        }
+        (false, old) => {
+            if let Some(old) = old {
+                call.cx.tx.delete::<ServicePrincipal>(&old)?;
+            }
+            None
+        }
+    };
+    let kind = match (system.is_some(), !user.is_empty()) {
+        (true, true) => "SystemAssigned, UserAssigned",
+        (true, false) => "SystemAssigned",
+        (false, true) => "UserAssigned",
+        (false, false) => return Ok(None),
+    };
+    let mut identity = json!({"type": kind});
+    if let Some(system) = system {
+        identity["principalId"] = json!(system);
+        identity["tenantId"] = json!(call.known_subscription()?.tenant_id);
+    }
+    if !user.is_empty() {
+        identity["userAssignedIdentities"] = Value::Object(user);
+    }
+    Ok(Some(identity))
+}
+
+/// A user-assigned identity that is to be assigned: it must be there, and the caller must be allowed to assign it.
+fn user_assigned(call: &Call<'_>, machine: &str, id: &str) -> Result<(String, Value), Error> {
+    call.authorize_link(
+        machine,
+        "Microsoft.Compute/virtualMachines/write",
+        id,
+        "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
+    )?;
+    let found = call
+        .resource(id)?
+        .filter(|resource| resource.kind == managed_identity::KIND.name);
+    let Some(found) = found else {
+        let mut parts = id.split('/');
+        let group = parts.by_ref().nth(4).unwrap_or_default().to_owned();
+        let name = id.rsplit('/').next().unwrap_or_default();
+        return Err(Error::resource_not_found(
+            managed_identity::KIND.name,
+            name,
+            Some(&group),
+        ));
+    };
+    let facts = &found.body["properties"];
+    Ok((
+        found.id.clone(),
+        json!({"principalId": facts["principalId"], "clientId": facts["clientId"]}),
+    ))
+}
+
+/// The machine's own identity goes with it.
+pub(crate) fn removed(cx: &Context<'_>, machine: &Resource) -> Result<(), StateError> {
+    let own = machine
+        .body
+        .get("identity")
+        .and_then(|identity| identity.get("principalId"))
+        .and_then(Value::as_str);
+    if let Some(own) = own {
+        cx.tx.delete::<ServicePrincipal>(own)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! `Microsoft.Compute`.
+
+pub(crate) mod disks;
+mod identity;
+mod images;
+mod sizes;
+pub(crate) mod virtual_machines;
+
+use super::call::Call;
+use super::error::Error;
+use super::path::Provider;
+use crate::wire::Response;
+use http::Method;
+
+/// What is not a tracked type of its own: catalogues, a machine's instance view and its actions.
+pub(crate) fn route(
+    call: &Call<'_>,
+    provider: &Provider,
+    words: &[&str],
+) -> Result<Option<Response>, Error> {
+    let reads = call.method() == Method::GET;
+    let response = match words {
+        ["locations", location, "publishers", rest @ ..] if reads => {
+            images::route(call, location, rest)?
+        }
+        ["locations", _, "vmsizes"] if reads => sizes::list(call)?,
+        ["locations", _, "usages"] if reads => sizes::usages(call)?,
+        ["skus"] if reads => sizes::skus(call)?,
+        ["virtualmachines", _, "instanceview"] if reads => {
+            virtual_machines::instance_view(call, provider.name(0))?
+        }
+        ["virtualmachines", _, action] if call.method() == Method::POST => {
+            virtual_machines::act(call, provider.name(0), action)?
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(response))
+}

@@ -1,0 +1,669 @@
+//! `Microsoft.Compute/virtualMachines`.
+
+use super::{disks, identity, images, sizes};
+use crate::arm::call::Call;
+use crate::arm::error::Error;
+use crate::arm::network::network_interfaces;
+use crate::arm::tracked::{Answers, Draft, Kind, always, etag};
+use crate::arm::{groups, operations, tracked};
+use crate::context::Context;
+use crate::state::{Resource, StateError};
+use crate::wire::Response;
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
+
+pub(crate) const KIND: Kind = Kind {
+    name: "Microsoft.Compute/virtualMachines",
+    put,
+    patch,
+    delete: always,
+    view,
+    answers: Answers::Operation,
+};
+
+/// Passwords that Azure refuses, with the rules for the others at
+/// <https://learn.microsoft.com/rest/api/compute/virtual-machines/create-or-update#osprofile>.
+const REFUSED_PASSWORDS: [&str; 10] = [
+    "abc@123",
+    "P@$$w0rd",
+    "P@ssw0rd",
+    "P@ssword123",
+    "Pa$$word",
+    "pass@word1",
+    "Password!",
+    "Password1",
+    "Password22",
+    "iloveyou!",
+];
+
+/// <https://learn.microsoft.com/azure/virtual-machines/linux/faq>
+const REFUSED_USERS: [&str; 31] = [
+    "1",
+    "123",
+    "a",
+    "actuser",
+    "adm",
+    "admin",
+    "admin1",
+    "admin2",
+    "administrator",
+    "aspnet",
+    "backup",
+    "console",
+    "david",
+    "guest",
+    "john",
+    "owner",
+    "root",
+    "server",
+    "sql",
+    "support",
+    "support_388945a0",
+    "sys",
+    "test",
+    "test1",
+    "test2",
+    "test3",
+    "user",
+    "user1",
+    "user2",
+    "user3",
+    "user4",
+];
+
+fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
+    let asked = Value::Object(draft.properties());
+    let id = draft.id().to_owned();
+    if draft.existing.is_some() {
+        refuse_forbidden_changes(draft, &asked)?;
+    }
+    let name = draft.resource.name().to_owned();
+    if name.len() > 64
+        || name.ends_with(['.', '-'])
+        || !name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
+    {
+        return Err(Error::bad_request(
+            "InvalidParameter",
+            format!("The Azure resource name '{name}' is not a valid virtual machine name: at most 64 letters, digits, '-', '.' and '_', not ending in '.' or '-'."),
+        )
+        .target("vmName"));
+    }
+    let size = asked
+        .pointer("/hardwareProfile/vmSize")
+        .and_then(Value::as_str)
+        .unwrap_or("Standard_A1_v2");
+    let size = sizes::known(size).ok_or_else(|| {
+        Error::bad_request(
+            "InvalidParameter",
+            format!("The value {size} provided for the VM size is not valid. The valid sizes in the current region are listed at the locations/vmSizes resource. Find out more on the valid VM sizes in each region at https://aka.ms/azure-regions."),
+        )
+        .target("vmSize")
+    })?;
+    let new_identity = identity::change(
+        call,
+        &id,
+        draft
+            .existing
+            .as_ref()
+            .and_then(|there| there.body.get("identity")),
+        draft.body.get("identity"),
+        false,
+    )?;
+    let interfaces = join_interfaces(call, &id, &asked)?;
+    let old = draft
+        .existing
+        .as_ref()
+        .map(|there| there.body["properties"].clone());
+    let mut properties = match old {
+        Some(old) => old,
+        None => new_properties(call, draft, &asked)?,
+    };
+    properties["hardwareProfile"] = json!({"vmSize": size});
+    properties["networkProfile"] = json!({"networkInterfaces": interfaces});
+    for member in [
+        "securityProfile",
+        "diagnosticsProfile",
+        "licenseType",
+        "priority",
+        "userData",
+        "additionalCapabilities",
+    ] {
+        if let Some(value) = asked.get(member).filter(|value| !value.is_null()) {
+            properties[member] = value.clone();
+        }
+    }
+    draft.set("properties", properties);
+    set_identity(draft, new_identity);
+    for member in ["zones", "plan"] {
+        if let Some(value) = draft
+            .body
+            .get(member)
+            .filter(|value| !value.is_null())
+            .cloned()
+        {
+            draft.set(member, value);
+        }
+    }
+    draft.set("etag", etag());
+    Ok(())
+}
+
+fn set_identity(draft: &mut Draft, identity: Option<Value>) {
+    match identity {
+        Some(identity) => draft.set("identity", identity),
+        None => {
+            draft.resource.body.remove("identity");
+        }
+    }
+}
+
+/// Azure does not let a machine become another machine.
+fn refuse_forbidden_changes(draft: &Draft, asked: &Value) -> Result<(), Error> {
+    let Some(there) = draft.existing_properties().cloned().map(Value::Object) else {
+        return Ok(());
+    };
+    let fixed = [
+        "/storageProfile/imageReference/publisher",
+        "/storageProfile/imageReference/offer",
+        "/storageProfile/imageReference/sku",
+        "/storageProfile/imageReference/id",
+        "/storageProfile/imageReference/version",
+        "/osProfile/computerName",
+        "/osProfile/adminUsername",
+        "/osProfile/linuxConfiguration/disablePasswordAuthentication",
+        "/osProfile/linuxConfiguration/ssh/publicKeys",
+    ];
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+            .to_ascii_lowercase()
+    };
+    for pointer in fixed {
+        let (Some(asked), is) = (
+            asked.pointer(pointer).filter(|value| !value.is_null()),
+            there.pointer(pointer),
+        ) else {
+            continue;
+        };
+        if is.is_none_or(|is| text(is) != text(asked)) {
+            return Err(property_change(&pointer[1..].replace('/', ".")));
+        }
+    }
+    let password = asked
+        .pointer("/osProfile/adminPassword")
+        .and_then(Value::as_str);
+    let known = draft
+        .existing
+        .as_ref()
+        .and_then(|there| there.hidden.get("adminPassword"))
+        .and_then(Value::as_str);
+    match password {
+        Some(password) if Some(password) != known => {
+            Err(property_change("osProfile.adminPassword"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn property_change(property: &str) -> Error {
+    let leaf = property.rsplit('.').next().unwrap_or(property);
+    Error::conflict(
+        "PropertyChangeNotAllowed",
+        format!("Changing property '{property}' is not allowed."),
+    )
+    .target(leaf.to_owned())
+}
+
+/// What a new machine has.
+fn new_properties(call: &Call<'_>, draft: &mut Draft, asked: &Value) -> Result<Value, Error> {
+    let reference = asked
+        .pointer("/storageProfile/imageReference")
+        .filter(|reference| reference.is_object())
+        .ok_or_else(|| {
+            Error::bad_request(
+                "InvalidParameter",
+                "Required parameter 'storageProfile.imageReference' is missing (null).",
+            )
+            .target("imageReference")
+        })?;
+    let (image, version) = images::resolve(reference)?;
+    let profile = os_profile(draft, asked, image.windows)?;
+    let disk = asked
+        .pointer("/storageProfile/osDisk")
+        .cloned()
+        .unwrap_or(json!({}));
+    let default_name = format!(
+        "{}_OsDisk_1_{}",
+        draft.resource.name(),
+        Uuid::new_v4().simple()
+    );
+    let name = disk["name"].as_str().unwrap_or(&default_name).to_owned();
+    let size = disk["diskSizeGB"]
+        .as_u64()
+        .or_else(|| disk["diskSizeGb"].as_u64())
+        .unwrap_or(u64::from(image.disk));
+    let sku = disk
+        .pointer("/managedDisk/storageAccountType")
+        .and_then(Value::as_str)
+        .unwrap_or("Premium_LRS");
+    let system = if image.windows { "Windows" } else { "Linux" };
+    let group = groups::require(call)?;
+    let disk_id = disks::OsDisk {
+        group_id: &group.id,
+        name: &name,
+        location: draft.location(),
+        machine: draft.id(),
+        sku,
+        size,
+        system,
+        zones: draft
+            .body
+            .get("zones")
+            .filter(|zones| zones.is_array())
+            .cloned(),
+    }
+    .create(call.cx)?;
+    let mut reference = reference.clone();
+    reference["exactVersion"] = json!(version);
+    draft
+        .resource
+        .hidden
+        .insert("powerState".to_owned(), json!("running"));
+    Ok(json!({
+        "vmId": Uuid::new_v4().to_string(),
+        "timeCreated": call.cx.now.format(&Rfc3339).unwrap_or_default(),
+        "provisioningState": "Succeeded",
+        "osProfile": profile,
+        "storageProfile": {
+            "imageReference": reference,
+            "osDisk": {
+                "osType": system,
+                "name": name,
+                "createOption": "FromImage",
+                "caching": disk["caching"].as_str().unwrap_or("ReadWrite"),
+                "managedDisk": {"storageAccountType": sku, "id": disk_id},
+                "deleteOption": disk["deleteOption"].as_str().unwrap_or("Detach"),
+                "diskSizeGB": size,
+            },
+            "dataDisks": [],
+            "diskControllerType": "SCSI",
+        },
+    }))
+}
+
+fn os_profile(draft: &mut Draft, asked: &Value, windows: bool) -> Result<Value, Error> {
+    let profile = asked
+        .get("osProfile")
+        .filter(|profile| profile.is_object())
+        .ok_or_else(|| {
+            Error::bad_request(
+                "InvalidParameter",
+                "Required parameter 'osProfile' is missing (null).",
+            )
+            .target("osProfile")
+        })?;
+    let text = |name: &str| profile[name].as_str().unwrap_or_default().to_owned();
+    let missing = |name: &str| {
+        Error::bad_request(
+            "InvalidParameter",
+            format!("Required parameter '{name}' is missing (null)."),
+        )
+        .target(name.to_owned())
+    };
+    let (user, password) = (text("adminUsername"), text("adminPassword"));
+    if user.is_empty() {
+        return Err(missing("osProfile.adminUsername"));
+    }
+    if REFUSED_USERS.contains(&user.to_ascii_lowercase().as_str()) {
+        return Err(Error::bad_request(
+            "InvalidParameter",
+            "The Admin Username specified is not allowed.",
+        )
+        .target("adminUsername"));
+    }
+    let computer = if profile["computerName"].is_string() {
+        text("computerName")
+    } else {
+        draft.resource.name().to_owned()
+    };
+    let keys = profile
+        .pointer("/linuxConfiguration/ssh/publicKeys")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    let only_keys = profile
+        .pointer("/linuxConfiguration/disablePasswordAuthentication")
+        .and_then(Value::as_bool)
+        .unwrap_or(false);
+    match (
+        password.is_empty(),
+        only_keys || (!keys.is_empty() && !windows),
+    ) {
+        (true, false) => return Err(missing("osProfile.adminPassword")),
+        (true, true) if keys.is_empty() => {
+            return Err(Error::bad_request(
+                "InvalidParameter",
+                "Authentication using either SSH or by user name and password must be enabled in Linux profile.",
+            )
+            .target("linuxConfiguration"));
+        }
+        (true, true) => {}
+        (false, _) => check_password(&password, windows)?,
+    }
+    let mut view = json!({
+        "computerName": computer,
+        "adminUsername": user,
+        "secrets": [],
+        "allowExtensionOperations": profile["allowExtensionOperations"].as_bool().unwrap_or(true),
+        "requireGuestProvisionSignal": true,
+    });
+    if windows {
+        view["windowsConfiguration"] =
+            json!({"provisionVMAgent": true, "enableAutomaticUpdates": true});
+    } else {
+        view["linuxConfiguration"] = json!({
+            "disablePasswordAuthentication": only_keys,
+            "provisionVMAgent": true,
+            "patchSettings": {"patchMode": "ImageDefault", "assessmentMode": "ImageDefault"},
+        });
+        if !keys.is_empty() {
+            view["linuxConfiguration"]["ssh"] = json!({"publicKeys": keys});
+        }
+    }
+    if !password.is_empty() {
+        draft
+            .resource
+            .hidden
+            .insert("adminPassword".to_owned(), json!(password));
+    }
+    if profile["customData"].is_string() {
+        draft
+            .resource
+            .hidden
+            .insert("customData".to_owned(), profile["customData"].clone());
+    }
+    Ok(view)
+}
+
+fn check_password(password: &str, windows: bool) -> Result<(), Error> {
+    let longest = if windows { 123 } else { 72 };
+    let refuse = |message: String| {
+        Err(Error::bad_request("InvalidParameter", message).target("adminPassword"))
+    };
+    let length = password.chars().count();
+    let kinds = [
+        password.chars().any(|c| c.is_ascii_lowercase()),
+        password.chars().any(|c| c.is_ascii_uppercase()),
+        password.chars().any(|c| c.is_ascii_digit()),
+        password.chars().any(|c| !c.is_alphanumeric()),
+    ];
+    if !(12..=longest).contains(&length) {
+        return refuse(format!(
+            "The supplied password must be between 12-{longest} characters long and must satisfy at least 3 of password complexity requirements from the following: 1) Contains an uppercase character 2) Contains a lowercase character 3) Contains a numeric digit 4) Contains a special character 5) Control characters are not allowed"
+        ));
+    }
+    if kinds.iter().filter(|there| **there).count() < 3 || password.chars().any(char::is_control) {
+        return refuse("The password does not satisfy at least 3 of the complexity requirements: uppercase, lowercase, digit, special character; or it has control characters.".to_owned());
+    }
+    if REFUSED_PASSWORDS
+        .iter()
+        .any(|refused| refused.eq_ignore_ascii_case(password))
+    {
+        return refuse("The supplied password is not allowed.".to_owned());
+    }
+    Ok(())
+}
+
+/// Takes the machine's network interfaces: each must be there and free.
+fn join_interfaces(call: &Call<'_>, machine: &str, asked: &Value) -> Result<Vec<Value>, Error> {
+    let list = asked
+        .pointer("/networkProfile/networkInterfaces")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    if list.is_empty() {
+        return Err(Error::bad_request(
+            "InvalidParameter",
+            "Virtual Machine must have at least one network interface.",
+        )
+        .target("networkProfile"));
+    }
+    let mut joined = Vec::new();
+    for (index, one) in list.iter().enumerate() {
+        let id = one["id"].as_str().unwrap_or_default();
+        call.authorize_link(
+            machine,
+            "Microsoft.Compute/virtualMachines/write",
+            id,
+            "Microsoft.Network/networkInterfaces/join/action",
+        )?;
+        let Some(mut nic) = call
+            .resource(id)?
+            .filter(|resource| resource.kind == network_interfaces::KIND.name)
+        else {
+            return Err(Error::bad_request(
+                "InvalidParameter",
+                format!("The network interface '{id}' referenced by virtual machine '{machine}' was not found. Please make sure that the referenced resource exists, and that both resources are in the same region."),
+            )
+            .target("networkInterfaces"));
+        };
+        let holder = nic.body["properties"]["virtualMachine"]["id"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        if !holder.is_empty() && !holder.eq_ignore_ascii_case(machine) {
+            return Err(Error::bad_request(
+                "NicInUse",
+                format!(
+                    "Network Interface {} is used by existing resource {holder}. In order to use the network interface, it must be dissociated from the resource.",
+                    nic.id
+                ),
+            ));
+        }
+        let primary = one.pointer("/properties/primary").and_then(Value::as_bool);
+        let mut view = json!({"id": nic.id});
+        if let Some(properties) = one.get("properties").and_then(Value::as_object) {
+            let kept: Map<String, Value> = properties
+                .iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect();
+            if !kept.is_empty() {
+                view["properties"] = Value::Object(kept);
+            }
+        }
+        joined.push(view);
+        if let Some(properties) = nic.body.get_mut("properties") {
+            properties["virtualMachine"] = json!({"id": machine});
+            properties["primary"] = json!(primary.unwrap_or(index == 0));
+        }
+        call.cx.tx.put(&nic)?;
+    }
+    Ok(joined)
+}
+
+fn patch(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
+    let asked = Value::Object(draft.properties());
+    refuse_forbidden_changes(draft, &asked)?;
+    if let Some(tags) = draft.body.get("tags").cloned() {
+        draft.set("tags", tags);
+    }
+    let old = draft
+        .existing
+        .as_ref()
+        .and_then(|there| there.body.get("identity"));
+    let identity = identity::change(call, draft.id(), old, draft.body.get("identity"), true)?;
+    set_identity(draft, identity);
+    if let Some(size) = asked
+        .pointer("/hardwareProfile/vmSize")
+        .and_then(Value::as_str)
+    {
+        let size = sizes::known(size).ok_or_else(|| {
+            Error::bad_request(
+                "InvalidParameter",
+                format!("The value {size} provided for the VM size is not valid."),
+            )
+            .target("vmSize")
+        })?;
+        if let Some(properties) = draft.resource.body.get_mut("properties") {
+            properties["hardwareProfile"] = json!({"vmSize": size});
+        }
+    }
+    draft.set("etag", etag());
+    Ok(())
+}
+
+fn view(call: &Call<'_>, machine: &Resource, value: &mut Value) -> Result<(), Error> {
+    let expand = call
+        .request
+        .query("$expand")
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    if expand.split(',').any(|word| word.trim() == "instanceview") {
+        let state = instance_state(call, machine)?;
+        value["properties"]["instanceView"] = state;
+    }
+    Ok(())
+}
+
+fn instance_state(call: &Call<'_>, machine: &Resource) -> Result<Value, Error> {
+    let power = machine
+        .hidden
+        .get("powerState")
+        .and_then(Value::as_str)
+        .unwrap_or("running");
+    let running = operations::running(call.cx, machine)?;
+    let now = call.cx.now.format(&Rfc3339).unwrap_or_default();
+    let provisioning = running.unwrap_or_else(|| "Succeeded".to_owned());
+    let disk = machine.body["properties"]["storageProfile"]["osDisk"]["name"].clone();
+    Ok(json!({
+        "computerName": machine.body["properties"]["osProfile"]["computerName"],
+        "hyperVGeneration": "V1",
+        "disks": [{"name": disk, "statuses": [{
+            "code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Provisioning succeeded", "time": now,
+        }]}],
+        "statuses": [
+            {
+                "code": format!("ProvisioningState/{}", provisioning.to_ascii_lowercase()), "level": "Info",
+                "displayStatus": format!("Provisioning {}", provisioning.to_ascii_lowercase()), "time": now,
+            },
+            {"code": format!("PowerState/{power}"), "level": "Info", "displayStatus": format!("VM {power}")},
+        ],
+    }))
+}
+
+fn own(call: &Call<'_>, name: &str, action: &str) -> Result<Resource, Error> {
+    let id = format!("{}/providers/{}/{name}", call.path.scope, KIND.name);
+    call.authorize(&id, &format!("{}/{action}", KIND.name))?;
+    groups::require(call)?;
+    call.resource(&id)?
+        .ok_or_else(|| Error::resource_not_found(KIND.name, name, call.path.group.as_deref()))
+}
+
+/// `GET …/virtualMachines/{name}/instanceView`
+pub(crate) fn instance_view(call: &Call<'_>, name: &str) -> Result<Response, Error> {
+    let machine = own(call, name, "instanceView/read")?;
+    Ok(Response::json(
+        StatusCode::OK,
+        &instance_state(call, &machine)?,
+    ))
+}
+
+/// `POST …/virtualMachines/{name}/{start|restart|powerOff|deallocate}`
+pub(crate) fn act(call: &Call<'_>, name: &str, action: &str) -> Result<Response, Error> {
+    let (action, power) = match action {
+        "start" => ("start", "running"),
+        "restart" => ("restart", "running"),
+        "poweroff" => ("powerOff", "stopped"),
+        "deallocate" => ("deallocate", "deallocated"),
+        _ => {
+            return Err(Error::new(
+                404,
+                "InvalidResourceType",
+                format!(
+                    "A virtual machine has no action '{action}' for api version '{}'.",
+                    call.api_version
+                ),
+            ));
+        }
+    };
+    let mut machine = own(call, name, &format!("{action}/action"))?;
+    machine.hidden.insert("powerState".to_owned(), json!(power));
+    let operation = operations::begin(call.cx, "Updating", None)?;
+    machine
+        .hidden
+        .insert("operation".to_owned(), json!(operation.id));
+    call.cx.tx.put(&machine)?;
+    let location = machine
+        .body
+        .get("location")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let status = operations::status_url(call, "Microsoft.Compute", location, &operation);
+    let response = Response::empty(StatusCode::ACCEPTED)
+        .with_header("azure-asyncoperation", status)
+        .with_header("location", operations::result_url(call, &operation));
+    Ok(operations::with_retry_after(call.cx, response))
+}
+
+/// With the machine goes its own identity, and what it was told to take along; the rest stands alone again.
+pub(crate) fn removed(cx: &Context<'_>, machine: &Resource) -> Result<(), StateError> {
+    identity::removed(cx, machine)?;
+    let properties = &machine.body["properties"];
+    let interfaces = properties["networkProfile"]["networkInterfaces"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    for one in interfaces {
+        let id = one["id"].as_str().unwrap_or_default();
+        let Some(mut nic) = cx.tx.get::<Resource>(&Resource::key_of(id))? else {
+            continue;
+        };
+        if let Some(properties) = nic
+            .body
+            .get_mut("properties")
+            .and_then(Value::as_object_mut)
+        {
+            properties.remove("virtualMachine");
+        }
+        cx.tx.put(&nic)?;
+        if one
+            .pointer("/properties/deleteOption")
+            .and_then(Value::as_str)
+            == Some("Delete")
+        {
+            tracked::remove(cx, id)?;
+        }
+    }
+    let disk = &properties["storageProfile"]["osDisk"];
+    if let Some(id) = disk["managedDisk"]["id"].as_str() {
+        disks::detach(cx, id)?;
+        if disk["deleteOption"] == "Delete" {
+            tracked::remove(cx, id)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_refused_by_azures_rules() {
+        assert!(check_password("Correct-Horse-1", false).is_ok());
+        for bad in [
+            "Short-1",
+            "alllowercase-only",
+            "nodigitsNOR",
+            &"aB1-".repeat(19),
+        ] {
+            assert!(check_password(bad, false).is_err(), "{bad}");
+        }
+    }
+}

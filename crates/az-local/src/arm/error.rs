@@ -1,0 +1,100 @@
+//! Resource Manager's errors: a status, a code, a message.
+
+use crate::state::StateError;
+use crate::wire::Response;
+use http::StatusCode;
+use serde_json::json;
+
+/// An error as Resource Manager and its providers answer it
+/// (<https://github.com/microsoft/api-guidelines/blob/vNext/azure/Guidelines.md#handling-errors>).
+#[derive(Clone, Debug)]
+pub(crate) struct Error {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    target: Option<String>,
+}
+
+impl Error {
+    pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Error {
+            status,
+            code,
+            message: message.into(),
+            target: None,
+        }
+    }
+
+    pub(crate) fn target(mut self, target: impl Into<String>) -> Self {
+        self.target = Some(target.into());
+        self
+    }
+
+    pub(crate) fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
+        Error::new(400, code, message)
+    }
+
+    pub(crate) fn conflict(code: &'static str, message: impl Into<String>) -> Self {
+        Error::new(409, code, message)
+    }
+
+    pub(crate) fn subscription_not_found(id: &str) -> Self {
+        Error::new(
+            404,
+            "SubscriptionNotFound",
+            format!("The subscription '{id}' could not be found."),
+        )
+    }
+
+    pub(crate) fn group_not_found(name: &str) -> Self {
+        Error::new(
+            404,
+            "ResourceGroupNotFound",
+            format!("Resource group '{name}' could not be found."),
+        )
+    }
+
+    pub(crate) fn resource_not_found(kind: &str, name: &str, group: Option<&str>) -> Self {
+        let place = group
+            .map(|group| format!(" under resource group '{group}'"))
+            .unwrap_or_default();
+        Error::new(
+            404,
+            "ResourceNotFound",
+            format!(
+                "The Resource '{kind}/{name}'{place} was not found. For more details please go to \
+                 https://aka.ms/ARMResourceNotFoundFix"
+            ),
+        )
+    }
+
+    pub(crate) fn method_not_allowed(method: &str) -> Self {
+        Error::new(
+            405,
+            "MethodNotAllowed",
+            format!("The request with method '{method}' is not allowed here."),
+        )
+    }
+
+    pub(crate) fn answer(&self) -> Response {
+        let mut error = json!({"code": self.code, "message": self.message});
+        if let Some(target) = &self.target {
+            error["target"] = json!(target);
+        }
+        Response::json(self.status, &json!({"error": error})).with_header(
+            "x-ms-failure-cause",
+            if self.status.is_server_error() {
+                "service"
+            } else {
+                "gateway"
+            },
+        )
+    }
+}
+
+impl From<StateError> for Error {
+    fn from(error: StateError) -> Self {
+        Error::new(500, "InternalServerError", error.to_string())
+    }
+}

@@ -1,0 +1,382 @@
+//! `Microsoft.KeyVault/vaults`.
+
+use super::deleted_vaults::{self, DeletedVault};
+use crate::arm::call::Call;
+use crate::arm::error::Error;
+use crate::arm::groups;
+use crate::arm::tracked::{Answers, Draft, Kind, always, as_stored};
+use crate::context::Context;
+use crate::state::{Resource, StateError, Transaction};
+use crate::wire::Response;
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
+
+pub(crate) const KIND: Kind = Kind {
+    name: "Microsoft.KeyVault/vaults",
+    put,
+    patch,
+    delete: always,
+    view: as_stored,
+    answers: Answers::ProvisioningState("RegisteringDns"),
+};
+
+/// The first version in which a vault uses roles unless it says otherwise
+/// (<https://learn.microsoft.com/azure/key-vault/general/access-control-default>).
+const ROLES_BY_DEFAULT: &str = "2026-02-01";
+
+/// The vault behind a host name, if there is one.
+pub(crate) fn find_by_host(
+    tx: &Transaction<'_>,
+    host: &str,
+) -> Result<Option<Resource>, StateError> {
+    let name = host.split('.').next().unwrap_or_default();
+    find_by_name(tx, name)
+}
+
+/// Names are unique in the whole cloud.
+fn find_by_name(tx: &Transaction<'_>, name: &str) -> Result<Option<Resource>, StateError> {
+    let all: Vec<Resource> = tx.list("/subscriptions/")?;
+    Ok(all
+        .into_iter()
+        .find(|one| one.kind == KIND.name && one.name().eq_ignore_ascii_case(name)))
+}
+
+/// A vault's `properties`.
+pub(crate) fn settings(vault: &Resource) -> Map<String, Value> {
+    vault
+        .body
+        .get("properties")
+        .and_then(Value::as_object)
+        .cloned()
+        .unwrap_or_default()
+}
+
+fn check_name_rule(name: &str) -> bool {
+    (3..=24).contains(&name.len())
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+        && !name.ends_with('-')
+        && !name.contains("--")
+}
+
+fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
+    let name = draft.resource.name().to_owned();
+    if !check_name_rule(&name) {
+        return Err(Error::bad_request(
+            "VaultNameNotValid",
+            format!(
+                "The vault name '{name}' is invalid. A vault's name must be between 3-24 alphanumeric characters. The name \
+                 must begin with a letter, end with a letter or digit, and not contain consecutive hyphens. Follow this \
+                 link for more information: https://go.microsoft.com/fwlink/?linkid=2147742"
+            ),
+        ));
+    }
+    let mut asked = draft.properties();
+    if draft.existing.is_none() {
+        if let Some(other) = find_by_name(call.cx.tx, &name)? {
+            return Err(Error::conflict(
+                "VaultAlreadyExists",
+                format!(
+                    "The vault name '{}' is already in use. Vault names are globally unique so it is possible that the name \
+                     is already taken. If you are sure that the vault name was not taken then it is possible that a vault \
+                     with the same name was recently deleted but not purged after being placed in a recoverable state. If \
+                     the vault is in a recoverable state then the vault will need to be purged before reusing the name. \
+                     For more information about VaultAlreadyExists, follow this link \
+                     https://go.microsoft.com/fwlink/?linkid=2147740.",
+                    other.name()
+                ),
+            ));
+        }
+        let recover = asked
+            .get("createMode")
+            .and_then(Value::as_str)
+            .is_some_and(|mode| mode.eq_ignore_ascii_case("recover"));
+        match deleted_vaults::find(call.cx, &name)? {
+            Some(deleted) if recover => return recover_vault(call, draft, &deleted),
+            Some(deleted) => return Err(held(call, &deleted, &name)),
+            None if recover => {
+                return Err(Error::new(
+                    404,
+                    "DeletedVaultNotFound",
+                    format!("A deleted vault with the name '{name}' does not exist to recover."),
+                ));
+            }
+            None => {}
+        }
+    }
+    asked.remove("createMode");
+    complete(call, draft, asked)
+}
+
+fn held(call: &Call<'_>, deleted: &DeletedVault, name: &str) -> Error {
+    let ours = deleted.vault.id.to_ascii_lowercase().starts_with(&format!(
+        "/subscriptions/{}/",
+        call.subscription().to_ascii_lowercase()
+    ));
+    if !ours {
+        return Error::conflict(
+            "VaultAlreadyExists",
+            format!(
+                "The vault name '{name}' is already in use. Vault names are globally unique so it is possible that the name \
+                 is already taken. If you are sure that the vault name was not taken then it is possible that a vault with \
+                 the same name was recently deleted but not purged after being placed in a recoverable state."
+            ),
+        );
+    }
+    Error::conflict(
+        "ConflictError",
+        format!(
+            "A vault with the same name already exists in deleted state. You need to either recover or purge existing key \
+             vault. Follow this link https://go.microsoft.com/fwlink/?linkid=2149745 for more information on soft delete. \
+             (vault '{name}')"
+        ),
+    )
+}
+
+/// Brings a deleted vault back as it was; the role assignments on it are gone.
+fn recover_vault(call: &Call<'_>, draft: &mut Draft, deleted: &DeletedVault) -> Result<(), Error> {
+    if Resource::key_of(&deleted.vault.id) != Resource::key_of(draft.id()) {
+        return Err(Error::bad_request(
+            "BadRequest",
+            format!(
+                "The vault '{}' can only be recovered in its own resource group and subscription.",
+                deleted.vault.name()
+            ),
+        ));
+    }
+    if deleted.purging {
+        return Err(Error::conflict(
+            "ConflictError",
+            "The vault is being purged.",
+        ));
+    }
+    call.cx
+        .tx
+        .delete::<DeletedVault>(&deleted.vault.name().to_ascii_lowercase())?;
+    draft.resource = deleted.vault.clone();
+    touch(call, draft);
+    Ok(())
+}
+
+fn complete(call: &Call<'_>, draft: &mut Draft, asked: Map<String, Value>) -> Result<(), Error> {
+    let bad = |message: String| Error::bad_request("BadRequest", message);
+    let old = draft.existing.as_ref().map(settings).unwrap_or_default();
+    let tenant = asked
+        .get("tenantId")
+        .or_else(|| old.get("tenantId"))
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    if Uuid::try_parse(tenant).is_err() {
+        return Err(bad(
+            "The parameter tenantId is missing or not a GUID.".to_owned()
+        ));
+    }
+    let sku = asked
+        .get("sku")
+        .or_else(|| old.get("sku"))
+        .cloned()
+        .unwrap_or(Value::Null);
+    let sku_name = sku["name"]
+        .as_str()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    if !["standard", "premium"].contains(&sku_name.as_str()) {
+        return Err(bad(
+            "The vault SKU must be 'standard' or 'premium'.".to_owned()
+        ));
+    }
+    let flag = |name: &str| asked.get(name).and_then(Value::as_bool);
+    let old_flag = |name: &str| old.get(name).and_then(Value::as_bool);
+    let roles = flag("enableRbacAuthorization")
+        .or_else(|| old_flag("enableRbacAuthorization"))
+        .unwrap_or_else(|| call.api_version.as_str() >= ROLES_BY_DEFAULT);
+    let days = asked
+        .get("softDeleteRetentionInDays")
+        .and_then(Value::as_i64);
+    let old_days = old.get("softDeleteRetentionInDays").and_then(Value::as_i64);
+    if let Some(days) = days.filter(|days| !(7..=90).contains(days)) {
+        return Err(bad(format!(
+            "The property \"softDeleteRetentionInDays\" has the value {days}; it must be between 7 and 90."
+        )));
+    }
+    if let (Some(days), Some(old)) = (days, old_days)
+        && days != old
+    {
+        return Err(bad("The property \"softDeleteRetentionInDays\" has been set already and it can't be modified.".to_owned()));
+    }
+    if flag("enableSoftDelete") == Some(false) {
+        return Err(bad("The property \"enableSoftDelete\" can be set to false only for creating new vault; soft delete cannot be turned off.".to_owned()));
+    }
+    if flag("enablePurgeProtection") == Some(false) {
+        return Err(bad("The property \"enablePurgeProtection\" cannot be set to false. Enabling the purge protection for a vault is an irreversible action.".to_owned()));
+    }
+    let policies = asked
+        .get("accessPolicies")
+        .or_else(|| old.get("accessPolicies"))
+        .filter(|list| list.is_array())
+        .cloned();
+    if policies.is_none() && !roles {
+        return Err(bad(
+            "The parameter accessPolicies is not specified.".to_owned()
+        ));
+    }
+    let mut properties = Map::new();
+    properties.insert("sku".to_owned(), json!({"family": "A", "name": sku_name}));
+    properties.insert("tenantId".to_owned(), json!(tenant));
+    properties.insert("accessPolicies".to_owned(), policies.unwrap_or(json!([])));
+    properties.insert("enableRbacAuthorization".to_owned(), json!(roles));
+    properties.insert("enableSoftDelete".to_owned(), json!(true));
+    properties.insert(
+        "softDeleteRetentionInDays".to_owned(),
+        json!(days.or(old_days).unwrap_or(90)),
+    );
+    if flag("enablePurgeProtection").or_else(|| old_flag("enablePurgeProtection")) == Some(true) {
+        properties.insert("enablePurgeProtection".to_owned(), json!(true));
+    }
+    for name in [
+        "enabledForDeployment",
+        "enabledForDiskEncryption",
+        "enabledForTemplateDeployment",
+    ] {
+        if let Some(value) = flag(name).or_else(|| old_flag(name)) {
+            properties.insert(name.to_owned(), json!(value));
+        }
+    }
+    if let Some(rules) = asked
+        .get("networkAcls")
+        .or_else(|| old.get("networkAcls"))
+        .filter(|rules| rules.is_object())
+    {
+        properties.insert("networkAcls".to_owned(), rules.clone());
+    }
+    let public = asked
+        .get("publicNetworkAccess")
+        .or_else(|| old.get("publicNetworkAccess"))
+        .and_then(Value::as_str);
+    properties.insert(
+        "publicNetworkAccess".to_owned(),
+        json!(public.unwrap_or("Enabled")),
+    );
+    let host = draft.resource.name().to_owned();
+    properties.insert(
+        "vaultUri".to_owned(),
+        json!(format!("https://{host}.vault.azure.net/")),
+    );
+    if !draft.resource.body.contains_key("tags") {
+        draft.set("tags", json!({}));
+    }
+    draft.set("properties", Value::Object(properties));
+    touch(call, draft);
+    Ok(())
+}
+
+/// Notes who changed the vault, and when.
+fn touch(call: &Call<'_>, draft: &mut Draft) {
+    let now = call
+        .cx
+        .now
+        .replace_nanosecond(call.cx.now.millisecond() as u32 * 1_000_000)
+        .unwrap_or(call.cx.now);
+    let date = json!(now.format(&Rfc3339).unwrap_or_default());
+    let who = json!(call.principal.app_id);
+    let old = draft
+        .existing
+        .as_ref()
+        .and_then(|there| there.body.get("systemData"))
+        .cloned();
+    let mut data = old.unwrap_or_else(
+        || json!({"createdBy": who, "createdByType": "Application", "createdAt": date}),
+    );
+    data["lastModifiedBy"] = who;
+    data["lastModifiedByType"] = json!("Application");
+    data["lastModifiedAt"] = date;
+    draft.set("systemData", data);
+}
+
+fn patch(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
+    if let Some(tags) = draft.body.get("tags").cloned() {
+        draft.set("tags", tags);
+    }
+    let asked = draft.properties();
+    complete(call, draft, asked)
+}
+
+/// A vault that goes becomes a deleted vault.
+pub(crate) fn removed(cx: &Context<'_>, vault: &Resource) -> Result<(), StateError> {
+    let mut vault = vault.clone();
+    vault.hidden.remove("operation");
+    cx.tx.put(&DeletedVault {
+        vault,
+        deleted: cx.now,
+        purging: false,
+    })
+}
+
+/// `POST /subscriptions/{id}/providers/Microsoft.KeyVault/checkNameAvailability`
+pub(crate) fn check_name(call: &Call<'_>) -> Result<Response, Error> {
+    call.authorize(
+        &call.path.scope,
+        "Microsoft.KeyVault/checkNameAvailability/read",
+    )?;
+    let name = call
+        .body()?
+        .get("name")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
+    let taken = find_by_name(call.cx.tx, &name)?.is_some()
+        || deleted_vaults::find(call.cx, &name)?.is_some();
+    let answer = if !check_name_rule(&name) {
+        json!({"nameAvailable": false, "reason": "AccountNameInvalid", "message": format!("The vault name '{name}' is invalid.")})
+    } else if taken {
+        json!({"nameAvailable": false, "reason": "AlreadyExists", "message": format!("The vault name '{name}' is already in use.")})
+    } else {
+        json!({"nameAvailable": true})
+    };
+    Ok(Response::json(StatusCode::OK, &answer))
+}
+
+/// `PUT …/vaults/{name}/accessPolicies/{add|replace|remove}`
+pub(crate) fn access_policies(call: &Call<'_>, name: &str, kind: &str) -> Result<Response, Error> {
+    let id = format!("{}/providers/{}/{name}", call.path.scope, KIND.name);
+    call.authorize(&id, "Microsoft.KeyVault/vaults/accessPolicies/write")?;
+    groups::require(call)?;
+    let mut vault = call
+        .resource(&id)?
+        .ok_or_else(|| Error::resource_not_found(KIND.name, name, call.path.group.as_deref()))?;
+    let body = Value::Object(call.body()?);
+    let asked = body["properties"]["accessPolicies"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    let mut list = settings(&vault)
+        .get("accessPolicies")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    let whose = |policy: &Value| {
+        policy["objectId"]
+            .as_str()
+            .unwrap_or_default()
+            .to_ascii_lowercase()
+    };
+    match kind {
+        "replace" => list = asked,
+        "add" | "remove" => {
+            list.retain(|policy| !asked.iter().any(|other| whose(other) == whose(policy)));
+            if kind == "add" {
+                list.extend(asked);
+            }
+        }
+        _ => return Err(Error::method_not_allowed(kind)),
+    }
+    if let Some(properties) = vault.body.get_mut("properties") {
+        properties["accessPolicies"] = json!(list);
+    }
+    call.cx.tx.put(&vault)?;
+    let answer = json!({"id": format!("{}/accessPolicies/", vault.id), "type": "Microsoft.KeyVault/vaults/accessPolicies",
+        "location": vault.body.get("location"), "properties": {"accessPolicies": list}});
+    Ok(Response::json(StatusCode::OK, &answer))
+}

@@ -1,0 +1,90 @@
+//! `Microsoft.ManagedIdentity/userAssignedIdentities`.
+
+use super::call::Call;
+use super::error::Error;
+use super::tracked::{Answers, Draft, Kind, always, as_stored, patch_tags};
+use crate::context::Context;
+use crate::state::{Resource, ServicePrincipal, StateError};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+pub(crate) const KIND: Kind = Kind {
+    name: "Microsoft.ManagedIdentity/userAssignedIdentities",
+    put,
+    patch: patch_tags,
+    delete: always,
+    view: as_stored,
+    answers: Answers::AtOnce,
+};
+
+fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
+    let name = draft.resource.name().to_owned();
+    let valid = (3..=128).contains(&name.len())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if !valid {
+        return Err(Error::bad_request(
+            "InvalidResourceName",
+            format!(
+                "Resource name '{name}' is invalid. It must start with a letter or number, have 3 to 128 characters, \
+                 and hold only letters, numbers, hyphens and underscores."
+            ),
+        ));
+    }
+    if !draft.resource.body.contains_key("tags") {
+        draft.set("tags", json!({}));
+    }
+    if let Some(properties) = draft
+        .existing
+        .as_ref()
+        .and_then(|there| there.body.get("properties"))
+        .cloned()
+    {
+        draft.set("properties", properties);
+        return Ok(());
+    }
+    let principal = new_principal(call.cx, &call.principal.tenant_id, &name, draft.id())?;
+    draft.set(
+        "properties",
+        json!({
+            "tenantId": principal.tenant_id,
+            "principalId": principal.object_id,
+            "clientId": principal.app_id,
+        }),
+    );
+    Ok(())
+}
+
+/// Makes the service principal of a managed identity.
+pub(crate) fn new_principal(
+    cx: &Context<'_>,
+    tenant_id: &str,
+    name: &str,
+    resource_id: &str,
+) -> Result<ServicePrincipal, StateError> {
+    let principal = ServicePrincipal {
+        object_id: Uuid::new_v4().to_string(),
+        app_id: Uuid::new_v4().to_string(),
+        tenant_id: tenant_id.to_owned(),
+        display_name: name.to_owned(),
+        managed_identity: Some(resource_id.to_owned()),
+        created: cx.now,
+    };
+    cx.tx.put(&principal)?;
+    Ok(principal)
+}
+
+/// With the identity goes its principal; machines that have it keep only its id, as in Azure.
+pub(crate) fn removed(cx: &Context<'_>, resource: &Resource) -> Result<(), StateError> {
+    let id = resource
+        .body
+        .get("properties")
+        .and_then(|p| p.get("principalId"))
+        .and_then(Value::as_str);
+    if let Some(id) = id {
+        cx.tx.delete::<ServicePrincipal>(id)?;
+    }
+    Ok(())
+}

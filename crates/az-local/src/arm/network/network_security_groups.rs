@@ -1,0 +1,270 @@
+//! `Microsoft.Network/networkSecurityGroups` and their rules.
+
+use crate::arm::call::Call;
+use crate::arm::error::Error;
+use crate::arm::groups;
+use crate::arm::path::Provider;
+use crate::arm::tracked::{Answers, Draft, Kind, as_stored, etag, patch_tags};
+use crate::state::Resource;
+use crate::wire::Response;
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+pub(crate) const KIND: Kind = Kind {
+    name: "Microsoft.Network/networkSecurityGroups",
+    put,
+    patch: patch_tags,
+    delete,
+    view: as_stored,
+    answers: Answers::Operation,
+};
+
+fn put(_: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
+    let id = draft.id().to_owned();
+    let mut rules: Vec<Value> = Vec::new();
+    for asked in draft
+        .properties()
+        .get("securityRules")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        let name = asked
+            .get("name")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let rule = rule_view(&id, name, asked)?;
+        check_priority(&rule, &rules)?;
+        rules.push(rule);
+    }
+    draft.set("etag", etag());
+    draft.set(
+        "properties",
+        json!({
+            "provisioningState": "Succeeded",
+            "resourceGuid": uuid::Uuid::new_v4().to_string(),
+            "securityRules": rules,
+            "defaultSecurityRules": default_rules(&id),
+        }),
+    );
+    Ok(())
+}
+
+fn rule_view(group: &str, name: &str, asked: &Value) -> Result<Value, Error> {
+    let properties = asked
+        .get("properties")
+        .and_then(Value::as_object)
+        .cloned()
+        .unwrap_or_default();
+    let invalid = |what: &str| {
+        Error::bad_request(
+            "SecurityRuleInvalidParameter",
+            format!("Security rule parameter {what} for rule '{name}' is missing or not valid."),
+        )
+    };
+    if name.is_empty() {
+        return Err(invalid("Name"));
+    }
+    let word = |member: &str, allowed: &[&'static str]| {
+        let given = properties
+            .get(member)
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        allowed
+            .iter()
+            .find(|word| word.eq_ignore_ascii_case(given))
+            .copied()
+    };
+    let access = word("access", &["Allow", "Deny"]).ok_or_else(|| invalid("Access"))?;
+    let direction =
+        word("direction", &["Inbound", "Outbound"]).ok_or_else(|| invalid("Direction"))?;
+    let protocol = word("protocol", &["*", "Tcp", "Udp", "Icmp", "Esp", "Ah"])
+        .ok_or_else(|| invalid("Protocol"))?;
+    let priority = properties
+        .get("priority")
+        .and_then(Value::as_i64)
+        .filter(|at| (100..=4096).contains(at));
+    let priority = priority.ok_or_else(|| {
+        Error::bad_request(
+            "SecurityRuleInvalidPriority",
+            format!("Security rule has invalid Priority. Value provided for rule '{name}' must be in the range 100-4096."),
+        )
+    })?;
+    let ports = properties
+        .get("destinationPortRange")
+        .and_then(Value::as_str);
+    let many = properties
+        .get("destinationPortRanges")
+        .and_then(Value::as_array)
+        .filter(|list| !list.is_empty());
+    if ports.is_none() && many.is_none() {
+        return Err(invalid("DestinationPortRange"));
+    }
+    let mut view = json!({
+        "name": name,
+        "id": format!("{group}/securityRules/{name}"),
+        "etag": etag(),
+        "type": "Microsoft.Network/networkSecurityGroups/securityRules",
+        "properties": {
+            "provisioningState": "Succeeded", "protocol": protocol, "access": access, "direction": direction, "priority": priority,
+        },
+    });
+    for member in [
+        "description",
+        "sourcePortRange",
+        "destinationPortRange",
+        "sourceAddressPrefix",
+        "destinationAddressPrefix",
+    ] {
+        if let Some(value) = properties.get(member).filter(|value| value.is_string()) {
+            view["properties"][member] = value.clone();
+        }
+    }
+    for member in [
+        "sourcePortRanges",
+        "destinationPortRanges",
+        "sourceAddressPrefixes",
+        "destinationAddressPrefixes",
+    ] {
+        view["properties"][member] = properties
+            .get(member)
+            .filter(|value| value.is_array())
+            .cloned()
+            .unwrap_or(json!([]));
+    }
+    Ok(view)
+}
+
+fn check_priority(rule: &Value, others: &[Value]) -> Result<(), Error> {
+    let same = |other: &&Value| {
+        other["properties"]["priority"] == rule["properties"]["priority"]
+            && other["properties"]["direction"] == rule["properties"]["direction"]
+            && other["name"] != rule["name"]
+    };
+    match others.iter().find(same) {
+        None => Ok(()),
+        Some(other) => Err(Error::bad_request(
+            "SecurityRuleConflict",
+            format!(
+                "Security rule {} conflicts with rule {}. Rules cannot have the same Priority and Direction.",
+                rule["name"].as_str().unwrap_or_default(),
+                other["name"].as_str().unwrap_or_default()
+            ),
+        )),
+    }
+}
+
+/// <https://learn.microsoft.com/azure/virtual-network/network-security-groups-overview#default-security-rules>
+fn default_rules(group: &str) -> Vec<Value> {
+    [
+        ("AllowVnetInBound", 65000, "Inbound", "Allow", "VirtualNetwork", "VirtualNetwork"),
+        ("AllowAzureLoadBalancerInBound", 65001, "Inbound", "Allow", "AzureLoadBalancer", "*"),
+        ("DenyAllInBound", 65500, "Inbound", "Deny", "*", "*"),
+        ("AllowVnetOutBound", 65000, "Outbound", "Allow", "VirtualNetwork", "VirtualNetwork"),
+        ("AllowInternetOutBound", 65001, "Outbound", "Allow", "*", "Internet"),
+        ("DenyAllOutBound", 65500, "Outbound", "Deny", "*", "*"),
+    ]
+    .iter()
+    .map(|(name, priority, direction, access, source, destination)| {
+        json!({
+            "name": name,
+            "id": format!("{group}/defaultSecurityRules/{name}"),
+            "etag": etag(),
+            "type": "Microsoft.Network/networkSecurityGroups/defaultSecurityRules",
+            "properties": {
+                "provisioningState": "Succeeded", "protocol": "*", "access": access, "direction": direction,
+                "priority": priority, "sourcePortRange": "*", "destinationPortRange": "*",
+                "sourceAddressPrefix": source, "destinationAddressPrefix": destination,
+                "sourcePortRanges": [], "destinationPortRanges": [],
+                "sourceAddressPrefixes": [], "destinationAddressPrefixes": [],
+            },
+        })
+    })
+    .collect()
+}
+
+fn delete(call: &Call<'_>, group: &Resource) -> Result<(), Error> {
+    let key = Resource::key_of(&group.id);
+    for nic in super::all(call, super::network_interfaces::KIND.name)? {
+        let own = super::id_at(&json!(nic.body), "/properties/networkSecurityGroup")
+            .map(Resource::key_of);
+        if own.as_deref() == Some(key.as_str()) {
+            return Err(Error::bad_request(
+                "InUseNetworkSecurityGroupCannotBeDeleted",
+                format!(
+                    "Network security group {} cannot be deleted because it is in use by the following resources: {}. \
+                     In order to delete the Network security group, remove the association with the resource(s). To \
+                     learn how to do this, see aka.ms/deletensg.",
+                    group.id, nic.id
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// `…/networkSecurityGroups/{group}/securityRules[/{rule}]`
+pub(crate) fn rules(call: &Call<'_>, provider: &Provider) -> Result<Response, Error> {
+    let name = provider.name(0);
+    let id = format!("{}/providers/{}/{name}", call.path.scope, KIND.name);
+    let action = match *call.method() {
+        Method::GET => "read",
+        Method::PUT => "write",
+        Method::DELETE => "delete",
+        _ => return Err(Error::method_not_allowed(call.method().as_str())),
+    };
+    call.authorize(&id, &format!("{}/securityRules/{action}", KIND.name))?;
+    groups::require(call)?;
+    let mut group = call
+        .resource(&id)?
+        .ok_or_else(|| Error::resource_not_found(KIND.name, name, call.path.group.as_deref()))?;
+    let mut list = group.body["properties"]["securityRules"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    if !provider.is_named() {
+        return Ok(Response::json(StatusCode::OK, &json!({"value": list})));
+    }
+    let wanted = provider.name(1).to_owned();
+    let at = list.iter().position(|rule| {
+        rule["name"]
+            .as_str()
+            .is_some_and(|name| name.eq_ignore_ascii_case(&wanted))
+    });
+    let response = match (action, at) {
+        ("read", Some(at)) => return Ok(Response::json(StatusCode::OK, &list[at])),
+        ("read", None) => {
+            return Err(Error::new(
+                404,
+                "NotFound",
+                format!("Resource {}/securityRules/{wanted} not found.", group.id),
+            ));
+        }
+        ("delete", None) => return Ok(Response::empty(StatusCode::NO_CONTENT)),
+        ("delete", Some(at)) => {
+            list.remove(at);
+            Response::empty(StatusCode::OK)
+        }
+        (_, at) => {
+            let rule = rule_view(&group.id, &wanted, &Value::Object(call.body()?))?;
+            check_priority(&rule, &list)?;
+            match at {
+                Some(at) => list[at] = rule.clone(),
+                None => list.push(rule.clone()),
+            }
+            Response::json(
+                if at.is_some() {
+                    StatusCode::OK
+                } else {
+                    StatusCode::CREATED
+                },
+                &rule,
+            )
+        }
+    };
+    if let Some(properties) = group.body.get_mut("properties") {
+        properties["securityRules"] = Value::Array(list);
+    }
+    call.cx.tx.put(&group)?;
+    Ok(response)
+}

@@ -1,0 +1,184 @@
+//! Long-running operations. They end by the clock, whether anybody polls or not
+//! (<https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations>).
+
+use super::call::Call;
+use super::error::Error;
+use super::{groups, key_vault};
+use crate::context::Context;
+use crate::state::{Document, Resource, StateError};
+use crate::wire::Response;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
+
+/// An operation that was accepted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Operation {
+    pub(crate) id: String,
+    /// `provisioningState` of the resource meanwhile, as `Creating`.
+    pub(crate) state: String,
+    #[serde(with = "time::serde::rfc3339")]
+    pub(crate) started: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    pub(crate) ends: OffsetDateTime,
+}
+
+impl Document for Operation {
+    const KIND: &'static str = "operation";
+    fn key(&self) -> String {
+        self.id.clone()
+    }
+}
+
+/// What is to be done when an operation ends.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Effect {
+    /// A group goes, with all that is in it.
+    DeleteGroup(String),
+    /// A resource goes.
+    DeleteResource(String),
+    /// A deleted vault goes for good.
+    PurgeVault(String),
+}
+
+/// An effect that waits for its operation's end.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Pending {
+    operation: String,
+    #[serde(with = "time::serde::rfc3339")]
+    due: OffsetDateTime,
+    effect: Effect,
+}
+
+impl Document for Pending {
+    const KIND: &'static str = "pendingEffect";
+    fn key(&self) -> String {
+        self.operation.clone()
+    }
+}
+
+/// Begins an operation; its end has this effect.
+pub(crate) fn begin(
+    cx: &Context<'_>,
+    state: &str,
+    effect: Option<Effect>,
+) -> Result<Operation, StateError> {
+    let operation = Operation {
+        id: Uuid::new_v4().to_string(),
+        state: state.to_owned(),
+        started: cx.now,
+        ends: cx.now + cx.knobs.operation(),
+    };
+    cx.tx.put(&operation)?;
+    if let Some(effect) = effect {
+        cx.tx.put(&Pending {
+            operation: operation.id.clone(),
+            due: operation.ends,
+            effect,
+        })?;
+    }
+    Ok(operation)
+}
+
+/// Does what is due.
+pub(crate) fn settle(cx: &Context<'_>) -> Result<(), StateError> {
+    let mut due: Vec<Pending> = cx.tx.list("")?;
+    due.retain(|pending| pending.due <= cx.now);
+    due.sort_by_key(|pending| pending.due);
+    for pending in due {
+        match &pending.effect {
+            Effect::DeleteGroup(id) => groups::remove(cx, id)?,
+            Effect::DeleteResource(id) => super::tracked::remove(cx, id)?,
+            Effect::PurgeVault(name) => key_vault::deleted_vaults::remove(cx, name)?,
+        }
+        cx.tx.delete::<Pending>(&pending.key())?;
+    }
+    Ok(())
+}
+
+/// The state of the operation that a resource is under, while it runs.
+pub(crate) fn running(cx: &Context<'_>, resource: &Resource) -> Result<Option<String>, StateError> {
+    let Some(id) = resource.hidden.get("operation").and_then(Value::as_str) else {
+        return Ok(None);
+    };
+    let operation: Option<Operation> = cx.tx.get(id)?;
+    Ok(operation
+        .filter(|operation| operation.ends > cx.now)
+        .map(|operation| operation.state))
+}
+
+/// The URL of an operation's status, for `Azure-AsyncOperation`.
+pub(crate) fn status_url(
+    call: &Call<'_>,
+    namespace: &str,
+    location: &str,
+    operation: &Operation,
+) -> String {
+    format!(
+        "https://management.azure.com/subscriptions/{}/providers/{namespace}/locations/{location}/operations/{}?api-version={}",
+        call.subscription(),
+        operation.id,
+        call.api_version,
+    )
+}
+
+/// The URL of an operation's result, for `Location`.
+pub(crate) fn result_url(call: &Call<'_>, operation: &Operation) -> String {
+    format!(
+        "https://management.azure.com/subscriptions/{}/operationresults/{}?api-version={}",
+        call.subscription(),
+        operation.id,
+        call.api_version,
+    )
+}
+
+/// The answer with how long to wait before the next poll.
+pub(crate) fn with_retry_after(cx: &Context<'_>, response: Response) -> Response {
+    let milliseconds = cx.knobs.retry_after_ms;
+    let response = response.with_header("x-ms-retry-after-ms", milliseconds.to_string());
+    match milliseconds / 1000 {
+        0 => response,
+        seconds => response.with_header("retry-after", seconds.to_string()),
+    }
+}
+
+/// `GET …/operations/{id}`: the status.
+pub(crate) fn status(call: &Call<'_>, id: &str) -> Result<Response, Error> {
+    let operation = find(call, id)?;
+    let text = |time: OffsetDateTime| time.format(&Rfc3339).unwrap_or_default();
+    let mut body = json!({"name": operation.id, "startTime": text(operation.started)});
+    if operation.ends <= call.cx.now {
+        body["status"] = json!("Succeeded");
+        body["endTime"] = json!(text(operation.ends));
+        return Ok(Response::json(StatusCode::OK, &body));
+    }
+    body["status"] = json!("InProgress");
+    Ok(with_retry_after(
+        call.cx,
+        Response::json(StatusCode::OK, &body),
+    ))
+}
+
+/// `GET …/operationresults/{id}`: 202 until the operation has ended.
+pub(crate) fn result(call: &Call<'_>, id: &str) -> Result<Response, Error> {
+    let operation = find(call, id)?;
+    if operation.ends <= call.cx.now {
+        return Ok(Response::empty(StatusCode::OK));
+    }
+    let response =
+        Response::empty(StatusCode::ACCEPTED).with_header("location", result_url(call, &operation));
+    Ok(with_retry_after(call.cx, response))
+}
+
+fn find(call: &Call<'_>, id: &str) -> Result<Operation, Error> {
+    call.cx.tx.get(&id.to_ascii_lowercase())?.ok_or_else(|| {
+        Error::new(
+            404,
+            "OperationNotFound",
+            format!("The operation '{id}' could not be found."),
+        )
+    })
+}

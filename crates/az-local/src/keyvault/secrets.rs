@@ -1,0 +1,535 @@
+//! Secrets: set, get, update, list, delete, recover, purge, back up.
+
+use super::access::{Access, Act};
+use super::error::Error;
+use super::store::{DeletedSecret, SecretVersion, deleted_key, prefix};
+use crate::arm;
+use crate::state::Document;
+use crate::wire::{Request, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+/// Longest value (bytes), <https://learn.microsoft.com/azure/key-vault/secrets/about-secrets>.
+const LONGEST_VALUE: usize = 25 * 1024;
+/// Largest and default page.
+const LARGEST_PAGE: usize = 25;
+
+/// One call by a caller whose token is good.
+pub(crate) struct Call<'a> {
+    pub(crate) access: &'a Access<'a>,
+    pub(crate) request: &'a Request,
+}
+
+impl Call<'_> {
+    fn vault(&self) -> &str {
+        self.access.vault.name()
+    }
+
+    fn now(&self) -> i64 {
+        self.access.cx.now.unix_timestamp()
+    }
+
+    fn versions(&self, name: &str) -> Result<Vec<SecretVersion>, Error> {
+        Ok(self.access.cx.tx.list(&prefix(self.vault(), name))?)
+    }
+
+    /// The deleted secret of this name, unless its retention has ended.
+    fn deleted(&self, name: &str) -> Result<Option<DeletedSecret>, Error> {
+        let found: Option<DeletedSecret> =
+            self.access.cx.tx.get(&deleted_key(self.vault(), name))?;
+        match found {
+            Some(secret) if secret.purged_on <= self.now() => {
+                self.remove(&secret)?;
+                Ok(None)
+            }
+            found => Ok(found),
+        }
+    }
+
+    fn remove(&self, secret: &DeletedSecret) -> Result<(), Error> {
+        for version in self.versions(&secret.name)? {
+            self.access.cx.tx.delete::<SecretVersion>(&version.key())?;
+        }
+        self.access.cx.tx.delete::<DeletedSecret>(&secret.key())?;
+        Ok(())
+    }
+
+    fn body(&self) -> Result<Map<String, Value>, Error> {
+        let parsed: Result<Value, _> = serde_json::from_slice(&self.request.body);
+        match parsed {
+            Ok(Value::Object(members)) => Ok(members),
+            _ => Err(Error::bad(
+                "BadParameter",
+                "The request body must be a JSON object.",
+            )),
+        }
+    }
+
+    fn retention_days(&self) -> i64 {
+        arm::vault_settings(self.access.vault)
+            .get("softDeleteRetentionInDays")
+            .and_then(Value::as_i64)
+            .unwrap_or(90)
+    }
+
+    fn recovery_level(&self) -> &'static str {
+        let protected = arm::vault_settings(self.access.vault)
+            .get("enablePurgeProtection")
+            .and_then(Value::as_bool);
+        match (protected.unwrap_or(false), self.retention_days() < 90) {
+            (true, false) => "Recoverable",
+            (true, true) => "CustomizedRecoverable",
+            (false, false) => "Recoverable+Purgeable",
+            (false, true) => "CustomizedRecoverable+Purgeable",
+        }
+    }
+
+    /// `PUT /secrets/{name}`
+    pub(crate) fn set(&self, name: &str) -> Result<Response, Error> {
+        check_name(name)?;
+        self.access.require(Act::Set, Some(name))?;
+        let body = self.body()?;
+        let value = match body.get("value") {
+            Some(Value::String(value)) => value.clone(),
+            _ => return Err(Error::bad("BadParameter", "Property value is required.")),
+        };
+        if value.len() > LONGEST_VALUE {
+            return Err(Error::bad(
+                "BadParameter",
+                format!(
+                    "The length of the secret value exceeds the maximum of {LONGEST_VALUE} bytes."
+                ),
+            ));
+        }
+        if self.deleted(name)?.is_some() {
+            return Err(Error::Inner {
+                status: 409,
+                code: "Conflict",
+                inner: "ObjectIsDeletedButRecoverable",
+                message: format!(
+                    "Secret {name} is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the secret can only be recovered or purged."
+                ),
+            });
+        }
+        let number = self
+            .versions(name)?
+            .last()
+            .map_or(0, |last| last.number + 1);
+        let mut made = SecretVersion {
+            vault: self.vault().to_owned(),
+            name: name.to_owned(),
+            version: Uuid::new_v4().simple().to_string(),
+            number,
+            value,
+            content_type: None,
+            tags: None,
+            enabled: true,
+            not_before: None,
+            expires: None,
+            created: self.now(),
+            updated: self.now(),
+        };
+        change(&mut made, &body)?;
+        self.access.cx.tx.put(&made)?;
+        Ok(Response::json(StatusCode::OK, &self.view(&made, true)))
+    }
+
+    fn find(&self, name: &str, version: Option<&str>) -> Result<SecretVersion, Error> {
+        let missing = || Error::not_found("secret", name);
+        if self.deleted(name)?.is_some() {
+            return Err(missing());
+        }
+        let mut versions = self.versions(name)?;
+        match version {
+            None => versions.pop().ok_or_else(missing),
+            Some(wanted) => {
+                if wanted.len() != 32 || !wanted.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                    return Err(Error::bad(
+                        "BadParameter",
+                        format!("Invalid secret version: {wanted}"),
+                    ));
+                }
+                let found = versions
+                    .into_iter()
+                    .find(|one| one.version.eq_ignore_ascii_case(wanted));
+                found.ok_or_else(|| Error::not_found("secret", &format!("{name}/{wanted}")))
+            }
+        }
+    }
+
+    /// `GET /secrets/{name}[/{version}]`
+    pub(crate) fn get(&self, name: &str, version: Option<&str>) -> Result<Response, Error> {
+        check_name(name)?;
+        self.access.require(Act::Get, Some(name))?;
+        let found = self.find(name, version)?;
+        let refuse = |message: &str| {
+            Err(Error::Inner {
+                status: 403,
+                code: "Forbidden",
+                inner: "SecretDisabled",
+                message: message.to_owned(),
+            })
+        };
+        if !found.enabled {
+            return refuse("Operation get is not allowed on a disabled secret.");
+        }
+        // Values can be read after their expiry, but not before their time
+        // (https://learn.microsoft.com/azure/key-vault/secrets/about-secrets#date-time-controlled-operations).
+        Ok(Response::json(StatusCode::OK, &self.view(&found, true)))
+    }
+
+    /// `PATCH /secrets/{name}[/{version}]`
+    pub(crate) fn update(&self, name: &str, version: Option<&str>) -> Result<Response, Error> {
+        check_name(name)?;
+        self.access.require(Act::Update, Some(name))?;
+        let mut found = self.find(name, version)?;
+        change(&mut found, &self.body()?)?;
+        found.updated = self.now();
+        self.access.cx.tx.put(&found)?;
+        Ok(Response::json(StatusCode::OK, &self.view(&found, false)))
+    }
+
+    /// `GET /secrets`
+    pub(crate) fn list(&self) -> Result<Response, Error> {
+        self.access.require(Act::List, None)?;
+        let mut latest: Vec<SecretVersion> = Vec::new();
+        for version in self
+            .access
+            .cx
+            .tx
+            .list::<SecretVersion>(&format!("{}/", self.vault().to_ascii_lowercase()))?
+        {
+            match latest.last_mut() {
+                Some(last) if last.name.eq_ignore_ascii_case(&version.name) => *last = version,
+                _ => latest.push(version),
+            }
+        }
+        let mut items = Vec::new();
+        for secret in latest {
+            if self.deleted(&secret.name)?.is_none() {
+                items.push(self.item(&secret, false));
+            }
+        }
+        self.page(items)
+    }
+
+    /// `GET /secrets/{name}/versions`
+    pub(crate) fn list_versions(&self, name: &str) -> Result<Response, Error> {
+        check_name(name)?;
+        self.access.require(Act::List, Some(name))?;
+        if self.deleted(name)?.is_some() {
+            return self.page(vec![]);
+        }
+        let items = self
+            .versions(name)?
+            .iter()
+            .map(|version| self.item(version, true))
+            .collect();
+        self.page(items)
+    }
+
+    /// `DELETE /secrets/{name}`
+    pub(crate) fn delete(&self, name: &str) -> Result<Response, Error> {
+        check_name(name)?;
+        self.access.require(Act::Delete, Some(name))?;
+        let found = self.find(name, None)?;
+        let deleted = DeletedSecret {
+            vault: self.vault().to_owned(),
+            name: found.name.clone(),
+            deleted: self.now(),
+            purged_on: self.now() + self.retention_days() * 86_400,
+        };
+        self.access.cx.tx.put(&deleted)?;
+        Ok(Response::json(
+            StatusCode::OK,
+            &self.deleted_view(&deleted, self.view(&found, false)),
+        ))
+    }
+
+    /// `GET /deletedsecrets`
+    pub(crate) fn list_deleted(&self) -> Result<Response, Error> {
+        self.access.require(Act::List, None)?;
+        let mut items = Vec::new();
+        for deleted in self
+            .access
+            .cx
+            .tx
+            .list::<DeletedSecret>(&format!("{}/", self.vault().to_ascii_lowercase()))?
+        {
+            if self.deleted(&deleted.name)?.is_some()
+                && let Some(last) = self.versions(&deleted.name)?.last()
+            {
+                items.push(self.deleted_view(&deleted, self.item(last, false)));
+            }
+        }
+        self.page(items)
+    }
+
+    fn find_deleted(&self, name: &str) -> Result<(DeletedSecret, SecretVersion), Error> {
+        let deleted = self
+            .deleted(name)?
+            .ok_or_else(|| Error::not_found("deleted secret", name))?;
+        let last = self
+            .versions(name)?
+            .pop()
+            .ok_or_else(|| Error::not_found("deleted secret", name))?;
+        Ok((deleted, last))
+    }
+
+    /// `GET /deletedsecrets/{name}`
+    pub(crate) fn get_deleted(&self, name: &str) -> Result<Response, Error> {
+        check_name(name)?;
+        self.access.require(Act::List, Some(name))?;
+        let (deleted, last) = self.find_deleted(name)?;
+        Ok(Response::json(
+            StatusCode::OK,
+            &self.deleted_view(&deleted, self.view(&last, false)),
+        ))
+    }
+
+    /// `DELETE /deletedsecrets/{name}`
+    pub(crate) fn purge(&self, name: &str) -> Result<Response, Error> {
+        check_name(name)?;
+        self.access.require(Act::Purge, Some(name))?;
+        let (deleted, _) = self.find_deleted(name)?;
+        if !self.recovery_level().contains("Purgeable") {
+            return Err(Error::Inner {
+                status: 403,
+                code: "Forbidden",
+                inner: "ForbiddenByPolicy",
+                message: "Operation \"purge\" is not allowed because purge protection is enabled for this vault. Key Vault service will automatically purge it after the retention period has passed.".to_owned(),
+            });
+        }
+        self.remove(&deleted)?;
+        Ok(Response::empty(StatusCode::NO_CONTENT))
+    }
+
+    /// `POST /deletedsecrets/{name}/recover`
+    pub(crate) fn recover(&self, name: &str) -> Result<Response, Error> {
+        check_name(name)?;
+        self.access.require(Act::Recover, Some(name))?;
+        let (deleted, last) = self.find_deleted(name)?;
+        self.access.cx.tx.delete::<DeletedSecret>(&deleted.key())?;
+        Ok(Response::json(StatusCode::OK, &self.view(&last, false)))
+    }
+
+    /// `POST /secrets/{name}/backup`
+    pub(crate) fn backup(&self, name: &str) -> Result<Response, Error> {
+        check_name(name)?;
+        self.access.require(Act::Backup, Some(name))?;
+        self.find(name, None)?;
+        let content = serde_json::to_vec(&self.versions(name)?).map_err(|error| Error::Other {
+            status: 500,
+            code: "InternalError",
+            message: error.to_string(),
+        })?;
+        Ok(Response::json(
+            StatusCode::OK,
+            &json!({"value": URL_SAFE_NO_PAD.encode(content)}),
+        ))
+    }
+
+    /// `POST /secrets/restore`
+    pub(crate) fn restore(&self) -> Result<Response, Error> {
+        self.access.require(Act::Restore, None)?;
+        let broken = || Error::bad("BadParameter", "The backup blob is invalid.");
+        let body = self.body()?;
+        let blob = body
+            .get("value")
+            .and_then(Value::as_str)
+            .ok_or_else(broken)?;
+        let content = URL_SAFE_NO_PAD.decode(blob).map_err(|_| broken())?;
+        let mut versions: Vec<SecretVersion> =
+            serde_json::from_slice(&content).map_err(|_| broken())?;
+        let last = versions.last().cloned().ok_or_else(broken)?;
+        if !self.versions(&last.name)?.is_empty() {
+            return Err(Error::Other {
+                status: 409,
+                code: "Conflict",
+                message: format!("A secret with the name {} already exists.", last.name),
+            });
+        }
+        for version in &mut versions {
+            version.vault = self.vault().to_owned();
+            self.access.cx.tx.put(version)?;
+        }
+        Ok(Response::json(StatusCode::OK, &self.view(&last, false)))
+    }
+
+    fn attributes(&self, secret: &SecretVersion) -> Value {
+        let mut attributes = json!({
+            "enabled": secret.enabled,
+            "created": secret.created,
+            "updated": secret.updated,
+            "recoveryLevel": self.recovery_level(),
+            "recoverableDays": self.retention_days(),
+        });
+        if let Some(time) = secret.not_before {
+            attributes["nbf"] = json!(time);
+        }
+        if let Some(time) = secret.expires {
+            attributes["exp"] = json!(time);
+        }
+        attributes
+    }
+
+    /// A secret with its version in the id, with its value on request.
+    fn view(&self, secret: &SecretVersion, with_value: bool) -> Value {
+        let mut view = self.item(secret, true);
+        if with_value {
+            view["value"] = json!(secret.value);
+        }
+        view
+    }
+
+    fn item(&self, secret: &SecretVersion, with_version: bool) -> Value {
+        let mut id = format!(
+            "https://{}.vault.azure.net/secrets/{}",
+            self.vault(),
+            secret.name
+        );
+        if with_version {
+            id = format!("{id}/{}", secret.version);
+        }
+        let mut item = json!({"id": id, "attributes": self.attributes(secret)});
+        if let Some(kind) = &secret.content_type {
+            item["contentType"] = json!(kind);
+        }
+        item["tags"] = json!(secret.tags.clone().unwrap_or_default());
+        item
+    }
+
+    fn deleted_view(&self, deleted: &DeletedSecret, mut view: Value) -> Value {
+        view["recoveryId"] = json!(format!(
+            "https://{}.vault.azure.net/deletedsecrets/{}",
+            self.vault(),
+            deleted.name
+        ));
+        view["deletedDate"] = json!(deleted.deleted);
+        view["scheduledPurgeDate"] = json!(deleted.purged_on);
+        view
+    }
+
+    /// One page of a list: `maxresults` a page, the next one by `$skiptoken`.
+    fn page(&self, items: Vec<Value>) -> Result<Response, Error> {
+        let size = match self.request.query("maxresults") {
+            None => LARGEST_PAGE,
+            Some(text) => match text.parse::<usize>() {
+                Ok(size) if (1..=LARGEST_PAGE).contains(&size) => size,
+                _ => {
+                    return Err(Error::bad(
+                        "BadParameter",
+                        format!("The maxresults parameter must be between 1 and {LARGEST_PAGE}."),
+                    ));
+                }
+            },
+        };
+        let from = match self.request.query("$skiptoken") {
+            None => 0,
+            Some(token) => decode_skip(token).ok_or_else(|| {
+                Error::bad("BadParameter", "The $skiptoken parameter is invalid.")
+            })?,
+        };
+        let total = items.len();
+        let page: Vec<Value> = items.into_iter().skip(from).take(size).collect();
+        let next = (from + size < total).then(|| {
+            let version = self.request.query("api-version").unwrap_or_default();
+            format!(
+                "https://{}.vault.azure.net{}?api-version={version}&$skiptoken={}&maxresults={size}",
+                self.vault(),
+                self.request.path.trim_end_matches('/'),
+                URL_SAFE_NO_PAD.encode(format!("skip:{}", from + size)),
+            )
+        });
+        Ok(Response::json(
+            StatusCode::OK,
+            &json!({"value": page, "nextLink": next}),
+        ))
+    }
+}
+
+fn decode_skip(token: &str) -> Option<usize> {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
+    text.strip_prefix("skip:")?.parse().ok()
+}
+
+fn check_name(name: &str) -> Result<(), Error> {
+    if (1..=127).contains(&name.len())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+    {
+        return Ok(());
+    }
+    Err(Error::bad(
+        "BadParameter",
+        format!("The request URI contains an invalid name: {name}"),
+    ))
+}
+
+/// Takes what a body says over into a secret.
+fn change(secret: &mut SecretVersion, body: &Map<String, Value>) -> Result<(), Error> {
+    if let Some(kind) = body.get("contentType").filter(|kind| !kind.is_null()) {
+        let kind = kind.as_str().filter(|kind| kind.len() <= 255);
+        secret.content_type = Some(
+            kind.ok_or_else(|| {
+                Error::bad(
+                    "BadParameter",
+                    "contentType must have at most 255 characters.",
+                )
+            })?
+            .to_owned(),
+        );
+    }
+    if let Some(tags) = body.get("tags").and_then(Value::as_object) {
+        let valid = tags.iter().all(|(key, value)| {
+            key.len() <= 512 && value.as_str().is_some_and(|value| value.len() <= 256)
+        });
+        if tags.len() > 15 || !valid {
+            return Err(Error::bad(
+                "BadParameter",
+                "A secret takes at most 15 tags, with names of at most 512 and values of at most 256 characters.",
+            ));
+        }
+        secret.tags = Some(tags.clone());
+    }
+    let Some(attributes) = body.get("attributes").and_then(Value::as_object) else {
+        return Ok(());
+    };
+    if let Some(enabled) = attributes.get("enabled").and_then(Value::as_bool) {
+        secret.enabled = enabled;
+    }
+    if let Some(time) = attributes.get("nbf").and_then(Value::as_i64) {
+        secret.not_before = Some(time);
+    }
+    if let Some(time) = attributes.get("exp").and_then(Value::as_i64) {
+        secret.expires = Some(time);
+    }
+    match (secret.not_before, secret.expires) {
+        (Some(from), Some(to)) if from >= to => Err(Error::bad(
+            "BadParameter",
+            "The attribute nbf must be before the attribute exp.",
+        )),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_hold_letters_digits_and_hyphens() {
+        assert!(check_name("quickstart-secret").is_ok());
+        for bad in ["", "a_b", "a.b", &"x".repeat(128)] {
+            assert!(check_name(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn skip_tokens_are_ours_or_refused() {
+        assert_eq!(decode_skip(&URL_SAFE_NO_PAD.encode("skip:25")), Some(25));
+        assert_eq!(decode_skip("garbage!"), None);
+    }
+}
