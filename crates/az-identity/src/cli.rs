@@ -51,7 +51,7 @@ pub(crate) enum Command {
 #[derive(Args, Debug)]
 pub(crate) struct Create {
     /// The identity's name; - reads names from standard input, a line each
-    #[arg(short, long, allow_hyphen_values = true)]
+    #[arg(short, long)]
     pub(crate) name: String,
     /// The resource group to create it in
     #[arg(short = 'g', long)]
@@ -67,7 +67,7 @@ pub(crate) struct Create {
 #[derive(Args, Debug)]
 pub(crate) struct Named {
     /// The identity's name; - reads names from standard input, a line each
-    #[arg(short, long, allow_hyphen_values = true)]
+    #[arg(short, long)]
     pub(crate) name: String,
     /// Its resource group
     #[arg(short = 'g', long)]
@@ -100,6 +100,6 @@ pub(crate) struct Change {
     pub(crate) machine: Machine,
     /// User-assigned identities, by name (in the machine's group) or id; [system] is the system-assigned one;
     /// - reads them from standard input
-    #[arg(long, num_args = 0.., default_value = "[system]", allow_hyphen_values = true, value_name = "NAME|ID")]
+    #[arg(long, num_args = 0.., default_value = "[system]", value_name = "NAME|ID")]
     pub(crate) identities: Vec<String>,
 }
