@@ -24,6 +24,8 @@ mod rbac;
 mod secret;
 mod server;
 mod state;
+#[cfg(test)]
+mod testing;
 mod wire;
 
 use clap::Parser;

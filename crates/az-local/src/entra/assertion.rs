@@ -35,9 +35,10 @@ struct Claims {
     iss: String,
     sub: String,
     aud: String,
-    exp: i64,
+    /// Seconds; RFC 7519 allows fractions, and some clients send them.
+    exp: f64,
     #[serde(default)]
-    nbf: Option<i64>,
+    nbf: Option<f64>,
 }
 
 /// A client assertion, taken apart and not yet believed.
@@ -171,9 +172,8 @@ impl<'a> Assertion<'a> {
     }
 
     fn check_times(&self, now: OffsetDateTime) -> Result<(), EntraError> {
-        let time = |seconds| OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(now);
-        let until = time(self.claims.exp);
-        let from = self.claims.nbf.map_or(now, time);
+        let until = time(self.claims.exp)?;
+        let from = self.claims.nbf.map_or(Ok(now), time)?;
         if now - SKEW < until && from <= now + SKEW {
             return Ok(());
         }
@@ -203,6 +203,11 @@ fn is_endpoint_of(audience: &str, tenant_id: &str) -> bool {
         && tenant.is_some_and(|tenant| {
             tenant.eq_ignore_ascii_case(tenant_id) || ["common", "organizations"].contains(&tenant)
         })
+}
+
+fn time(seconds: f64) -> Result<OffsetDateTime, EntraError> {
+    OffsetDateTime::from_unix_timestamp(seconds as i64)
+        .map_err(|_| EntraError::AssertionMalformed("A time is out of range."))
 }
 
 fn bytes(part: &str) -> Result<Vec<u8>, EntraError> {

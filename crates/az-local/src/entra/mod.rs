@@ -11,6 +11,8 @@ mod error;
 pub(crate) mod keys;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 pub(crate) mod token;
 mod token_endpoint;
 

@@ -5,6 +5,8 @@
 
 mod identity;
 mod instance;
+#[cfg(test)]
+mod tests;
 
 use crate::context::Context;
 use crate::machine;

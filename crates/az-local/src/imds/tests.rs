@@ -1,0 +1,216 @@
+use super::handle;
+use crate::context::Context;
+use crate::state::{Resource, ServicePrincipal, Tenant};
+use crate::testing::{read, request, with_context};
+use crate::wire::Origin;
+use http::Method;
+use serde_json::{Value, json};
+
+const VM: &str =
+    "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/myVM";
+const TENANT: &str = "11111111-1111-4111-8111-111111111111";
+
+fn user_assigned(name: &str) -> String {
+    format!(
+        "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}"
+    )
+}
+
+fn principal(cx: &Context<'_>, object_id: &str, resource: &str) {
+    let principal = ServicePrincipal {
+        object_id: object_id.to_owned(),
+        app_id: format!("app-{object_id}"),
+        tenant_id: TENANT.to_owned(),
+        display_name: object_id.to_owned(),
+        managed_identity: Some(resource.to_owned()),
+        created: cx.now,
+    };
+    cx.tx.put(&principal).expect("a principal");
+}
+
+/// A machine with its own identity or without, and with these user-assigned ones.
+fn machine(cx: &Context<'_>, system: bool, user: &[&str]) {
+    let tenant = Tenant {
+        id: TENANT.to_owned(),
+        display_name: "Local".to_owned(),
+    };
+    cx.tx.put(&tenant).expect("a tenant");
+    let kind = match (system, user.is_empty()) {
+        (true, true) => "SystemAssigned",
+        (true, false) => "SystemAssigned, UserAssigned",
+        (false, false) => "UserAssigned",
+        (false, true) => "None",
+    };
+    let mut identity = json!({"type": kind, "userAssignedIdentities": {}});
+    if system {
+        identity["principalId"] = json!("system");
+        principal(cx, "system", VM);
+    }
+    for name in user {
+        // Azure keeps the case that the id was given in, which need not be the resource's own.
+        identity["userAssignedIdentities"][user_assigned(name).to_lowercase()] = json!({});
+        principal(cx, name, &user_assigned(name));
+    }
+    let body = json!({"location": "westeurope", "tags": {"a": "b"}, "identity": identity,
+        "properties": {"vmId": "id-1", "hardwareProfile": {"vmSize": "Standard_DS1_v2"}}});
+    let Value::Object(body) = body else {
+        unreachable!()
+    };
+    let resource = Resource {
+        id: VM.to_owned(),
+        kind: "Microsoft.Compute/virtualMachines".to_owned(),
+        body,
+        hidden: serde_json::Map::new(),
+    };
+    cx.tx.put(&resource).expect("a machine");
+}
+
+fn get(cx: &Context<'_>, path: &str) -> (u16, Value) {
+    let url = format!("http://169.254.169.254/metadata/{path}");
+    let mut request = request(Method::GET, &url, &[("metadata", "true")], "");
+    request.origin = Origin::Machine(Resource::key_of(VM));
+    read(&handle(cx, &request))
+}
+
+const TOKEN: &str =
+    "identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fvault.azure.net";
+
+fn client_of(cx: &Context<'_>, selector: &str) -> Result<String, String> {
+    let (status, body) = get(cx, &format!("{TOKEN}{selector}"));
+    let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+    if status == 200 {
+        Ok(text("client_id"))
+    } else {
+        Err(text("error_description"))
+    }
+}
+
+#[test]
+fn the_desk_gets_no_answer() {
+    with_context(|cx| {
+        let url = format!("http://169.254.169.254/metadata/{TOKEN}");
+        assert!(handle(cx, &request(Method::GET, &url, &[("metadata", "true")], "")).hang_up);
+    });
+}
+
+#[test]
+fn without_a_selector_the_systems_identity_comes_first_then_the_only_users() {
+    let not_found = Err("Identity not found".to_owned());
+    with_context(|cx| {
+        machine(cx, false, &[]);
+        assert_eq!(client_of(cx, ""), not_found);
+    });
+    with_context(|cx| {
+        machine(cx, false, &["one"]);
+        assert_eq!(client_of(cx, ""), Ok("app-one".to_owned()));
+    });
+    with_context(|cx| {
+        machine(cx, true, &["one", "two"]);
+        assert_eq!(client_of(cx, ""), Ok("app-system".to_owned()));
+    });
+    with_context(|cx| {
+        machine(cx, false, &["one", "two"]);
+        let error = client_of(cx, "").expect_err("two identities");
+        assert!(
+            error.starts_with("Multiple user assigned identities exist"),
+            "{error}"
+        );
+    });
+}
+
+#[test]
+fn a_selector_finds_only_what_the_machine_has() {
+    with_context(|cx| {
+        machine(cx, true, &["one", "two"]);
+        principal(cx, "stranger", &user_assigned("stranger"));
+        assert_eq!(
+            client_of(cx, "&client_id=app-two"),
+            Ok("app-two".to_owned())
+        );
+        assert_eq!(client_of(cx, "&object_id=one"), Ok("app-one".to_owned()));
+        let id = user_assigned("two");
+        assert_eq!(
+            client_of(cx, &format!("&msi_res_id={id}")),
+            Ok("app-two".to_owned())
+        );
+        assert_eq!(
+            client_of(cx, &format!("&mi_res_id={id}")),
+            Ok("app-two".to_owned())
+        );
+        let not_found = Err("Identity not found".to_owned());
+        assert_eq!(client_of(cx, "&client_id=app-stranger"), not_found);
+        assert!(client_of(cx, "&client_id=app-two&object_id=one").is_err());
+    });
+}
+
+#[test]
+fn numbers_are_strings_and_the_token_names_the_machine() {
+    with_context(|cx| {
+        machine(cx, true, &[]);
+        let (status, body) = get(cx, TOKEN);
+        assert_eq!(status, 200);
+        for name in ["expires_in", "expires_on", "not_before"] {
+            assert!(
+                body[name]
+                    .as_str()
+                    .is_some_and(|text| text.parse::<i64>().is_ok()),
+                "{name}"
+            );
+        }
+        assert_eq!(body["resource"], "https://vault.azure.net");
+        let header = format!("Bearer {}", body["access_token"].as_str().expect("a token"));
+        let used = request(
+            Method::GET,
+            "https://v.vault.azure.net/",
+            &[("authorization", &header)],
+            "",
+        );
+        let audiences = ["https://vault.azure.net"];
+        crate::entra::token::authenticate(cx, &used, &audiences).expect("a good token");
+        let caller = cx.caller.borrow();
+        assert_eq!(caller.token_source.as_deref(), Some("imds"));
+        assert_eq!(caller.token_machine.as_deref(), Some(VM));
+    });
+}
+
+#[test]
+fn requests_that_could_come_from_a_forwarding_server_are_refused() {
+    with_context(|cx| {
+        machine(cx, true, &[]);
+        let url = format!("http://169.254.169.254/metadata/{TOKEN}");
+        let mut bare = request(Method::GET, &url, &[], "");
+        bare.origin = Origin::Machine(Resource::key_of(VM));
+        let (status, body) = read(&handle(cx, &bare));
+        assert_eq!(status, 400);
+        assert_eq!(body["error"], "invalid_request");
+        assert_eq!(
+            body["error_description"],
+            "Required metadata header not specified"
+        );
+        let headers = [("metadata", "true"), ("x-forwarded-for", "10.0.0.1")];
+        let mut forwarded = request(Method::GET, &url, &headers, "");
+        forwarded.origin = Origin::Machine(Resource::key_of(VM));
+        assert_eq!(read(&handle(cx, &forwarded)).0, 400);
+    });
+}
+
+#[test]
+fn the_instance_document_is_read_whole_and_by_leaf() {
+    with_context(|cx| {
+        machine(cx, false, &[]);
+        let (status, body) = get(cx, "instance?api-version=2021-02-01");
+        assert_eq!((status, &body["compute"]["vmId"]), (200, &json!("id-1")));
+        assert_eq!(
+            body["compute"]["tagsList"],
+            json!([{"name": "a", "value": "b"}])
+        );
+        let url = "http://169.254.169.254/metadata/instance/compute/vmSize?api-version=2021-02-01&format=text";
+        let mut leaf = request(Method::GET, url, &[("metadata", "true")], "");
+        leaf.origin = Origin::Machine(Resource::key_of(VM));
+        assert_eq!(handle(cx, &leaf).body, "Standard_DS1_v2");
+        let (status, body) = get(cx, "instance");
+        assert_eq!(status, 400);
+        assert_eq!(body["newest-versions"].as_array().map(Vec::len), Some(3));
+        assert_eq!(get(cx, "instance/nothing?api-version=2021-02-01").0, 404);
+    });
+}
