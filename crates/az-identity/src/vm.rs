@@ -19,47 +19,66 @@ struct Wanted {
     user: Vec<ResourceId>,
 }
 
+/// One word of `--identities`, checked.
+#[derive(Debug)]
+enum Word {
+    System,
+    Name(IdentityName),
+    Id(ResourceId),
+}
+
+impl Word {
+    fn parse(word: &str) -> Result<Self, Failure> {
+        if word == SYSTEM {
+            return Ok(Word::System);
+        }
+        if !word.starts_with('/') {
+            return Ok(Word::Name(word.parse()?));
+        }
+        let id: ResourceId = word.parse()?;
+        if !id.is_type(USER_TYPE) {
+            return Err(Failure::usage(format!(
+                "'{word}' is not the id of a user-assigned identity"
+            )));
+        }
+        Ok(Word::Id(id))
+    }
+}
+
 impl Wanted {
-    fn parse(words: &[String], group: &ResourceId) -> Result<Self, Failure> {
+    /// Names are in the machine's group; no word at all means the system-assigned identity.
+    fn new(words: Vec<Word>, group: &ResourceId) -> Self {
         let mut wanted = Wanted {
             system: words.is_empty(),
             user: Vec::new(),
         };
         for word in words {
-            if word == SYSTEM {
-                wanted.system = true;
-                continue;
-            }
-            let id = if word.starts_with('/') {
-                let id: ResourceId = word.parse()?;
-                if !id.is_type(USER_TYPE) {
-                    return Err(Failure::usage(format!(
-                        "'{word}' is not the id of a user-assigned identity"
-                    )));
+            let id = match word {
+                Word::System => {
+                    wanted.system = true;
+                    continue;
                 }
-                id
-            } else {
-                let name: IdentityName = word.parse()?;
-                group.resource(
+                Word::Name(name) => group.resource(
                     "Microsoft.ManagedIdentity",
                     "userAssignedIdentities",
                     name.as_str(),
-                )
+                ),
+                Word::Id(id) => id,
             };
             if !wanted.user.contains(&id) {
                 wanted.user.push(id);
             }
         }
-        Ok(wanted)
+        wanted
     }
 }
 
 /// The words of `--identities`, with `-` replaced by what is on standard input.
-fn words(args: &Change) -> Result<Vec<String>, Failure> {
+fn words(args: &Change) -> Result<Vec<Word>, Failure> {
     let mut words = Vec::new();
     for word in &args.identities {
         if word != "-" {
-            words.push(word.clone());
+            words.push(Word::parse(word)?);
             continue;
         }
         for item in lines::read_stdin("identities")? {
@@ -69,7 +88,7 @@ fn words(args: &Change) -> Result<Vec<String>, Failure> {
                     item.line
                 ))
             })?;
-            words.push(text.to_owned());
+            words.push(Word::parse(text)?);
         }
     }
     Ok(words)
@@ -146,7 +165,7 @@ async fn patch(session: &Session, id: &ResourceId, identity: Value) -> Result<Va
 pub(crate) async fn assign(session: &Session, args: &Change) -> Result<Value, Failure> {
     let words = words(args)?;
     let id = id_of(session, &args.machine).await?;
-    let wanted = Wanted::parse(&words, &group_of(&id)?)?;
+    let wanted = Wanted::new(words, &group_of(&id)?);
     let machine = session.arm()?.get(&id, versions::COMPUTE).await?;
     let current = Current::of(&machine);
     let missing: Vec<&ResourceId> = wanted
@@ -175,7 +194,7 @@ pub(crate) async fn assign(session: &Session, args: &Change) -> Result<Value, Fa
 pub(crate) async fn remove(session: &Session, args: &Change) -> Result<Value, Failure> {
     let words = words(args)?;
     let id = id_of(session, &args.machine).await?;
-    let unwanted = Wanted::parse(&words, &group_of(&id)?)?;
+    let unwanted = Wanted::new(words, &group_of(&id)?);
     let machine = session.arm()?.get(&id, versions::COMPUTE).await?;
     let current = Current::of(&machine);
     let there: Vec<&ResourceId> = current
@@ -229,7 +248,7 @@ mod tests {
     fn no_word_means_the_system_assigned_identity() {
         let group = ResourceId::group("s", "g");
         assert_eq!(
-            Wanted::parse(&[], &group).expect("parses"),
+            Wanted::new(vec![], &group),
             Wanted {
                 system: true,
                 user: vec![]
@@ -243,14 +262,15 @@ mod tests {
         let id = group
             .resource("Microsoft.ManagedIdentity", "userAssignedIdentities", "one")
             .to_string();
-        let wanted = Wanted::parse(&["one".into(), id.to_uppercase(), SYSTEM.into()], &group);
+        let words =
+            ["one", &id.to_uppercase(), SYSTEM].map(|word| Word::parse(word).expect("a word"));
         assert_eq!(
-            wanted.expect("parses"),
+            Wanted::new(words.into(), &group),
             Wanted {
                 system: true,
                 user: vec![id.parse().expect("an id")]
             }
         );
-        assert!(Wanted::parse(&[group.to_string()], &group).is_err());
+        assert!(Word::parse(group.as_str()).is_err());
     }
 }
