@@ -161,7 +161,7 @@ pub(super) fn machines(
     instance: &Instance,
     subscription: Option<&str>,
 ) -> Result<Value, ReportError> {
-    instance.store.transaction(|tx| {
+    instance.settled(|tx| {
         let rows = all_machines(tx, subscription)?
             .iter()
             .map(|machine| {
@@ -185,7 +185,7 @@ pub(super) fn machine(
     group: &str,
     name: &str,
 ) -> Result<Value, ReportError> {
-    instance.store.transaction(|tx| {
+    instance.settled(|tx| {
         let mut found = all_machines(tx, subscription)?;
         found.retain(|machine| {
             machine.name().eq_ignore_ascii_case(name)
@@ -207,7 +207,7 @@ pub(super) fn machine(
 
 /// Everything that a clean-up must have removed.
 pub(super) fn resources(instance: &Instance) -> Result<Value, ReportError> {
-    instance.store.transaction(|tx| {
+    instance.settled(|tx| {
         let resources: Vec<Resource> = tx.list("")?;
         let identities: Vec<ServicePrincipal> = tx.list("")?;
         Ok(json!({

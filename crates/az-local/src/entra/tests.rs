@@ -142,7 +142,8 @@ fn what_is_wrong_with_a_token_request_is_told_by_its_number() {
     with_context(|cx| {
         seed(cx, Vec::new(), Vec::new());
         let secret = ("client_secret", "right");
-        let cases: [(&str, &[(&str, &str)], u16, &str, u64); 9] = [
+        type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], u16, &'a str, u64);
+        let cases: [Case<'_>; 9] = [
             (
                 TENANT,
                 &[("client_secret", "wrong")],

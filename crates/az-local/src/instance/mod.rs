@@ -4,6 +4,7 @@ pub(crate) mod folder;
 pub(crate) mod seed;
 pub(crate) mod settings;
 
+use crate::arm;
 use crate::clock::Clock;
 use crate::context::{Context, Knobs};
 use crate::entra::keys::SigningKeys;
@@ -164,6 +165,18 @@ impl Instance {
             result
         });
         (result, noted)
+    }
+
+    /// Runs `work` after everything that is due by the clock has been done, as one transaction.
+    pub(crate) fn settled<R, E: From<StateError>>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        let (result, _) = self.serve(Caller::default(), |cx| {
+            arm::settle(cx)?;
+            work(cx.tx)
+        });
+        result
     }
 
     /// Moves the clock forward and keeps that.

@@ -25,7 +25,7 @@ pub(crate) struct HangUp;
 /// Why a transaction is undone.
 enum Undone {
     /// The service failed; this is its answer.
-    Answer(Response),
+    Answer(Box<Response>),
     State(StateError),
 }
 
@@ -113,10 +113,11 @@ fn serve(instance: &Instance, client: &Client, request: &Request) -> (Response, 
         return (internal_error(&error.to_string()), caller);
     }
     let (result, caller) = instance.serve(caller, |cx| {
+        arm::settle(cx)?;
         if let Some(reference) = &client.machine {
             let machine = machine::find(cx.tx, &reference.key)?;
             if machine.is_none_or(|machine| machine::vm_id(&machine) != reference.vm_id) {
-                return Err(Undone::Answer(Response::hang_up()));
+                return Err(Undone::Answer(Box::new(Response::hang_up())));
             }
         }
         let response = match service {
@@ -128,13 +129,14 @@ fn serve(instance: &Instance, client: &Client, request: &Request) -> (Response, 
             Service::KeyVault => keyvault::handle(cx, request),
         };
         if response.status.is_server_error() {
-            Err(Undone::Answer(response))
+            Err(Undone::Answer(Box::new(response)))
         } else {
             Ok(response)
         }
     });
     let response = match result {
-        Ok(response) | Err(Undone::Answer(response)) => response,
+        Ok(response) => response,
+        Err(Undone::Answer(response)) => *response,
         Err(Undone::State(error)) => internal_error(&error.to_string()),
     };
     (response, caller)

@@ -190,9 +190,7 @@ async fn vault_exists(instance: &Arc<Instance>, host: &str) -> Result<bool, Stat
     let instance = Arc::clone(instance);
     let host = host.to_owned();
     let looked_up = tokio::task::spawn_blocking(move || {
-        instance
-            .store
-            .transaction(|tx: &Transaction<'_>| keyvault::exists(tx, &host))
+        instance.settled(|tx: &Transaction<'_>| keyvault::exists(tx, &host))
     });
     // A panic in there leaves nothing to resolve.
     looked_up.await.unwrap_or(Ok(false))
