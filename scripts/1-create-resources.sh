@@ -12,6 +12,7 @@ vm_create() {
         --resource-group "$RESOURCE_GROUP" \
         --name "$VM_NAME" \
         --image "$IMAGE" \
+        --size "$SIZE" \
         --admin-username "$ADMIN_USERNAME" \
         "$@"
 }

@@ -7,6 +7,8 @@
 #             kinds of identity. Without --local it runs on the subscription that you are signed in to.
 # --identity  which managed identity writes the secret (default in the cloud: system).
 #
+# AZ_LOCAL_REQUEST_LOG=FILE keeps what was sent to the local Azure.
+#
 # Names come from the environment: RESOURCE_GROUP, VM_NAME, IDENTITY_NAME, KEY_VAULT_NAME, LOCATION, …;
 # scripts/lib.sh has them all with the tutorial's values.
 set -euo pipefail
@@ -46,8 +48,10 @@ if $local_azure; then
     PATH=$(cd "$tools" && pwd):$PATH
     AZ_TOOLS_DIR=$(cd "$tools" && pwd)
     export PATH AZ_TOOLS_DIR TUTORIAL_IDENTITIES="${identities:-system user}"
+    log=()
+    [ -z "${AZ_LOCAL_REQUEST_LOG:-}" ] || log=(--request-log "$AZ_LOCAL_REQUEST_LOG")
     # shellcheck disable=SC2016
-    exec az-local run --offline -- bash -c '
+    exec az-local run --offline ${log[@]+"${log[@]}"} -- bash -c '
         set -eu
         for identity in $TUTORIAL_IDENTITIES; do "$0" --identity "$identity"; done
         left=$(az-local resources --count)
