@@ -33,7 +33,7 @@ fn binaries() -> &'static Path {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let mut cargo = std::process::Command::new(env!("CARGO"));
         cargo
-            .args(["build", "--workspace", "--bins", "--quiet", "--locked"])
+            .args(["build", "--workspace", "--bins", "--quiet"])
             .current_dir(workspace);
         assert!(
             cargo.status().expect("cargo runs").success(),

@@ -37,7 +37,7 @@ pub(crate) enum Command {
     Group(Group),
     /// Virtual machines
     #[command(subcommand)]
-    Vm(Box<Vm>),
+    Vm(Vm),
     /// Key vaults
     #[command(subcommand)]
     Keyvault(Keyvault),
@@ -110,7 +110,7 @@ pub(crate) struct GroupName1 {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Vm {
     /// Create a virtual machine with its network
-    Create(VmCreate),
+    Create(Box<VmCreate>),
     /// Show a virtual machine
     Show(VmShow),
     /// List virtual machines

@@ -20,8 +20,8 @@ async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
         Command::Group(Group::Create(args)) => group::create(&session, &args).await?,
         Command::Group(Group::Show(args)) => group::show(&session, &args.name).await?,
         Command::Group(Group::List { tag }) => group::list(&session, tag.as_deref()).await?,
-        Command::Vm(vm) => match *vm {
-            Vm::Create(args) => vm::create::run(&session, args).await?,
+        Command::Vm(vm) => match vm {
+            Vm::Create(args) => vm::create::run(&session, *args).await?,
             Vm::Show(args) => vm::show(&session, &args).await?,
             Vm::List {
                 resource_group,
