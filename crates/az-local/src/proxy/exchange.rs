@@ -9,7 +9,7 @@ use crate::{arm, entra, graph, imds, keyvault, machine};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Instant;
@@ -56,6 +56,10 @@ pub(crate) async fn answer(
         origin: client.origin(),
         host,
     };
+    // A length that is announced is refused at once: its body need never be sent.
+    if body.size_hint().lower() > LONGEST_BODY as u64 {
+        return Ok(into_http(too_large()));
+    }
     let response = match Limited::new(body, LONGEST_BODY).collect().await {
         Ok(body) => {
             request.body = body.to_bytes();
@@ -73,10 +77,15 @@ pub(crate) async fn answer(
     if response.hang_up {
         return Err(HangUp);
     }
+    Ok(into_http(response))
+}
+
+/// An answer as the HTTP library has it.
+pub(super) fn into_http(response: Response) -> hyper::Response<Full<Bytes>> {
     let mut answer = hyper::Response::new(Full::new(response.body));
     *answer.status_mut() = response.status;
     *answer.headers_mut() = response.headers;
-    Ok(answer)
+    answer
 }
 
 fn serve_and_log(

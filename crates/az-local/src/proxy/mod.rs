@@ -201,10 +201,7 @@ fn whole(body: Full<Bytes>) -> Body {
 }
 
 fn own_answer(response: Response) -> hyper::Response<Body> {
-    let mut answer = hyper::Response::new(whole(Full::new(response.body)));
-    *answer.status_mut() = response.status;
-    *answer.headers_mut() = response.headers;
-    answer
+    exchange::into_http(response).map(whole)
 }
 
 /// An answer of the proxy itself.
