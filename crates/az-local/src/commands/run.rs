@@ -39,7 +39,7 @@ pub(super) fn run(
         })
         .ok_or(Failure::NoFolder)?;
     let runtime = runtime()?;
-    let code = runtime.block_on(async {
+    let (code, ended) = runtime.block_on(async {
         // Before the command starts: what comes from now on is for it.
         let mut signals = Signals::listen()?;
         let folder = Folder::open(&path)?;
@@ -56,10 +56,10 @@ pub(super) fn run(
                 ExitCode::FAILURE
             }
         };
-        drop(ended);
-        Ok::<_, Failure>(code)
+        Ok::<_, Failure>((code, ended))
     })?;
     runtime.shutdown_timeout(Duration::from_millis(200));
+    drop(ended);
     Ok(code)
 }
 

@@ -2,10 +2,12 @@
 
 use super::{print, ready_line, runtime, server_options};
 use crate::cli::StartOptions;
+use crate::control::Command::Status;
 use crate::control::client::{Client, ControlError};
 use crate::failure::Failure;
 use crate::instance::folder::{Folder, FolderError, make_private};
 use crate::server::Server;
+use serde_json::Value;
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
@@ -22,7 +24,7 @@ pub(super) fn start(
     foreground: bool,
     detached: bool,
 ) -> Result<ExitCode, Failure> {
-    match Client::find(path) {
+    match Client::find(path).and_then(|client| client.ask::<Value>(Status)) {
         Ok(_) => return Err(Failure::Running(path.to_owned())),
         Err(ControlError::NotRunning(_)) => {}
         Err(error) => return Err(error.into()),
@@ -36,7 +38,7 @@ pub(super) fn start(
         let _ = rustix::process::setsid();
     }
     let runtime = runtime()?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::Signals)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(Failure::Signals)?;
         let folder = Folder::open(path)?;
@@ -57,6 +59,8 @@ pub(super) fn start(
     })?;
     // What still runs has not been answered: nobody relies on it.
     runtime.shutdown_timeout(Duration::from_millis(200));
+    // Now the folder is free: whoever asked for the end may know.
+    drop(ended);
     Ok(ExitCode::SUCCESS)
 }
 

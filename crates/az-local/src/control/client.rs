@@ -81,8 +81,10 @@ impl Client {
         line.push('\n');
         stream.write_all(line.as_bytes())?;
         let mut answer = String::new();
-        BufReader::new(&*stream).read_line(&mut answer)?;
-        Ok(answer)
+        match BufReader::new(&*stream).read_line(&mut answer)? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(answer),
+        }
     }
 
     fn connect(&self) -> Result<UnixStream, ControlError> {
@@ -91,9 +93,12 @@ impl Client {
     }
 
     fn io(&self, source: io::Error) -> ControlError {
-        ControlError::Io {
-            folder: self.folder.clone(),
-            source,
+        use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+        let folder = self.folder.clone();
+        match source.kind() {
+            // It has just been killed, and its socket went with it.
+            BrokenPipe | ConnectionReset | UnexpectedEof => ControlError::NotRunning(folder),
+            _ => ControlError::Io { folder, source },
         }
     }
 }

@@ -4,6 +4,11 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long a folder's lock is waited for: one that was killed holds it until the system has taken
+/// the process apart.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why a folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -39,13 +44,21 @@ impl Folder {
             .truncate(false)
             .open(&lock_path)
             .map_err(FolderError::at(&lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Folder { path, _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(FolderError::InUse(path)),
-            Err(TryLockError::Error(source)) => Err(FolderError::Io {
-                path: lock_path,
-                source,
-            }),
+        let deadline = Instant::now() + LOCK_TIMEOUT;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Folder { path, _lock: lock }),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(TryLockError::WouldBlock) => return Err(FolderError::InUse(path)),
+                Err(TryLockError::Error(source)) => {
+                    return Err(FolderError::Io {
+                        path: lock_path,
+                        source,
+                    });
+                }
+            }
         }
     }
 
