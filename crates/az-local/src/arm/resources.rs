@@ -15,8 +15,8 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Error> {
         groups::require(call)?;
     }
     let filter = match call.request.query("$filter") {
-        Some(filter) => equalities(filter)?,
-        None => vec![],
+        Some(filter) if !filter.trim().is_empty() => equalities(filter)?,
+        _ => vec![],
     };
     let prefix = Resource::key_of(&call.path.scope) + "/";
     let mut values: Vec<Value> = Vec::new();

@@ -10,14 +10,19 @@ use uuid::Uuid;
 /// The name of the desk's application in every tenant.
 pub(crate) const DESK_NAME: &str = "az-local-desk";
 
-/// Resource providers that every subscription has; others must be registered first
-/// (<https://learn.microsoft.com/azure/azure-resource-manager/management/resource-providers-and-types>).
-const INITIALLY_REGISTERED: [&str; 7] = [
+/// Resource providers that are registered at first: those that every subscription has
+/// (<https://learn.microsoft.com/azure/azure-resource-manager/management/resource-providers-and-types>),
+/// and those that one in use has. They can be unregistered, as in Azure.
+const INITIALLY_REGISTERED: [&str; 11] = [
     "microsoft.authorization",
     "microsoft.billing",
+    "microsoft.compute",
     "microsoft.consumption",
     "microsoft.costmanagement",
     "microsoft.features",
+    "microsoft.keyvault",
+    "microsoft.managedidentity",
+    "microsoft.network",
     "microsoft.portal",
     "microsoft.resources",
 ];
