@@ -3,6 +3,8 @@
 
 mod directory;
 mod filter;
+#[cfg(test)]
+mod tests;
 
 use crate::context::Context;
 use crate::entra::token::{Principal, TokenError, authenticate};

@@ -110,8 +110,8 @@ fn compute(machine: &Resource) -> Value {
                 .collect()
         })
         .unwrap_or_default();
-    let password_off =
-        at("/properties/osProfile/linuxConfiguration/disablePasswordAuthentication") == json!(true);
+    // IMDS writes truth as text.
+    let flag = |pointer: &str| (at(pointer) == json!(true)).to_string();
     let keys: Vec<Value> = body
         .pointer("/properties/osProfile/linuxConfiguration/ssh/publicKeys")
         .and_then(Value::as_array)
@@ -129,7 +129,8 @@ fn compute(machine: &Resource) -> Value {
         "osProfile": {
             "adminUsername": at("/properties/osProfile/adminUsername"),
             "computerName": at("/properties/osProfile/computerName"),
-            "disablePasswordAuthentication": password_off.to_string(),
+            "disablePasswordAuthentication":
+                flag("/properties/osProfile/linuxConfiguration/disablePasswordAuthentication"),
         },
         "osType": at("/properties/storageProfile/osDisk/osType"),
         "placementGroupId": "",
@@ -145,10 +146,10 @@ fn compute(machine: &Resource) -> Value {
         "securityProfile": {
             "encryptionAtHost": "false",
             "secureBootEnabled":
-                at("/properties/securityProfile/uefiSettings/secureBootEnabled") == json!(true),
+                flag("/properties/securityProfile/uefiSettings/secureBootEnabled"),
             "securityType": at("/properties/securityProfile/securityType"),
             "virtualTpmEnabled":
-                at("/properties/securityProfile/uefiSettings/vTpmEnabled") == json!(true),
+                flag("/properties/securityProfile/uefiSettings/vTpmEnabled"),
         },
         "sku": image("sku"),
         "storageProfile": {

@@ -123,9 +123,12 @@ fn serve(instance: &Instance, client: &Client, request: &Request) -> (Response, 
     }
     let (result, caller) = instance.serve(caller, |cx| {
         arm::settle(cx)?;
+        // A machine that is gone or stopped has no network any more.
         if let Some(reference) = &client.machine {
-            let machine = machine::find(cx.tx, &reference.key)?;
-            if machine.is_none_or(|machine| machine::vm_id(&machine) != reference.vm_id) {
+            let running = machine::find(cx.tx, &reference.key)?.is_some_and(|machine| {
+                machine::vm_id(&machine) == reference.vm_id && machine::is_running(&machine)
+            });
+            if !running {
                 return Err(Undone::Answer(Box::new(Response::hang_up())));
             }
         }
