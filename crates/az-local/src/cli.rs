@@ -29,9 +29,16 @@ pub(crate) enum Command {
     Run {
         #[command(flatten)]
         options: StartOptions,
-        /// The command and its arguments, after `--`
-        #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
-        command: Vec<OsString>,
+        /// The command, after `--`
+        #[arg(value_name = "COMMAND")]
+        program: OsString,
+        /// Its arguments
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "ARGUMENTS"
+        )]
+        arguments: Vec<OsString>,
     },
     /// Start a local Azure in the background; returns when it is ready.
     ///
@@ -157,9 +164,16 @@ pub(crate) enum VmCommand {
         /// A variable for the command's environment; may be repeated
         #[arg(long = "env", value_name = "NAME=VALUE")]
         variables: Vec<String>,
-        /// The command and its arguments, after `--`
-        #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
-        command: Vec<OsString>,
+        /// The command, after `--`
+        #[arg(value_name = "COMMAND")]
+        program: OsString,
+        /// Its arguments
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "ARGUMENTS"
+        )]
+        arguments: Vec<OsString>,
     },
 }
 

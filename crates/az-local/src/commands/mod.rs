@@ -58,18 +58,23 @@ fn place(flag: Option<PathBuf>, around: &Surroundings) -> Result<Place, Failure>
 
 /// Runs a command line.
 pub(crate) fn run(cli: Cli, around: &Surroundings) -> Result<ExitCode, Failure> {
-    if let Command::Run { options, command } = cli.command {
-        return run::run(cli.data_dir, &options, &command);
-    }
-    let place = place(cli.data_dir, around)?;
-    let find = || Client::find(&place.path);
+    let folder = cli.data_dir;
+    let find =
+        || -> Result<Client, Failure> { Ok(Client::find(&place(folder.clone(), around)?.path)?) };
     match cli.command {
-        Command::Run { .. } => Ok(ExitCode::FAILURE),
+        Command::Run {
+            options,
+            program,
+            arguments,
+        } => run::run(folder, &options, &program, &arguments),
         Command::Start {
             options,
             foreground,
             detached,
-        } => start::start(&place.path, place.named, &options, foreground, detached),
+        } => {
+            let place = place(folder, around)?;
+            start::start(&place.path, place.named, &options, foreground, detached)
+        }
         Command::Stop => done(find()?.stop()?),
         Command::Status { output } => {
             let status: Value = find()?.ask(control::Command::Status)?;

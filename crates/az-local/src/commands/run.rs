@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::instance::folder::{Folder, FolderError};
 use crate::server::Server;
 use rustix::process::{Pid, Signal, kill_process};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -19,7 +19,8 @@ use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 pub(super) fn run(
     folder: Option<PathBuf>,
     options: &StartOptions,
-    command: &[OsString],
+    program: &OsStr,
+    arguments: &[OsString],
 ) -> Result<ExitCode, Failure> {
     let temporary = match folder {
         Some(_) => None,
@@ -44,7 +45,7 @@ pub(super) fn run(
         let mut signals = Signals::listen()?;
         let folder = Folder::open(&path)?;
         let server = Server::start(folder, &server_options(options, persistent)).await?;
-        let mut child = spawn(&server, command)?;
+        let mut child = spawn(&server, program, arguments)?;
         let (status, ended) = server
             .serve(async { signals.wait_for(&mut child).await })
             .await;
@@ -63,10 +64,7 @@ pub(super) fn run(
     Ok(code)
 }
 
-fn spawn(server: &Server, command: &[OsString]) -> Result<Child, Failure> {
-    let Some((program, arguments)) = command.split_first() else {
-        return Err(Failure::NoFolder);
-    };
+fn spawn(server: &Server, program: &OsStr, arguments: &[OsString]) -> Result<Child, Failure> {
     let environment = server.environment()?;
     let mut prepared = Command::new(program);
     prepared.args(arguments);

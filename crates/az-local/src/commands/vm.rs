@@ -8,7 +8,7 @@ use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::instance::folder::make_private;
 use serde_json::Value;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -39,7 +39,8 @@ pub(super) fn run(client: &Client, command: VmCommand) -> Result<ExitCode, Failu
             name,
             subscription,
             variables,
-            command,
+            program,
+            arguments,
         } => {
             let asked = Ask::Machine {
                 subscription,
@@ -47,7 +48,7 @@ pub(super) fn run(client: &Client, command: VmCommand) -> Result<ExitCode, Failu
                 name,
             };
             let environment: Environment = client.ask(asked)?;
-            Err(execute(&environment, &variables, &command)?)
+            Err(execute(&environment, &variables, &program, &arguments)?)
         }
     }
 }
@@ -56,11 +57,9 @@ pub(super) fn run(client: &Client, command: VmCommand) -> Result<ExitCode, Failu
 fn execute(
     environment: &Environment,
     variables: &[String],
-    command: &[OsString],
+    program: &OsStr,
+    arguments: &[OsString],
 ) -> Result<Failure, Failure> {
-    let Some((program, arguments)) = command.split_first() else {
-        return Err(Failure::NoFolder);
-    };
     for name in ["HOME", "AZURE_CONFIG_DIR"] {
         if let Some(folder) = environment.get(name) {
             make_private(Path::new(folder))?;
