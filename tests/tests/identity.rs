@@ -90,8 +90,8 @@ fn the_system_assigned_identity_is_assigned_shown_and_removed() {
         assigned
     );
     assert_eq!(azure.writes(), before, "a second assignment writes nothing");
-    let removed = azure.json(&format!("az-identity vm remove -g {GROUP} -n {VM}"));
-    assert_eq!(removed["systemAssignedIdentity"], "");
+    let mut removed = azure.run(&format!("az-identity vm remove -g {GROUP} -n {VM}"));
+    removed.assert().success().stdout("");
     azure
         .run(&format!("az-identity vm remove -g {GROUP} -n {VM}"))
         .assert()

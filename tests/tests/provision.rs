@@ -500,6 +500,17 @@ fn when_the_vault_fails_the_machine_is_still_made() {
 #[test]
 fn a_missing_provider_registration_is_made() {
     let azure = Azure::start().with_group();
+    let client = end_to_end::http::Client::new(&azure);
+    let bearer = format!(
+        "Bearer {}",
+        client.token("https://management.azure.com/.default")
+    );
+    let url = format!(
+        "https://management.azure.com/subscriptions/{}/providers/Microsoft.KeyVault/unregister?api-version=2024-11-01",
+        azure.var("AZURE_SUBSCRIPTION_ID")
+    );
+    let unregistered = client.send("POST", &url, &[("authorization", &bearer)], None);
+    assert_eq!(unregistered.status, 200, "{}", unregistered.text);
     let made = azure
         .run(&format!(
             "az-provision keyvault create -g {GROUP} -n {VAULT}"

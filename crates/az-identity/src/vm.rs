@@ -190,7 +190,7 @@ pub(crate) async fn assign(session: &Session, args: &Change) -> Result<Value, Fa
     Ok(summary(&machine["identity"]))
 }
 
-/// Takes identities from a machine; one that it has not got is no error.
+/// Takes identities from a machine; one that it has not got is no error. Prints what is left, as `az` does.
 pub(crate) async fn remove(session: &Session, args: &Change) -> Result<Value, Failure> {
     let words = words(args)?;
     let id = id_of(session, &args.machine).await?;
@@ -203,7 +203,7 @@ pub(crate) async fn remove(session: &Session, args: &Change) -> Result<Value, Fa
         .filter(|id| unwanted.user.contains(id))
         .collect();
     if there.is_empty() && !(current.system && unwanted.system) {
-        return Ok(summary(&current.identity));
+        return Ok(current.identity);
     }
     let system = current.system && !unwanted.system;
     let user = current.user.len() > there.len();
@@ -216,7 +216,7 @@ pub(crate) async fn remove(session: &Session, args: &Change) -> Result<Value, Fa
             .collect();
     }
     let machine = patch(session, &id, identity).await?;
-    Ok(summary(&machine["identity"]))
+    Ok(machine["identity"].clone())
 }
 
 /// Reads a machine's identities.
