@@ -10,7 +10,7 @@ use serde_json::Value;
 pub(crate) enum Origin {
     /// The user's own desk: IMDS does not exist there.
     Desk,
-    /// A virtual machine, by its resource id as [`crate::state::Resource::key`] spells it.
+    /// A virtual machine, by its resource id in lower case.
     Machine(String),
 }
 

@@ -34,7 +34,7 @@ impl Provider {
 
     /// Whether the path ends in a name: it names one thing, not a collection or an action.
     pub(crate) fn is_named(&self) -> bool {
-        self.segments.len() % 2 == 0 && !self.segments.is_empty()
+        !self.segments.is_empty() && self.segments.len().is_multiple_of(2)
     }
 
     /// The name behind the `index`th type.

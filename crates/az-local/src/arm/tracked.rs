@@ -171,10 +171,10 @@ fn get(call: &Call<'_>, kind: &Kind, id: &str) -> Result<Response, Error> {
 /// What a GET answers.
 pub(crate) fn view(call: &Call<'_>, kind: &Kind, resource: &Resource) -> Result<Value, Error> {
     let mut value = bare_view(resource);
-    if let Some(state) = operations::running(call.cx, resource)? {
-        if let Some(properties) = value.get_mut("properties") {
-            properties["provisioningState"] = json!(state);
-        }
+    if let Some(state) = operations::running(call.cx, resource)?
+        && let Some(properties) = value.get_mut("properties")
+    {
+        properties["provisioningState"] = json!(state);
     }
     (kind.view)(call, resource, &mut value)?;
     Ok(value)
