@@ -185,10 +185,10 @@ pub(crate) struct Machine {
     /// Make a key pair in ~/.ssh unless there is one
     #[arg(long)]
     pub(crate) generate_ssh_keys: bool,
-    /// Public IP address, created unless it exists; "" for none [default: <name>PublicIP]
+    /// Public IP address, created unless it exists; "" for none [default: its name with PublicIP behind it]
     #[arg(long)]
     pub(crate) public_ip_address: Option<String>,
-    /// Network security group, created unless it exists; "" for none [default: <name>NSG]
+    /// Network security group, created unless it exists; "" for none [default: its name with NSG behind it]
     #[arg(long)]
     pub(crate) nsg: Option<String>,
     /// Rule of a new security group [default: SSH on Linux, RDP on Windows]
@@ -197,13 +197,13 @@ pub(crate) struct Machine {
     /// More ports to open in a new security group, as 80,443 or 8000-8100
     #[arg(long, value_delimiter = ',', value_name = "PORT[-PORT]", value_parser = parse_ports)]
     pub(crate) open_ports: Vec<String>,
-    /// Virtual network, created unless it exists [default: one of the resource group, else <name>VNET]
+    /// Virtual network, created unless it exists [default: one of the resource group, else its name with VNET behind it]
     #[arg(long)]
     pub(crate) vnet_name: Option<NetworkName>,
     /// Address space of a new virtual network
     #[arg(long, default_value = "10.0.0.0/16", value_name = "CIDR")]
     pub(crate) vnet_address_prefix: ipnet::Ipv4Net,
-    /// Subnet in it [default: <name>Subnet]
+    /// Subnet in it [default: its name with Subnet behind it]
     #[arg(long, requires = "vnet_name")]
     pub(crate) subnet: Option<NetworkName>,
     /// Address range of a new subnet
