@@ -98,7 +98,7 @@ pub(crate) struct Machine {
 pub(crate) struct Change {
     #[command(flatten)]
     pub(crate) machine: Machine,
-    /// User-assigned identities, by name (in the machine's group) or id; [system] is the system-assigned one;
+    /// User-assigned identities, by name (in the machine's group) or id; `[system]` is the system-assigned one;
     /// - reads them from standard input
     #[arg(long, num_args = 0.., default_value = "[system]", value_name = "NAME|ID")]
     pub(crate) identities: Vec<String>,
