@@ -28,11 +28,11 @@ pub struct SecretArgs {
     #[arg(long, value_name = "NAME", conflicts_with_all = ["vault_url", "id"])]
     pub vault_name: Option<VaultName>,
 
-    /// The vault's address, as https://name.vault.azure.net
+    /// The vault's address, as `https://name.vault.azure.net`
     #[arg(long, value_name = "URL", conflicts_with = "id")]
     pub vault_url: Option<String>,
 
-    /// The secret's whole id, as https://name.vault.azure.net/secrets/secret, with or without a version
+    /// The secret's whole id, as `https://name.vault.azure.net/secrets/secret`, with or without a version
     #[arg(long, value_name = "ID")]
     pub id: Option<String>,
 }
