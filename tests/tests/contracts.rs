@@ -287,7 +287,8 @@ fn without_a_network_the_answer_says_what_to_check() {
         .env("HTTPS_PROXY", "http://127.0.0.1:9")
         .env("https_proxy", "http://127.0.0.1:9")
         .assert()
-        .failure();
+        .code(1)
+        .stdout("");
     assert!(
         stderr(&refused).contains("HTTPS_PROXY"),
         "{}",
@@ -547,4 +548,16 @@ fn debugging_shows_no_token_and_no_secret() {
     assert!(!stderr(&denied).contains("very-secret-value") && !stderr(&denied).contains("eyJ"));
     assert!(!azure.log_text().contains("eyJ") && !azure.log_text().contains("very-secret-value"));
     assert!(!azure.log_text().contains(azure.var("AZURE_CLIENT_SECRET")));
+}
+
+#[test]
+fn a_dry_run_that_would_write_nothing_shows_the_result() {
+    let azure = Azure::start().with_group();
+    let shown = azure.json(&format!("az-provision group show -n {GROUP}"));
+    for line in [
+        format!("az-provision group show -n {GROUP} --dry-run"),
+        format!("az-provision group create -n {GROUP} -l eastus --dry-run"),
+    ] {
+        assert_eq!(azure.json(&line), shown, "{line}");
+    }
 }

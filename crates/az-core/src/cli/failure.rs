@@ -152,11 +152,16 @@ impl From<ArmError> for Failure {
     }
 }
 
-/// A failure to get a token, with everything that the chain has to say.
+/// A failure to get a token, with everything that the chain has to say. Where the network is to blame, it is no
+/// question of who is signed in.
 pub fn credential_failure(error: &azure_core::Error) -> Failure {
-    let message =
-        CredentialError::find(error).map_or_else(|| error.to_string(), ToString::to_string);
-    Failure::new(Status::Unauthenticated, message)
+    let found = CredentialError::find(error);
+    let message = found.map_or_else(|| error.to_string(), ToString::to_string);
+    let status = match found {
+        Some(found) if found.is_unreachable() => Status::Failed,
+        _ => Status::Unauthenticated,
+    };
+    Failure::new(status, message)
 }
 
 /// The exit status for an answer of an Azure service.

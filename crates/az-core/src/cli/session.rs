@@ -204,15 +204,16 @@ impl Session {
         self.dry_run.is_some()
     }
 
-    /// Prints a result to standard output in the chosen format; in a dry run, the planned requests instead.
+    /// Prints a result to standard output in the chosen format; in a dry run, the planned requests
+    /// instead, if there are any.
     pub fn print(&self, result: &Value) -> Result<(), Failure> {
         self.print_with(result, None)
     }
 
     /// Prints a result that has a sentence for `-o text`.
     pub fn print_with(&self, result: &Value, text: Option<&str>) -> Result<(), Failure> {
-        if self.dry_run.is_some() {
-            return self.print_plan();
+        if self.print_plan()? {
+            return Ok(());
         }
         let mut result = result.clone();
         add_resource_group(&mut result);
@@ -230,8 +231,8 @@ impl Session {
 
     /// Prints one result of several on one line.
     pub fn print_line(&self, result: &Value, text: Option<&str>) -> Result<(), Failure> {
-        if self.dry_run.is_some() {
-            return self.print_plan();
+        if self.print_plan()? {
+            return Ok(());
         }
         let mut result = result.clone();
         add_resource_group(&mut result);
@@ -257,12 +258,14 @@ impl Session {
         ))
     }
 
-    /// Prints what a dry run has planned so far: one JSON object a request, a line each.
-    pub fn print_plan(&self) -> Result<(), Failure> {
-        for planned in self.dry_run.iter().flat_map(DryRun::take) {
-            self.print_planned(planned.method, &planned.url, planned.body.as_ref())?;
+    /// Prints what a dry run has planned so far: one JSON object a request, a line each. Says whether there was
+    /// anything; a command that would write nothing shows its result.
+    fn print_plan(&self) -> Result<bool, Failure> {
+        let planned: Vec<_> = self.dry_run.iter().flat_map(DryRun::take).collect();
+        for request in &planned {
+            self.print_planned(request.method, &request.url, request.body.as_ref())?;
         }
-        Ok(())
+        Ok(!planned.is_empty())
     }
 
     /// Reports a failure on standard error that does not end the tool.

@@ -158,14 +158,15 @@ impl DefaultAzureCredential {
     }
 
     fn outcome(&self, name: CredentialName, error: &azure_core::Error) -> Outcome {
-        match name {
+        let outcome = match name {
             CredentialName::Environment => environment::failed(error),
             CredentialName::WorkloadIdentity => workload_identity::failed(error),
             CredentialName::ManagedIdentity => managed_identity::failed(&self.parts, error),
             CredentialName::AzureCli
             | CredentialName::AzureDeveloperCli
             | CredentialName::AzurePowerShell => developer::failed(name, error),
-        }
+        };
+        outcome.caused_by(error)
     }
 }
 
@@ -196,7 +197,9 @@ impl TokenCredential for DefaultAzureCredential {
             .map_err(|error| {
                 // It gave a token before, so whatever it says now is a refusal.
                 let outcome = match self.outcome(chosen.name, &error) {
-                    Outcome::Unavailable { reason, advice } => Outcome::Refused { reason, advice },
+                    Outcome::Unavailable { reason, advice } => {
+                        Outcome::refused(reason, advice).caused_by(&error)
+                    }
                     refused @ Outcome::Refused { .. } => refused,
                 };
                 CredentialError::Refused {

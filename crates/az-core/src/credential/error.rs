@@ -58,6 +58,8 @@ pub enum Outcome {
         reason: String,
         /// How to mend it.
         advice: String,
+        /// Nobody refused: the network did not reach whoever gives tokens.
+        unreachable: bool,
     },
 }
 
@@ -73,14 +75,24 @@ impl Outcome {
         Outcome::Refused {
             reason: reason.into(),
             advice: advice.into(),
+            unreachable: false,
         }
+    }
+
+    /// The same outcome, noting whether the network is to blame for it.
+    pub(super) fn caused_by(mut self, error: &azure_core::Error) -> Self {
+        if let Outcome::Refused { unreachable, .. } = &mut self {
+            let cause = answer(error).unwrap_or(error);
+            *unreachable = matches!(cause.kind(), ErrorKind::Io | ErrorKind::Connection);
+        }
+        self
     }
 }
 
 /// One line: the name, why, what to do.
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Outcome::Unavailable { reason, advice } | Outcome::Refused { reason, advice }) =
+        let (Outcome::Unavailable { reason, advice } | Outcome::Refused { reason, advice, .. }) =
             &self.outcome;
         let stop = if reason.ends_with(['.', '!', '?']) {
             ""
@@ -99,6 +111,21 @@ fn lines(attempts: &[Attempt]) -> String {
 }
 
 impl CredentialError {
+    /// Whether a credential was found, and the network did not reach whoever gives its tokens.
+    pub fn is_unreachable(&self) -> bool {
+        let CredentialError::Refused { attempts } = self else {
+            return false;
+        };
+        let last = attempts.last().map(|attempt| &attempt.outcome);
+        matches!(
+            last,
+            Some(Outcome::Refused {
+                unreachable: true,
+                ..
+            })
+        )
+    }
+
     /// The credential's error that an error of Azure's pipeline wraps, however deep.
     pub fn find<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a CredentialError> {
         let mut cause = Some(error);
