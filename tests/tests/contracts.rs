@@ -395,6 +395,20 @@ fn a_dry_run_sends_no_write() {
         .write_stdin("v")
         .assert()
         .success();
+    azure
+        .run(&format!(
+            "az-provision keyvault create -g {GROUP} -n kv-deleted"
+        ))
+        .assert()
+        .success();
+    azure
+        .run("az-cleanup keyvault delete -n kv-deleted")
+        .assert()
+        .success();
+    azure
+        .run(&format!("az-identity vm assign -g {GROUP} -n {VM}"))
+        .assert()
+        .success();
     let before = azure.writes();
     for (line, method) in [
         (
@@ -409,6 +423,18 @@ fn a_dry_run_sends_no_write() {
             format!(
                 "az-provision vm create -g {GROUP} -n new --size {SIZE} --admin-username azureuser --admin-password-file -"
             ),
+            "PUT",
+        ),
+        (
+            format!(
+                "az-provision all -g new-group -l eastus -n new --vault-name kv-new-two --size {SIZE} --admin-username azureuser --admin-password-file -"
+            ),
+            "PUT",
+        ),
+        (format!("az-identity vm remove -g {GROUP} -n {VM}"), "PATCH"),
+        ("az-cleanup keyvault purge -n kv-deleted".to_owned(), "POST"),
+        (
+            "az-cleanup keyvault recover -n kv-deleted".to_owned(),
             "PUT",
         ),
         (

@@ -166,14 +166,12 @@ impl Network {
                 (id, existing)
             }
             None => {
-                let all = arm
-                    .list(
-                        format!("{group}/providers/Microsoft.Network/virtualNetworks"),
-                        versions::NETWORK,
-                        &[],
-                    )
-                    .await
-                    .doing("reading the group's virtual networks")?;
+                let path = format!("{group}/providers/Microsoft.Network/virtualNetworks");
+                let all = match arm.list(path, versions::NETWORK, &[]).await {
+                    // In a dry run the group may be one of those that would be made first.
+                    Err(error) if error.is_not_found() && arm.is_dry_run() => vec![],
+                    found => found.doing("reading the group's virtual networks")?,
+                };
                 let default = network(group, "virtualNetworks", &format!("{}VNET", self.machine));
                 let own = all.iter().find(|vnet| {
                     vnet["id"]
