@@ -10,16 +10,13 @@ use clap::{Args, Parser, Subcommand};
 ///
 /// The commands, flags and results are those of `az group delete` and `az keyvault`.
 #[derive(Debug, Parser)]
-#[command(name = "az-cleanup", version, propagate_version = true, after_help = EXIT_STATUS)]
+#[command(name = "az-cleanup", version, propagate_version = true, after_help = az_core::cli::EXIT_STATUS)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
     #[command(flatten)]
     pub(crate) global: GlobalArgs,
 }
-
-const EXIT_STATUS: &str = "Exit status: 0 done, 1 failed, 2 usage or invalid input, 3 not found, 4 not signed in, \
-5 access denied, 6 conflict with what exists, 7 gave up waiting, 130 interrupted.";
 
 impl CommandLine for Cli {
     const NAME: &'static str = "az-cleanup";

@@ -6,6 +6,10 @@ use crate::name::InvalidName;
 use serde_json::json;
 use std::fmt;
 
+/// The exit statuses, as every tool's help ends with them.
+pub const EXIT_STATUS: &str = "Exit status: 0 done, 1 failed, 2 usage or invalid input, 3 not found, 4 not signed in, \
+     5 access denied, 6 conflict with what exists, 7 gave up waiting, 130 interrupted.";
+
 /// What an exit status means. The numbers are part of the tools' contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {

@@ -10,7 +10,7 @@ pub mod prompt;
 mod session;
 
 pub use args::{ErrorFormat, GlobalArgs, parse_duration};
-pub use failure::{Doing, Failure, Status, credential_failure, service_status};
+pub use failure::{Doing, EXIT_STATUS, Failure, Status, credential_failure, service_status};
 pub use many::for_each;
 pub use output::{Format, Query, python_date};
 pub use session::Session;

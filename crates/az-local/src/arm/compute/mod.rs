@@ -3,6 +3,7 @@
 pub(crate) mod disks;
 mod identity;
 mod images;
+mod os_profile;
 mod sizes;
 pub(crate) mod virtual_machines;
 

@@ -1,5 +1,6 @@
 //! `Microsoft.Compute/virtualMachines`.
 
+use super::os_profile::os_profile;
 use super::{disks, identity, images, sizes};
 use crate::arm::call::Call;
 use crate::arm::error::Error;
@@ -22,56 +23,6 @@ pub(crate) const KIND: Kind = Kind {
     view,
     answers: Answers::Operation,
 };
-
-/// Passwords that Azure refuses, with the rules for the others at
-/// <https://learn.microsoft.com/rest/api/compute/virtual-machines/create-or-update#osprofile>.
-const REFUSED_PASSWORDS: [&str; 10] = [
-    "abc@123",
-    "P@$$w0rd",
-    "P@ssw0rd",
-    "P@ssword123",
-    "Pa$$word",
-    "pass@word1",
-    "Password!",
-    "Password1",
-    "Password22",
-    "iloveyou!",
-];
-
-/// <https://learn.microsoft.com/azure/virtual-machines/linux/faq>
-const REFUSED_USERS: [&str; 31] = [
-    "1",
-    "123",
-    "a",
-    "actuser",
-    "adm",
-    "admin",
-    "admin1",
-    "admin2",
-    "administrator",
-    "aspnet",
-    "backup",
-    "console",
-    "david",
-    "guest",
-    "john",
-    "owner",
-    "root",
-    "server",
-    "sql",
-    "support",
-    "support_388945a0",
-    "sys",
-    "test",
-    "test1",
-    "test2",
-    "test3",
-    "user",
-    "user1",
-    "user2",
-    "user3",
-    "user4",
-];
 
 fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
     let asked = Value::Object(draft.properties());
@@ -294,129 +245,6 @@ fn new_properties(call: &Call<'_>, draft: &mut Draft, asked: &Value) -> Result<V
             "diskControllerType": "SCSI",
         },
     }))
-}
-
-fn os_profile(draft: &mut Draft, asked: &Value, windows: bool) -> Result<Value, Error> {
-    let profile = asked
-        .get("osProfile")
-        .filter(|profile| profile.is_object())
-        .ok_or_else(|| {
-            Error::bad_request(
-                "InvalidParameter",
-                "Required parameter 'osProfile' is missing (null).",
-            )
-            .target("osProfile")
-        })?;
-    let text = |name: &str| profile[name].as_str().unwrap_or_default().to_owned();
-    let missing = |name: &str| {
-        Error::bad_request(
-            "InvalidParameter",
-            format!("Required parameter '{name}' is missing (null)."),
-        )
-        .target(name.to_owned())
-    };
-    let (user, password) = (text("adminUsername"), text("adminPassword"));
-    if user.is_empty() {
-        return Err(missing("osProfile.adminUsername"));
-    }
-    if REFUSED_USERS.contains(&user.to_ascii_lowercase().as_str()) {
-        return Err(Error::bad_request(
-            "InvalidParameter",
-            "The Admin Username specified is not allowed.",
-        )
-        .target("adminUsername"));
-    }
-    let computer = if profile["computerName"].is_string() {
-        text("computerName")
-    } else {
-        draft.resource.name().to_owned()
-    };
-    let keys = profile
-        .pointer("/linuxConfiguration/ssh/publicKeys")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
-    let only_keys = profile
-        .pointer("/linuxConfiguration/disablePasswordAuthentication")
-        .and_then(Value::as_bool)
-        .unwrap_or(false);
-    match (
-        password.is_empty(),
-        only_keys || (!keys.is_empty() && !windows),
-    ) {
-        (true, false) => return Err(missing("osProfile.adminPassword")),
-        (true, true) if keys.is_empty() => {
-            return Err(Error::bad_request(
-                "InvalidParameter",
-                "Authentication using either SSH or by user name and password must be enabled in Linux profile.",
-            )
-            .target("linuxConfiguration"));
-        }
-        (true, true) => {}
-        (false, _) => check_password(&password, windows)?,
-    }
-    let mut view = json!({
-        "computerName": computer,
-        "adminUsername": user,
-        "secrets": [],
-        "allowExtensionOperations": profile["allowExtensionOperations"].as_bool().unwrap_or(true),
-        "requireGuestProvisionSignal": true,
-    });
-    if windows {
-        view["windowsConfiguration"] =
-            json!({"provisionVMAgent": true, "enableAutomaticUpdates": true});
-    } else {
-        view["linuxConfiguration"] = json!({
-            "disablePasswordAuthentication": only_keys,
-            "provisionVMAgent": true,
-            "patchSettings": {"patchMode": "ImageDefault", "assessmentMode": "ImageDefault"},
-        });
-        if !keys.is_empty() {
-            view["linuxConfiguration"]["ssh"] = json!({"publicKeys": keys});
-        }
-    }
-    if !password.is_empty() {
-        draft
-            .resource
-            .hidden
-            .insert("adminPassword".to_owned(), json!(password));
-    }
-    if profile["customData"].is_string() {
-        draft
-            .resource
-            .hidden
-            .insert("customData".to_owned(), profile["customData"].clone());
-    }
-    Ok(view)
-}
-
-fn check_password(password: &str, windows: bool) -> Result<(), Error> {
-    let longest = if windows { 123 } else { 72 };
-    let refuse = |message: String| {
-        Err(Error::bad_request("InvalidParameter", message).target("adminPassword"))
-    };
-    let length = password.chars().count();
-    let kinds = [
-        password.chars().any(|c| c.is_ascii_lowercase()),
-        password.chars().any(|c| c.is_ascii_uppercase()),
-        password.chars().any(|c| c.is_ascii_digit()),
-        password.chars().any(|c| !c.is_alphanumeric()),
-    ];
-    if !(12..=longest).contains(&length) {
-        return refuse(format!(
-            "The supplied password must be between 12-{longest} characters long and must satisfy at least 3 of password complexity requirements from the following: 1) Contains an uppercase character 2) Contains a lowercase character 3) Contains a numeric digit 4) Contains a special character 5) Control characters are not allowed"
-        ));
-    }
-    if kinds.iter().filter(|there| **there).count() < 3 || password.chars().any(char::is_control) {
-        return refuse("The password does not satisfy at least 3 of the complexity requirements: uppercase, lowercase, digit, special character; or it has control characters.".to_owned());
-    }
-    if REFUSED_PASSWORDS
-        .iter()
-        .any(|refused| refused.eq_ignore_ascii_case(password))
-    {
-        return refuse("The supplied password is not allowed.".to_owned());
-    }
-    Ok(())
 }
 
 /// Takes the machine's network interfaces: each must be there and free.
@@ -648,22 +476,4 @@ pub(crate) fn removed(cx: &Context<'_>, machine: &Resource) -> Result<(), StateE
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn passwords_are_refused_by_azures_rules() {
-        assert!(check_password("Correct-Horse-1", false).is_ok());
-        for bad in [
-            "Short-1",
-            "alllowercase-only",
-            "nodigitsNOR",
-            &"aB1-".repeat(19),
-        ] {
-            assert!(check_password(bad, false).is_err(), "{bad}");
-        }
-    }
 }
