@@ -587,3 +587,20 @@ fn a_dry_run_that_would_write_nothing_shows_the_result() {
         assert_eq!(azure.json(&line), shown, "{line}");
     }
 }
+
+#[test]
+fn an_argument_that_is_no_text_is_refused_without_a_panic() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    for tool in TOOLS {
+        let mut command = alone(folder.path(), tool);
+        command.args([
+            "--subscription".as_ref(),
+            std::ffi::OsStr::from_bytes(b"bad\xff"),
+        ]);
+        command
+            .assert()
+            .code(2)
+            .stderr(contains("panicked").not().and(contains("UTF-8")));
+    }
+}

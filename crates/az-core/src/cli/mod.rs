@@ -82,10 +82,11 @@ fn usage_error<C: CommandLine>(error: &clap::Error) -> ExitCode {
         let _ = error.print();
         return ExitCode::SUCCESS;
     }
-    let json = std::env::args().any(|arg| arg == "--error-format=json")
-        || std::env::args()
-            .zip(std::env::args().skip(1))
-            .any(|(a, b)| a == "--error-format" && b == "json");
+    let words: Vec<_> = std::env::args_os().collect();
+    let json = words.iter().any(|word| word == "--error-format=json")
+        || words
+            .windows(2)
+            .any(|pair| pair[0] == "--error-format" && pair[1] == "json");
     if json {
         let text = error.render().to_string();
         let first = text
