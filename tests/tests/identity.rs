@@ -106,7 +106,9 @@ fn the_system_assigned_identity_is_assigned_shown_and_removed() {
 
 #[test]
 fn user_assigned_identities_join_and_leave_one_by_one() {
-    let azure = Azure::start().with_group().with_vm();
+    // Kept apart: the API takes one of several identities away by a null, as `az` sends it, and the published
+    // schema of the type, which is made for creation, knows only objects there.
+    let azure = Azure::apart().with_group().with_vm();
     for name in ["one-identity", "two-identity"] {
         azure
             .run(&format!("az-identity create -g {GROUP} -n {name}"))
