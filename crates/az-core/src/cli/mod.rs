@@ -16,7 +16,7 @@ pub use output::{Format, Query, python_date};
 pub use session::Session;
 
 use crate::env::Env;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::{future::Future, process::ExitCode};
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -39,21 +39,22 @@ where
 {
     let cli = match C::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return usage_error::<C>(&error),
+        Err(error) => return usage_error::<C>(&shortened(error)),
     };
     let global = cli.global().clone();
     log_to_stderr(&global);
+    let signals = watch_for_interrupt(C::NAME, global.error_format);
     let result = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Status::Failed, format!("the runtime cannot start: {error}")))
         .and_then(|runtime| {
+            signals?;
             runtime.block_on(async {
                 let session = Session::new(C::NAME, global.clone(), Env::from_process())?;
                 tokio::select! {
                     result = run(cli, session) => result,
-                    _ = tokio::signal::ctrl_c() => Err(Failure::new(Status::Interrupted, "interrupted")
-                        .hint("Run the same command again; it goes on where it stopped.")),
+                    _ = tokio::signal::ctrl_c() => Err(interrupted()),
                 }
             })
         });
@@ -66,11 +67,66 @@ where
     }
 }
 
+fn interrupted() -> Failure {
+    Failure::new(Status::Interrupted, "interrupted")
+        .hint("Run the same command again; it goes on where it stopped.")
+}
+
+/// Ends the tool on Ctrl-C where the runtime cannot: while it is blocked in a read of standard input, in a prompt
+/// or in the system's resolver.
+fn watch_for_interrupt(tool: &'static str, format: ErrorFormat) -> Result<(), Failure> {
+    // What the runtime needs to end by itself, and clean up, when it is not blocked.
+    const GRACE: std::time::Duration = std::time::Duration::from_millis(200);
+    let failed = |error: std::io::Error| {
+        Failure::new(
+            Status::Failed,
+            format!("signals cannot be watched: {error}"),
+        )
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(failed)?;
+    let terminal = prompt::Terminal::now();
+    std::thread::Builder::new()
+        .name("interrupt".to_owned())
+        .spawn(move || {
+            if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+                std::thread::sleep(GRACE);
+                terminal.put_back();
+                report(tool, &interrupted(), format);
+                std::process::exit(i32::from(Status::Interrupted as u8));
+            }
+        })
+        .map(|_| ())
+        .map_err(failed)
+}
+
 fn report(tool: &str, failure: &Failure, format: ErrorFormat) {
     match format {
         ErrorFormat::Text => eprintln!("{tool}: {failure}"),
         ErrorFormat::Json => eprintln!("{}", failure.to_json(tool)),
     }
+}
+
+/// The error without most of an argument that is no flag anybody would type: it may be a key that follows its flag
+/// and begins with hyphens itself.
+fn shortened(mut error: clap::Error) -> clap::Error {
+    const LONGEST: usize = 40;
+    let shown = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(word)) if error.kind() == ErrorKind::UnknownArgument => {
+            let line = word.lines().next().unwrap_or_default();
+            let kept: String = line.chars().take(LONGEST).collect();
+            (kept.len() < word.len()).then(|| kept + "…")
+        }
+        _ => None,
+    };
+    if let Some(shown) = shown {
+        error.insert(ContextKind::InvalidArg, ContextValue::String(shown));
+        // It would repeat the word.
+        error.remove(ContextKind::Suggested);
+    }
+    error
 }
 
 fn usage_error<C: CommandLine>(error: &clap::Error) -> ExitCode {

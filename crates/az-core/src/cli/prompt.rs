@@ -4,6 +4,40 @@ use super::Failure;
 use secrecy::SecretString;
 use std::io::{BufRead, IsTerminal, Write};
 
+/// The terminal's settings at one time. A prompt without echo that is interrupted leaves none behind otherwise.
+pub(super) struct Terminal {
+    #[cfg(unix)]
+    settings: Option<rustix::termios::Termios>,
+}
+
+impl Terminal {
+    #[cfg(unix)]
+    pub(super) fn now() -> Self {
+        Terminal {
+            settings: rustix::termios::tcgetattr(std::io::stdin()).ok(),
+        }
+    }
+
+    /// Puts the settings back, if standard input is a terminal.
+    #[cfg(unix)]
+    pub(super) fn put_back(&self) {
+        use rustix::termios::{OptionalActions, tcsetattr};
+        if let Some(settings) = &self.settings {
+            // The tool ends now, with or without echo.
+            let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, settings);
+        }
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn now() -> Self {
+        Terminal {}
+    }
+
+    /// The console has its own settings back when a process ends.
+    #[cfg(not(unix))]
+    pub(super) fn put_back(&self) {}
+}
+
 /// Asks for a secret without echo.
 ///
 /// # Errors
@@ -32,14 +66,15 @@ pub fn new_secret(question: &str, otherwise: &str) -> Result<SecretString, Failu
     }
 }
 
-/// Has a destructive act confirmed by typing `word`, the name of what will be destroyed.
+/// Has a destructive act confirmed by typing `word`, the name of what will be destroyed. `question` is one sentence
+/// or more.
 ///
 /// # Errors
 /// Another word was typed, or there is no terminal to ask on.
 pub fn confirm_by_name(question: &str, word: &str) -> Result<(), Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(
-            Failure::usage(format!("{question}: there is no terminal to confirm it on"))
+            Failure::usage(format!("{question} There is no terminal to confirm it on"))
                 .hint("Give --yes to do it without being asked."),
         );
     }
