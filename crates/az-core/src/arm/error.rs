@@ -30,7 +30,7 @@ pub enum ArmError {
         reason: String,
     },
     /// The operation still runs after the longest wait that was allowed.
-    #[error("{what}: still running after {} s", waited.as_secs())]
+    #[error("{what}: still running after {:.1} s", waited.as_secs_f64())]
     TimedOut {
         /// Method and path of the operation's first request.
         what: String,

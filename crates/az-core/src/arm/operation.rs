@@ -139,7 +139,7 @@ impl Client {
         started: Instant,
     ) -> Result<(), ArmError> {
         let next = pause.next();
-        if started.elapsed() + next > self.timeout {
+        if started.elapsed().saturating_add(next) > self.timeout {
             return Err(ArmError::TimedOut {
                 what: first.what.clone(),
                 waited: started.elapsed(),
@@ -195,6 +195,8 @@ struct Pause {
 }
 
 impl Pause {
+    /// A service that asks for no pause at all is still not to be flooded.
+    const SHORTEST: Duration = Duration::from_millis(50);
     const FIRST: Duration = Duration::from_millis(500);
     const LONGEST: Duration = Duration::from_secs(10);
 
@@ -211,7 +213,7 @@ impl Pause {
 
     fn next(&mut self) -> Duration {
         if let Some(asked) = self.asked {
-            return asked;
+            return asked.max(Pause::SHORTEST);
         }
         let next = self.own;
         self.own = (self.own * 2).min(Pause::LONGEST);
@@ -262,6 +264,12 @@ mod tests {
         let mut pause = Pause::after(&answer(&[]));
         let waits: Vec<u64> = (0..8).map(|_| pause.next().as_millis() as u64).collect();
         assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 10_000, 10_000, 10_000]);
+    }
+
+    #[test]
+    fn no_pause_at_all_is_not_taken_at_its_word() {
+        let mut pause = Pause::after(&answer(&[("retry-after", "0")]));
+        assert_eq!(pause.next(), Pause::SHORTEST);
     }
 
     #[test]
