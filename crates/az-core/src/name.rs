@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr};
 
 /// A name, and the rule that it broke.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{value}' is not a valid {what}: {rule}")]
+#[error("'{}' is not a valid {what}: {rule}", shortened(value))]
 pub struct InvalidName {
     /// What the value was meant to be, as `vault name`.
     pub what: &'static str,
@@ -15,6 +15,15 @@ pub struct InvalidName {
     pub value: String,
     /// The broken rule.
     pub rule: &'static str,
+}
+
+/// As much of a value as a line of an error can hold.
+fn shortened(value: &str) -> std::borrow::Cow<'_, str> {
+    const LONGEST: usize = 150;
+    match value.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &value[..end]).into(),
+        None => value.into(),
+    }
 }
 
 macro_rules! name {
@@ -233,6 +242,12 @@ mod tests {
         assert!(rule::<GroupName>("").contains("1 to 90"));
         assert!(rule::<GroupName>("a.").contains("period"));
         assert!(rule::<GroupName>("a/b").contains("only letters"));
+    }
+
+    #[test]
+    fn an_error_shows_no_more_of_a_value_than_a_line_holds() {
+        let error = "ä".repeat(100_000).parse::<VaultName>().expect_err("long");
+        assert!(error.to_string().chars().count() < 250, "{error}");
     }
 
     #[test]

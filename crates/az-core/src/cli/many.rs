@@ -47,9 +47,13 @@ where
     }
     match first {
         None => Ok(()),
-        Some(first) => Err(
-            Failure::new(first.status, format!("{failed} of {total} lines failed"))
-                .hint("The others are done; run the failed ones again."),
-        ),
+        Some(first) => {
+            let all = Failure::new(first.status, format!("{failed} of {total} lines failed"));
+            Err(if failed < total {
+                all.hint("The others are done; run the failed ones again.")
+            } else {
+                all
+            })
+        }
     }
 }
