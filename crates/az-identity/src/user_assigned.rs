@@ -8,15 +8,21 @@ use az_core::{
 };
 use serde_json::{Value, json};
 
-/// The names that were given: one, or those on standard input.
+/// The names that were given: one, or those on standard input; all checked before anything is sent.
 fn names(name: &str) -> Result<Vec<lines::Item>, Failure> {
-    match name {
-        "-" => lines::read_stdin("identity names"),
-        name => Ok(vec![lines::Item {
+    if name != "-" {
+        let item = lines::Item {
             line: 1,
             value: name.into(),
-        }]),
+        };
+        name_of(&item)?;
+        return Ok(vec![item]);
     }
+    let items = lines::read_stdin("identity names")?;
+    for item in &items {
+        name_of(item).doing(format!("line {}", item.line))?;
+    }
+    Ok(items)
 }
 
 fn name_of(item: &lines::Item) -> Result<IdentityName, Failure> {
@@ -37,9 +43,6 @@ fn id_of(group: &ResourceId, name: &IdentityName) -> ResourceId {
 /// Creates identities, or finds them there.
 pub(crate) async fn create(session: &Session, args: &Create) -> Result<(), Failure> {
     let items = names(&args.name)?;
-    for item in &items {
-        name_of(item).map_err(|failure| failure.doing(format!("line {}", item.line)))?;
-    }
     let group = session.group_id(args.resource_group.as_str()).await?;
     let location = match &args.location {
         Some(location) => location.clone(),
@@ -107,8 +110,9 @@ async fn create_one(
 
 /// Reads identities.
 pub(crate) async fn show(session: &Session, args: &Named) -> Result<(), Failure> {
+    let items = names(&args.name)?;
     let group = &session.group_id(args.resource_group.as_str()).await?;
-    for_each(session, names(&args.name)?, |item| async move {
+    for_each(session, items, |item| async move {
         let id = id_of(group, &name_of(&item)?);
         let found = session.arm()?.get(&id, versions::MANAGED_IDENTITY).await;
         Ok(shape(&found.doing(format!("identity '{}'", id.name()))?))
@@ -132,8 +136,9 @@ pub(crate) async fn list(session: &Session, group: Option<&GroupName>) -> Result
 
 /// Deletes identities; one that is not there is no error, as for `az`.
 pub(crate) async fn delete(session: &Session, args: &Named) -> Result<(), Failure> {
+    let items = names(&args.name)?;
     let group = &session.group_id(args.resource_group.as_str()).await?;
-    for_each(session, names(&args.name)?, |item| async move {
+    for_each(session, items, |item| async move {
         let id = id_of(group, &name_of(&item)?);
         let deleted = session
             .arm()?
