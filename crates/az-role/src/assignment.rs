@@ -135,6 +135,7 @@ impl Assignment<'_> {
             self.args.role, self.principal.id, self.args.scope
         );
         let started = Instant::now();
+        let longest = self.args.wait_for_principal.min(session.global.timeout);
         let mut pause = Duration::from_millis(200);
         let mut said = false;
         loop {
@@ -146,14 +147,11 @@ impl Assignment<'_> {
                 Some("RoleAssignmentExists") => return self.existing(session).await.doing(&doing),
                 // A principal that was created just now may not have reached the directory that ARM asks.
                 // https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---assigning-a-role-to-a-new-principal-sometimes-fails
-                Some("PrincipalNotFound")
-                    if started.elapsed() + pause <= self.args.wait_for_principal =>
-                {
+                Some("PrincipalNotFound") if started.elapsed() + pause <= longest => {
                     if !said {
                         session.warn(format!(
-                            "'{}' is not known to Azure yet; trying again for {} s",
-                            self.principal.id,
-                            self.args.wait_for_principal.as_secs()
+                            "'{}' is not known to Azure yet; trying again for {longest:?}",
+                            self.principal.id
                         ));
                         said = true;
                     }
