@@ -12,8 +12,8 @@ pub(crate) const MOST_TAGS: usize = 15;
 /// Why a secret is not written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("the value has {0} bytes; a vault takes {LONGEST_VALUE} at most")]
-    TooLong(usize),
+    #[error("the value has more than the {LONGEST_VALUE} bytes that a vault takes")]
+    TooLong,
     #[error("the value is not UTF-8 text; a vault keeps text only")]
     NotText,
     #[error("the value is empty")]
@@ -22,6 +22,8 @@ pub(crate) enum Error {
     LongContentType(usize),
     #[error("there are {0} tags; a vault takes {MOST_TAGS} at most")]
     ManyTags(usize),
+    #[error("the date from which the secret is valid must be before the one on which it expires")]
+    NeverValid,
     #[error("--value-file '{path}': {reason}")]
     File {
         path: String,
@@ -44,7 +46,7 @@ pub(crate) enum Error {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let hint = match &error {
-            Error::TooLong(_) => Some(
+            Error::TooLong => Some(
                 "Keep larger things in a storage account, and its key or address in the vault.",
             ),
             Error::NotText => Some("Encode it first, as with base64."),

@@ -58,6 +58,10 @@ async fn several(cli: &Cli, session: &Session) -> Result<(), Failure> {
         .filter_map(|item| item.text("name"))
         .map(|name| (name.to_lowercase(), Mutex::default()))
         .collect();
+    // A bad line is found before anything is written.
+    for item in &items {
+        NewSecret::from_json(&item.value, &cli.properties).doing(format!("line {}", item.line))?;
+    }
     let run = Run::new(cli, session, vault)?;
     let (run, turns) = (&run, &turns);
     for_each(session, items, |item| async move {

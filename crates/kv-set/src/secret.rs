@@ -113,14 +113,18 @@ impl NewSecret {
     }
 
     fn checked(self) -> Result<Self, Error> {
-        let length = self.value.expose_secret().len();
-        if length > LONGEST_VALUE {
-            return Err(Error::TooLong(length));
+        if self.value.expose_secret().len() > LONGEST_VALUE {
+            return Err(Error::TooLong);
         }
         if let Some(length) = self.content_type.as_ref().map(|text| text.chars().count())
             && length > LONGEST_CONTENT_TYPE
         {
             return Err(Error::LongContentType(length));
+        }
+        if let (Some(from), Some(to)) = (self.not_before, self.expires)
+            && from >= to
+        {
+            return Err(Error::NeverValid);
         }
         if let Some(count) = self.tags.as_ref().map(BTreeMap::len)
             && count > MOST_TAGS
@@ -241,6 +245,7 @@ mod tests {
             json!({"name": "a b", "value": "v"}),
             json!({"name": "n", "value": "v", "tags": {"a": 1}}),
             json!({"name": "n", "value": "v", "attributes": {"expires": "soon"}}),
+            json!({"name": "n", "value": "v", "attributes": {"expires": "2027-01-01", "notBefore": "2028-01-01"}}),
         ] {
             assert!(
                 NewSecret::from_json(&line, &Properties::default()).is_err(),
@@ -262,7 +267,7 @@ mod tests {
         assert!(new(LONGEST_VALUE, &properties).is_ok());
         assert!(matches!(
             new(LONGEST_VALUE + 1, &properties),
-            Err(Error::TooLong(_))
+            Err(Error::TooLong)
         ));
         properties.tags = Some(
             (0..16)

@@ -1,6 +1,9 @@
 //! Where the value comes from.
 
-use crate::{cli::Source, error::Error};
+use crate::{
+    cli::Source,
+    error::{Error, LONGEST_VALUE},
+};
 use az_core::{
     cli::{Failure, prompt},
     env::Env,
@@ -32,9 +35,8 @@ pub(crate) fn read(source: &Source, env: &Env) -> Result<SecretString, Failure> 
                 path: path.display().to_string(),
                 reason,
             };
-            Ok(text(Zeroizing::new(
-                std::fs::read(path).map_err(unreadable)?,
-            ))?)
+            let file = std::fs::File::open(path).map_err(unreadable)?;
+            Ok(text(bounded(file).map_err(unreadable)?)?)
         }
         Some(_) => Ok(stdin()?),
         None if std::io::stdin().is_terminal() => {
@@ -46,11 +48,7 @@ pub(crate) fn read(source: &Source, env: &Env) -> Result<SecretString, Failure> 
 }
 
 fn stdin() -> Result<SecretString, Error> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    std::io::stdin()
-        .lock()
-        .read_to_end(&mut bytes)
-        .map_err(Error::Stdin)?;
+    let mut bytes = bounded(std::io::stdin().lock()).map_err(Error::Stdin)?;
     let kept = without_line_end(&bytes).len();
     bytes.truncate(kept);
     if bytes.is_empty() {
@@ -60,12 +58,26 @@ fn stdin() -> Result<SecretString, Error> {
     }
 }
 
+/// All that there is, up to more than a vault takes: a device or a runaway pipe has no end. The room is taken at once,
+/// so that growing leaves no copy behind.
+fn bounded(from: impl Read) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    // One byte too many, after a line end of two that is left out.
+    const ENOUGH: usize = LONGEST_VALUE + 3;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(ENOUGH + 1));
+    from.take(ENOUGH as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 fn without_line_end(bytes: &[u8]) -> &[u8] {
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     bytes.strip_suffix(b"\r").unwrap_or(bytes)
 }
 
 fn text(mut bytes: Zeroizing<Vec<u8>>) -> Result<SecretString, Error> {
+    // Before the text is looked at: the bound may have cut a character in two.
+    if bytes.len() > LONGEST_VALUE {
+        return Err(Error::TooLong);
+    }
     match String::from_utf8(std::mem::take(&mut *bytes)) {
         Ok(text) => Ok(SecretString::from(text)),
         Err(error) => {
@@ -115,6 +127,12 @@ mod tests {
         );
         std::fs::remove_file(path).expect("removed");
         assert_eq!(value.expect("read").expose_secret(), "a\n");
+    }
+
+    #[test]
+    fn a_stream_without_end_is_read_no_further_than_needed() {
+        let bytes = bounded(std::io::repeat(b'a')).expect("read");
+        assert!(bytes.len() > LONGEST_VALUE && bytes.len() < LONGEST_VALUE + 10);
     }
 
     #[test]
