@@ -39,7 +39,7 @@ pub(crate) async fn run(session: &Session, args: All) -> Result<Value, Failure> 
     match (machine, vault) {
         (Ok(machine), Ok(vault)) => Ok(json!({"group": created, "vm": machine, "keyvault": vault})),
         (Err(first), Err(second)) => {
-            session.warn(&second);
+            session.report(&second);
             Err(first)
         }
         (Err(failure), Ok(_)) | (Ok(_), Err(failure)) => {

@@ -5,6 +5,7 @@ use az_core::{
     name::{GroupName, Location, MachineName, NetworkName, VaultName, parse_tag},
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use secrecy::SecretString;
 use std::path::PathBuf;
 
 /// Create and show resource groups, virtual machines and key vaults.
@@ -168,8 +169,8 @@ pub(crate) struct Machine {
     pub(crate) admin_username: Option<String>,
     /// The user's password. Exposed to everyone who can list this computer's processes and to your shell's history:
     /// prefer --admin-password-file, or the prompt
-    #[arg(long, conflicts_with = "admin_password_file")]
-    pub(crate) admin_password: Option<String>,
+    #[arg(long, conflicts_with = "admin_password_file", allow_hyphen_values = true, value_parser = parse_secret)]
+    pub(crate) admin_password: Option<SecretString>,
     /// Read the password from a file; - is standard input. One line end at its end is left out
     #[arg(long, value_name = "FILE|-")]
     pub(crate) admin_password_file: Option<PathBuf>,
@@ -336,4 +337,9 @@ pub(crate) struct All {
     pub(crate) vault: Vault,
     #[command(flatten)]
     pub(crate) tags: Tags,
+}
+
+/// Secrets are kept out of what is shown, and zeroed after use.
+fn parse_secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
+    Ok(SecretString::from(text))
 }

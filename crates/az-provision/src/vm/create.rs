@@ -142,9 +142,9 @@ impl Request {
             .is(&properties["storageProfile"]["imageReference"])
         {
             differences.push(format!(
-                "image is {}, not {}",
-                properties["storageProfile"]["imageReference"],
-                self.image.reference()
+                "image is '{}', not '{}'",
+                image_name(&properties["storageProfile"]["imageReference"]),
+                image_name(&self.image.reference())
             ));
         }
         for (what, is, want) in [
@@ -177,6 +177,16 @@ impl Request {
         )
         .hint("A machine is not overwritten: give the same settings, or another name."))
     }
+}
+
+/// An image reference as a user writes it.
+fn image_name(reference: &Value) -> String {
+    if let Some(id) = reference["id"].as_str() {
+        return id.to_owned();
+    }
+    ["publisher", "offer", "sku", "version"]
+        .map(|part| reference[part].as_str().unwrap_or_default())
+        .join(":")
 }
 
 /// `vm create`.

@@ -198,7 +198,7 @@ fn check_password(password: &str) -> Result<(), String> {
 
 fn read_password(args: &Machine) -> Result<Option<SecretString>, Failure> {
     if let Some(password) = &args.admin_password {
-        return Ok(Some(password.clone().into()));
+        return Ok(Some(password.clone()));
     }
     let Some(path) = &args.admin_password_file else {
         return Ok(None);
@@ -254,20 +254,26 @@ fn public_keys(session: &Session, args: &Machine) -> Result<Vec<String>, Failure
     Ok(vec![generate_keys(session)?])
 }
 
-/// A key as given, or the one in the file of that name.
+/// A key as given, or the one in the file of that name. A key that was given is not shown: it may be a private one.
 fn public_key(value: &str) -> Result<String, Failure> {
-    let text = match std::fs::read_to_string(value) {
-        Ok(text) => text,
-        Err(_) if value.contains(' ') => value.to_owned(),
+    let (text, shown) = match std::fs::read_to_string(value) {
+        Ok(text) => (text, format!(" '{value}'")),
+        Err(_) if value.contains([' ', '\n']) => (value.to_owned(), String::new()),
         Err(error) => {
             return Err(Failure::usage(format!(
                 "--ssh-key-values '{value}': {error}"
             )));
         }
     };
+    if text.contains("PRIVATE KEY") {
+        return Err(
+            Failure::usage(format!("--ssh-key-values{shown}: this is a private key"))
+                .hint("Give the public one, as ~/.ssh/id_ed25519.pub."),
+        );
+    }
     let key = PublicKey::from_openssh(text.trim()).map_err(|error| {
         Failure::usage(format!(
-            "--ssh-key-values '{value}': not an OpenSSH public key: {error}"
+            "--ssh-key-values{shown}: not an OpenSSH public key: {error}"
         ))
     })?;
     match key.algorithm() {
@@ -289,29 +295,36 @@ fn generate_keys(session: &Session) -> Result<String, Failure> {
     if session.is_dry_run() {
         return Ok("ssh-ed25519 <a new key>".to_owned());
     }
-    if private_path.exists() {
-        return Err(failed(format!(
-            "{} is there, but not its .pub",
-            private_path.display()
-        )));
-    }
+    let at = |path: &Path, error: std::io::Error| failed(format!("{}: {error}", path.display()));
     let key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519)
         .map_err(|error| failed(error.to_string()))?;
     let private = key
         .to_openssh(LineEnding::LF)
         .map_err(|error| failed(error.to_string()))?;
+    create_folder(&folder).map_err(|error| at(&folder, error))?;
+    let made = write_new(&private_path, private.as_bytes(), 0o600)
+        .map_err(|error| at(&private_path, error))?;
+    // An interrupted run leaves a private key alone, and another run at the same time makes its own: the key that is
+    // there counts, and its public half can be had from it. The format keeps that in clear even with a passphrase.
+    let key = if made {
+        key
+    } else {
+        PrivateKey::read_openssh_file(&private_path)
+            .map_err(|error| failed(format!("{}: {error}", private_path.display())))?
+    };
     let public = key
         .public_key()
         .to_openssh()
         .map_err(|error| failed(error.to_string()))?;
-    create_folder(&folder).map_err(|error| failed(format!("{}: {error}", folder.display())))?;
-    write_new(&private_path, private.as_bytes(), 0o600)
-        .map_err(|error| failed(format!("{}: {error}", private_path.display())))?;
     write_new(&public_path, format!("{public}\n").as_bytes(), 0o644)
-        .map_err(|error| failed(format!("{}: {error}", public_path.display())))?;
+        .map_err(|error| at(&public_path, error))?;
     session.warn(format!(
-        "made the SSH key pair {} and {}",
-        private_path.display(),
+        "made {}{}",
+        if made {
+            format!("the SSH key pair {} and ", private_path.display())
+        } else {
+            "the public SSH key ".to_owned()
+        },
         public_path.display()
     ));
     Ok(public)
@@ -331,15 +344,27 @@ fn create_folder(folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)
 }
 
-fn write_new(path: &Path, content: &[u8], mode: u32) -> std::io::Result<()> {
+/// Writes a file that is not there yet, whole or not at all. Says whether it was this call that made it.
+fn write_new(path: &Path, content: &[u8], mode: u32) -> std::io::Result<bool> {
     use std::io::Write;
+    let draft = path.with_extension(format!("{}.new", std::process::id()));
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
     #[cfg(not(unix))]
     let _ = mode;
-    options.open(path)?.write_all(content)
+    let mut file = options.open(&draft)?;
+    let linked = file
+        .write_all(content)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| std::fs::hard_link(&draft, path));
+    std::fs::remove_file(&draft)?;
+    match linked {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]
