@@ -21,25 +21,15 @@ pub(crate) async fn run(
         async { Ok(arm.find(&id, versions::RESOURCES).await?) },
         keyvault::deleted_vaults(session),
     )?;
-    let vaults: Vec<String> = match &there {
-        Some(_) => {
-            let path = format!("{id}/providers/Microsoft.KeyVault/vaults");
-            let found = arm.list(path, versions::KEY_VAULT, &[]).await?;
-            found
-                .iter()
-                .filter_map(|vault| vault["name"].as_str().map(str::to_owned))
-                .collect()
-        }
-        // Gone already: an earlier run may have been interrupted before it purged the vaults.
-        None => names(&was_in(&deleted, &id)),
-    };
-    // A deletion that is under way has taken some vaults with it already.
-    let deleting = there
-        .as_ref()
-        .is_some_and(|group| group["properties"]["provisioningState"] == "Deleting");
-    let mut vaults = vaults;
-    if deleting {
-        vaults.extend(names(&was_in(&deleted, &id)));
+    // Those that were deleted before count too: by an earlier run that was interrupted, by a deletion of the group
+    // that is under way, or one by one.
+    let mut vaults = names(&was_in(&deleted, &id));
+    if there.is_some() {
+        let path = format!("{id}/providers/Microsoft.KeyVault/vaults");
+        let found = arm.list(path, versions::KEY_VAULT, &[]).await?;
+        vaults.extend(names(&found.iter().collect::<Vec<_>>()));
+        vaults.sort_unstable();
+        vaults.dedup();
     }
     if there.is_none() && vaults.is_empty() {
         return Err(Failure::new(

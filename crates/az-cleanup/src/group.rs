@@ -37,10 +37,16 @@ pub(crate) async fn delete(
     } else {
         vec![("forceDeletionTypes", &types)]
     };
-    let answer = arm
-        .delete(id, versions::RESOURCES, &query)
-        .await
-        .doing(&doing)?;
+    let answer = match arm.delete(id, versions::RESOURCES, &query).await {
+        Ok(answer) => answer,
+        // The hint for a missing group says how to create one.
+        Err(error) if error.is_not_found() => {
+            return Err(Failure::from(error)
+                .hint("Check the name and --subscription.")
+                .doing(doing));
+        }
+        Err(error) => return Err(error).doing(doing),
+    };
     if !no_wait {
         let _shown = session.progress(format!("Deleting resource group {}", id.name()));
         arm.wait(answer).await.doing(&doing)?;

@@ -4,6 +4,7 @@ use crate::cli::Deleted;
 use az_core::{
     arm::{ResourceId, versions},
     cli::{Doing, Failure, Session, Status, python_date},
+    keyvault::shape_vault,
     name::{GroupName, VaultName},
 };
 use serde_json::{Value, json};
@@ -88,7 +89,7 @@ async fn find(session: &Session, args: &Deleted) -> Result<Value, Failure> {
     };
     found.ok_or_else(|| {
         Failure::new(Status::NotFound, format!("there is no deleted vault '{}'", args.name))
-            .hint("List them with 'az-cleanup keyvault list-deleted'; a vault must be deleted before it can be purged.")
+            .hint("List them with 'az-cleanup keyvault list-deleted'; a vault must be deleted before it can be purged or recovered.")
     })
 }
 
@@ -151,5 +152,5 @@ pub(crate) async fn recover(session: &Session, args: &Deleted) -> Result<Value, 
         return Ok(Value::Null);
     }
     let _shown = session.progress(format!("Recovering vault {}", args.name));
-    arm.wait(answer).await.doing(&doing)
+    Ok(shape_vault(&arm.wait(answer).await.doing(&doing)?))
 }

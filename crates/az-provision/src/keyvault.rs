@@ -7,6 +7,7 @@ use crate::{
 use az_core::{
     arm::{ArmError, Client, ResourceId, versions},
     cli::{Doing, Failure, Session, Status},
+    keyvault::shape_vault,
     name::{GroupName, Location, VaultName},
 };
 use serde_json::{Value, json};
@@ -83,7 +84,7 @@ pub(crate) async fn ensure(session: &Session, plan: &Plan<'_>) -> Result<Value, 
     {
         compare(&there, plan).doing(&doing)?;
         // An earlier run may have been interrupted while the vault was still being made.
-        return Ok(shape(&finish(session, plan, &doing, there).await?));
+        return Ok(shape_vault(&finish(session, plan, &doing, there).await?));
     }
     let tenant = session.tenant().await?;
     let mut body = plan.body(&tenant);
@@ -101,7 +102,7 @@ pub(crate) async fn ensure(session: &Session, plan: &Plan<'_>) -> Result<Value, 
         return Ok(Value::Null);
     }
     let _shown = session.progress(format!("Creating vault {}", plan.name));
-    Ok(shape(&arm.wait(answer).await.doing(&doing)?))
+    Ok(shape_vault(&arm.wait(answer).await.doing(&doing)?))
 }
 
 async fn finish(
@@ -274,7 +275,9 @@ pub(crate) async fn show(
         ),
         None => session.find_by_name(TYPE, "vault", name.as_str()).await?,
     };
-    Ok(shape(&session.arm()?.get(&id, versions::KEY_VAULT).await?))
+    Ok(shape_vault(
+        &session.arm()?.get(&id, versions::KEY_VAULT).await?,
+    ))
 }
 
 /// Reads the vaults of a group or of the subscription.
@@ -285,79 +288,5 @@ pub(crate) async fn list(session: &Session, group: Option<&GroupName>) -> Result
     };
     let path = format!("{scope}/providers/{TYPE}");
     let vaults = session.arm()?.list(&path, versions::KEY_VAULT, &[]).await?;
-    Ok(vaults.iter().map(shape).collect())
-}
-
-/// A vault with the members that `az` prints, null where Azure leaves one out.
-fn shape(vault: &Value) -> Value {
-    if vault.is_null() {
-        return Value::Null;
-    }
-    let properties = &vault["properties"];
-    let members = |value: &Value, names: &[&str]| -> Value {
-        names
-            .iter()
-            .map(|name| ((*name).to_owned(), value[*name].clone()))
-            .collect()
-    };
-    let mut shaped = members(
-        properties,
-        &[
-            "accessPolicies",
-            "createMode",
-            "enablePurgeProtection",
-            "enableRbacAuthorization",
-            "enableSoftDelete",
-            "enabledForDeployment",
-            "enabledForDiskEncryption",
-            "enabledForTemplateDeployment",
-            "hsmPoolResourceId",
-            "privateEndpointConnections",
-            "provisioningState",
-            "publicNetworkAccess",
-            "sku",
-            "softDeleteRetentionInDays",
-            "tenantId",
-            "vaultUri",
-        ],
-    );
-    shaped["networkAcls"] = match &properties["networkAcls"] {
-        Value::Null => Value::Null,
-        rules => members(
-            rules,
-            &["bypass", "defaultAction", "ipRules", "virtualNetworkRules"],
-        ),
-    };
-    let mut result = members(
-        vault,
-        &["id", "location", "name", "systemData", "tags", "type"],
-    );
-    if let Some(data) = result["systemData"].as_object_mut() {
-        for date in ["createdAt", "lastModifiedAt"] {
-            if let Some(text) = data.get(date).and_then(Value::as_str) {
-                let text = az_core::cli::python_date(text);
-                data.insert(date.to_owned(), text.into());
-            }
-        }
-    }
-    result["properties"] = shaped;
-    result
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_shaped_vault_has_every_member_of_az() {
-        let shaped = shape(&json!({"id": "/x", "properties": {"networkAcls": {"bypass": "None"}}}));
-        assert_eq!(shaped["properties"]["createMode"], Value::Null);
-        assert!(
-            shaped["properties"]
-                .as_object()
-                .is_some_and(|members| members.contains_key("createMode"))
-        );
-        assert_eq!(shaped["properties"]["networkAcls"]["ipRules"], Value::Null);
-        assert_eq!(shape(&Value::Null), Value::Null);
-    }
+    Ok(vaults.iter().map(shape_vault).collect())
 }

@@ -1,4 +1,4 @@
-//! Key Vault's secrets: what the tools that write and read them share, on top of Azure's own client library.
+//! Key Vault: what the tools share that write and read secrets, on top of Azure's own client library, and a vault's form.
 
 mod access;
 mod args;
@@ -10,4 +10,4 @@ pub use access::Access;
 pub use args::{SecretArgs, SecretRef, Vault};
 pub use client::{Retries, client};
 pub use error::{ServiceError, explain, failure, service_error};
-pub use shape::{sentence, shape_item, shape_secret};
+pub use shape::{sentence, shape_item, shape_secret, shape_vault};

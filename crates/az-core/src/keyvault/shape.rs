@@ -1,4 +1,4 @@
-//! Secrets as `az keyvault secret` prints them.
+//! Vaults and secrets as `az keyvault` prints them.
 
 use crate::cli::python_date;
 use azure_core::time::{OffsetDateTime, to_rfc3339};
@@ -30,6 +30,62 @@ pub fn shape_item(secret: &SecretProperties) -> Value {
         "name": name(secret.id.as_deref()),
         "tags": tags(secret.tags.as_ref()),
     })
+}
+
+/// A vault with the members that `az` prints, null where Azure leaves one out.
+pub fn shape_vault(vault: &Value) -> Value {
+    if vault.is_null() {
+        return Value::Null;
+    }
+    let properties = &vault["properties"];
+    let members = |value: &Value, names: &[&str]| -> Value {
+        names
+            .iter()
+            .map(|name| ((*name).to_owned(), value[*name].clone()))
+            .collect()
+    };
+    let mut shaped = members(
+        properties,
+        &[
+            "accessPolicies",
+            "createMode",
+            "enablePurgeProtection",
+            "enableRbacAuthorization",
+            "enableSoftDelete",
+            "enabledForDeployment",
+            "enabledForDiskEncryption",
+            "enabledForTemplateDeployment",
+            "hsmPoolResourceId",
+            "privateEndpointConnections",
+            "provisioningState",
+            "publicNetworkAccess",
+            "sku",
+            "softDeleteRetentionInDays",
+            "tenantId",
+            "vaultUri",
+        ],
+    );
+    shaped["networkAcls"] = match &properties["networkAcls"] {
+        Value::Null => Value::Null,
+        rules => members(
+            rules,
+            &["bypass", "defaultAction", "ipRules", "virtualNetworkRules"],
+        ),
+    };
+    let mut result = members(
+        vault,
+        &["id", "location", "name", "systemData", "tags", "type"],
+    );
+    if let Some(data) = result["systemData"].as_object_mut() {
+        for date in ["createdAt", "lastModifiedAt"] {
+            if let Some(text) = data.get(date).and_then(Value::as_str) {
+                let text = python_date(text);
+                data.insert(date.to_owned(), text.into());
+            }
+        }
+    }
+    result["properties"] = shaped;
+    result
 }
 
 /// The tutorial's line: `Name: <id>, Value: <value>`; without a value, the name alone.
@@ -110,5 +166,19 @@ mod tests {
             sentence(&shape_secret(&secret(), true)),
             format!("Name: {id}, Value: createdWithRust")
         );
+    }
+
+    #[test]
+    fn a_shaped_vault_has_every_member_of_az() {
+        let shaped =
+            shape_vault(&json!({"id": "/x", "properties": {"networkAcls": {"bypass": "None"}}}));
+        assert_eq!(shaped["properties"]["createMode"], Value::Null);
+        assert!(
+            shaped["properties"]
+                .as_object()
+                .is_some_and(|members| members.contains_key("createMode"))
+        );
+        assert_eq!(shaped["properties"]["networkAcls"]["ipRules"], Value::Null);
+        assert_eq!(shape_vault(&Value::Null), Value::Null);
     }
 }
