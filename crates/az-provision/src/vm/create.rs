@@ -159,6 +159,12 @@ impl Request {
                 differences.push(format!("{what} is '{}', not '{want}'", text(is)));
             }
         }
+        let disk = properties["storageProfile"]["osDisk"]["diskSizeGB"].as_u64();
+        if let (Some(is), Some(want)) = (disk, self.disk_gb)
+            && is != u64::from(want)
+        {
+            differences.push(format!("OS disk has {is} GB, not {want}"));
+        }
         let zone = there["zones"].get(0).and_then(Value::as_str);
         if let Some(want) = self.zone.as_deref()
             && zone != Some(want)

@@ -3,7 +3,7 @@
 use crate::cli::{Machine, NsgRule};
 use az_core::{
     arm::{ArmError, Client, ResourceId, versions},
-    cli::{Doing, Failure},
+    cli::{Doing, Failure, Status},
     name::{Location, NetworkName},
 };
 use futures::try_join;
@@ -95,9 +95,11 @@ impl Network {
             .await
             .doing(format!("reading {nic}"))?
         {
-            arm.wait_for_resource(&nic, versions::NETWORK, there)
+            let there = arm
+                .wait_for_resource(&nic, versions::NETWORK, there)
                 .await
                 .doing(format!("creating {nic}"))?;
+            self.compare(&nic, &there)?;
             return Ok(nic);
         }
         let base = |properties: Value| json!({"location": location.canonical(), "tags": tags, "properties": properties});
@@ -142,6 +144,52 @@ impl Network {
         }
         put(arm, &nic, base(properties)).await?;
         Ok(nic)
+    }
+
+    /// Says how an interface that is there, from an earlier run with other arguments, differs from the wanted one:
+    /// a machine must not be on the internet, or without a firewall, against what was asked for.
+    fn compare(&self, nic: &ResourceId, there: &Value) -> Result<(), Failure> {
+        let properties = &there["properties"];
+        let last = |id: &Value| {
+            let id = id.as_str().unwrap_or_default();
+            id.rsplit('/').next().unwrap_or_default().to_owned()
+        };
+        let shown = |name: &str| match name {
+            "" => "none".to_owned(),
+            name => format!("'{name}'"),
+        };
+        let mut differences = Vec::new();
+        for (what, is, want) in [
+            (
+                "public IP address",
+                last(&properties["ipConfigurations"][0]["properties"]["publicIPAddress"]["id"]),
+                &self.public_ip,
+            ),
+            (
+                "security group",
+                last(&properties["networkSecurityGroup"]["id"]),
+                &self.nsg,
+            ),
+        ] {
+            let want = want.as_ref().map_or("", NetworkName::as_str);
+            if !is.eq_ignore_ascii_case(want) {
+                differences.push(format!("{what} is {}, not {}", shown(&is), shown(want)));
+            }
+        }
+        if differences.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Status::Conflict,
+            format!(
+                "network interface '{}' exists already, and its {}",
+                nic.name(),
+                differences.join(", its ")
+            ),
+        )
+        .hint(
+            "Give the same settings as before, or another machine name; or delete the interface.",
+        ))
     }
 
     /// The subnet: the named one, or one that the group has in this location (as `az` chooses), or a new one.
