@@ -88,7 +88,7 @@ pub(crate) async fn run(
         for other in failures {
             session.report(&other);
         }
-        return Err(first);
+        return Err(first.hint_also("The resource group itself is deleted."));
     }
     Ok(json!({"resourceGroup": name.as_str(), "deleted": there.is_some(), "purgedVaults": purged}))
 }

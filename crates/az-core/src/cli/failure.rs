@@ -236,6 +236,10 @@ impl From<InvalidResourceId> for Failure {
 
 impl From<super::output::InvalidQuery> for Failure {
     fn from(error: super::output::InvalidQuery) -> Self {
+        if error.on_result {
+            return Failure::new(Status::Failed, error.to_string())
+                .hint("The command itself has been carried out; only its result is not printed.");
+        }
         Failure::usage(error.to_string())
     }
 }

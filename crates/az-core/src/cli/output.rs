@@ -35,6 +35,8 @@ pub enum Format {
 pub struct InvalidQuery {
     query: String,
     reason: String,
+    /// It is JMESPath, but it failed on a result: the command itself has been carried out.
+    pub(super) on_result: bool,
 }
 
 /// A query, compiled.
@@ -49,6 +51,7 @@ impl Query {
         let expression = jmespath::compile(text).map_err(|error| InvalidQuery {
             query: text.to_owned(),
             reason: error.reason.to_string(),
+            on_result: false,
         })?;
         Ok(Query {
             expression,
@@ -61,6 +64,7 @@ impl Query {
         let failed = |reason: String| InvalidQuery {
             query: self.text.clone(),
             reason,
+            on_result: true,
         };
         let data = serde_json::from_value::<jmespath::Variable>(value.clone())
             .map_err(|e| failed(e.to_string()))?;
