@@ -213,3 +213,42 @@ fn both_failures_of_all_are_reported() {
         .collect();
     assert_eq!(errors.len(), 2, "{errors:?}");
 }
+
+/// The first run fails after the network was made; the second one asks for a machine that is not on the internet.
+#[test]
+fn an_interface_left_by_other_arguments_is_a_conflict() {
+    let azure = Azure::start().with_group();
+    let create = format!(
+        "az-provision vm create -g {GROUP} -n {VM} --image Debian12 --admin-password {PASSWORD}"
+    );
+    azure
+        .run(&format!("{create} --size Standard_Nope"))
+        .assert()
+        .code(1);
+    azure
+        .run(&create)
+        .args(["--public-ip-address", ""])
+        .assert()
+        .code(6)
+        .stderr(contains(
+            "its public IP address is 'go-on-azure-vmPublicIP', not none",
+        ));
+    azure.run(&create).assert().success();
+}
+
+/// Exit status 2 says that nothing was sent.
+#[test]
+fn a_query_that_fails_on_the_result_is_no_usage_error() {
+    let azure = Azure::start();
+    azure
+        .run(&format!(
+            "az-provision group create -n {GROUP} -l eastus --query abs(name)"
+        ))
+        .assert()
+        .code(1)
+        .stderr(contains("has been carried out"));
+    azure
+        .run(&format!("az-provision group show -n {GROUP}"))
+        .assert()
+        .success();
+}
