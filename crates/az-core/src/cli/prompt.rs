@@ -49,8 +49,16 @@ pub fn secret(question: &str, otherwise: &str) -> Result<SecretString, Failure> 
         );
     }
     let answer = rpassword::prompt_password(format!("{question}: "))
-        .map_err(|error| Failure::usage(format!("{question}: {error}")).hint(otherwise))?;
+        .map_err(|error| unanswered(question, otherwise, &error))?;
     Ok(answer.into())
+}
+
+/// Without echo the terminal makes no signal of Ctrl-C: the prompt reads it.
+fn unanswered(question: &str, otherwise: &str, error: &std::io::Error) -> Failure {
+    match error.kind() {
+        std::io::ErrorKind::Interrupted => super::interrupted(),
+        _ => Failure::usage(format!("{question}: {error}")).hint(otherwise),
+    }
 }
 
 /// Asks for a secret twice, until both answers are the same.
@@ -87,4 +95,18 @@ pub fn confirm_by_name(question: &str, word: &str) -> Result<(), Failure> {
         return Err(Failure::usage("not confirmed; nothing was done"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Status;
+    use std::io::{Error, ErrorKind};
+
+    #[test]
+    fn an_interrupted_prompt_is_an_interrupt() {
+        let status = |kind| unanswered("Value", "Give a file.", &Error::from(kind)).status;
+        assert_eq!(status(ErrorKind::Interrupted), Status::Interrupted);
+        assert_eq!(status(ErrorKind::NotFound), Status::Usage);
+    }
 }
