@@ -1,6 +1,6 @@
 //! What once went wrong.
 
-use end_to_end::{Azure, GROUP, OFFICER, PASSWORD, VAULT, VM};
+use end_to_end::{Azure, GROUP, OFFICER, PASSWORD, SIZE, VAULT, VM};
 use predicates::{prelude::*, str::contains};
 use serde_json::json;
 
@@ -127,7 +127,7 @@ fn a_password_may_begin_with_a_hyphen() {
 fn a_private_key_alone_gets_its_public_half() {
     let azure = Azure::start().with_group();
     let create = format!(
-        "az-provision vm create -g {GROUP} -n {VM} --image Debian12 --generate-ssh-keys -o none"
+        "az-provision vm create -g {GROUP} -n {VM} --image Debian12 --size {SIZE} --generate-ssh-keys -o none"
     );
     let home = azure.scratch().join("user");
     azure.run(&create).env("HOME", &home).assert().success();
@@ -214,7 +214,7 @@ fn both_failures_of_all_are_reported() {
     assert_eq!(errors.len(), 2, "{errors:?}");
 }
 
-/// The first run fails after the network was made; the second one asks for a machine that is not on the internet.
+/// The first run fails after the network was made, for a size that is not offered; the second one asks for a machine that is not on the internet.
 #[test]
 fn an_interface_left_by_other_arguments_is_a_conflict() {
     let azure = Azure::start().with_group();
@@ -222,7 +222,7 @@ fn an_interface_left_by_other_arguments_is_a_conflict() {
         "az-provision vm create -g {GROUP} -n {VM} --image Debian12 --admin-password {PASSWORD}"
     );
     azure
-        .run(&format!("{create} --size Standard_Nope"))
+        .run(&format!("{create} --size Standard_GS5"))
         .assert()
         .code(1);
     azure
@@ -233,7 +233,10 @@ fn an_interface_left_by_other_arguments_is_a_conflict() {
         .stderr(contains(
             "its public IP address is 'go-on-azure-vmPublicIP', not none",
         ));
-    azure.run(&create).assert().success();
+    azure
+        .run(&format!("{create} --size {SIZE}"))
+        .assert()
+        .success();
 }
 
 /// Exit status 2 says that nothing was sent.
