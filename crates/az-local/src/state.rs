@@ -72,6 +72,33 @@ pub(crate) struct Transaction<'a> {
 }
 
 impl Transaction<'_> {
+    /// Runs `work`; what it wrote is undone when it returns `Err`, and the transaction goes on either way.
+    pub(crate) fn attempt<R, E>(
+        &self,
+        work: impl FnOnce() -> Result<R, E>,
+    ) -> Result<Result<R, E>, StateError> {
+        self.within_savepoint(work, Result::is_ok)
+    }
+
+    /// Runs `work` and undoes what it wrote.
+    pub(crate) fn trial<R>(&self, work: impl FnOnce() -> R) -> Result<R, StateError> {
+        self.within_savepoint(work, |_| false)
+    }
+
+    fn within_savepoint<R>(
+        &self,
+        work: impl FnOnce() -> R,
+        keep: impl FnOnce(&R) -> bool,
+    ) -> Result<R, StateError> {
+        self.inner.execute_batch("SAVEPOINT attempt")?;
+        let result = work();
+        if !keep(&result) {
+            self.inner.execute_batch("ROLLBACK TO attempt")?;
+        }
+        self.inner.execute_batch("RELEASE attempt")?;
+        Ok(result)
+    }
+
     /// The document with this key, if there is one.
     pub(crate) fn get<T: Document>(&self, key: &str) -> Result<Option<T>, StateError> {
         let body: Option<String> = self

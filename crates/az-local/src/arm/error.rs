@@ -3,7 +3,7 @@
 use crate::state::StateError;
 use crate::wire::Response;
 use http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// An error as Resource Manager and its providers answer it
 /// (<https://github.com/microsoft/api-guidelines/blob/vNext/azure/Guidelines.md#handling-errors>).
@@ -13,6 +13,7 @@ pub(crate) struct Error {
     code: &'static str,
     message: String,
     target: Option<String>,
+    details: Vec<Error>,
 }
 
 impl Error {
@@ -23,12 +24,27 @@ impl Error {
             code,
             message: message.into(),
             target: None,
+            details: Vec::new(),
         }
     }
 
     pub(crate) fn target(mut self, target: impl Into<String>) -> Self {
         self.target = Some(target.into());
         self
+    }
+
+    /// The errors that led to this one.
+    pub(crate) fn details(mut self, details: Vec<Error>) -> Self {
+        self.details = details;
+        self
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
     }
 
     pub(crate) fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
@@ -77,12 +93,20 @@ impl Error {
         )
     }
 
-    pub(crate) fn answer(&self) -> Response {
+    /// The error as an object.
+    pub(crate) fn body(&self) -> Value {
         let mut error = json!({"code": self.code, "message": self.message});
         if let Some(target) = &self.target {
             error["target"] = json!(target);
         }
-        Response::json(self.status, &json!({"error": error})).with_header(
+        if !self.details.is_empty() {
+            error["details"] = self.details.iter().map(Error::body).collect();
+        }
+        error
+    }
+
+    pub(crate) fn answer(&self) -> Response {
+        Response::json(self.status, &json!({"error": self.body()})).with_header(
             "x-ms-failure-cause",
             if self.status.is_server_error() {
                 "service"

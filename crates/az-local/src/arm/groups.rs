@@ -183,6 +183,7 @@ pub(crate) fn remove(cx: &Context<'_>, id: &str) -> Result<(), StateError> {
     for resource in cx.tx.list::<Resource>(&(Resource::key_of(id) + "/"))? {
         tracked::remove(cx, &resource.id)?;
     }
+    super::deployments::forget(cx, id)?;
     rbac::forget_scope(cx.tx, id)?;
     cx.tx.delete::<Resource>(&Resource::key_of(id))?;
     Ok(())

@@ -6,6 +6,7 @@
 mod authorization;
 mod call;
 mod compute;
+mod deployments;
 mod error;
 mod groups;
 mod key_vault;
@@ -114,6 +115,15 @@ fn route(call: &Call<'_>) -> Result<Response, Error> {
         (Some(_), Some(_), []) => {
             call.known_subscription()?;
             groups::route(call)
+        }
+        // The operations of a deployment in a group are also found without their provider's name.
+        (Some(_), Some(_), ["deployments", _, "operations", ..]) => {
+            call.known_subscription()?;
+            let provider = path::Provider {
+                namespace: "Microsoft.Resources".to_owned(),
+                segments: path.rest.clone(),
+            };
+            providers::route(call, &provider)
         }
         (Some(_), Some(_), ["resources"]) => {
             call.known_subscription()?;

@@ -4,7 +4,7 @@ use super::call::Call;
 use super::error::Error;
 use super::path::Provider;
 use super::tracked::{self, Kind};
-use super::{compute, key_vault, locations, managed_identity, network, operations};
+use super::{compute, deployments, key_vault, locations, managed_identity, network, operations};
 use crate::context::Context;
 use crate::state::{Resource, StateError, Subscription};
 use crate::wire::Response;
@@ -76,6 +76,7 @@ pub(crate) fn route(call: &Call<'_>, provider: &Provider) -> Result<Response, Er
         "Microsoft.Compute" => compute::route(call, provider, &words)?,
         "Microsoft.KeyVault" => key_vault::route(call, provider, &words)?,
         "Microsoft.Network" => network::route(call, provider, &words)?,
+        "Microsoft.Resources" => deployments::route(call, provider, &words)?,
         _ => None,
     };
     if let Some(response) = special {

@@ -162,13 +162,14 @@ fn require_scope(call: &Call<'_>, scope: &str) -> Result<(), Error> {
 }
 
 /// The principal's type, if the directory knows it yet. A new principal reaches the directory that Resource Manager
-/// asks only after a while
+/// asks only after a while; for a request that says what the principal is, Azure does not depend on that
 /// (<https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---assigning-a-role-to-a-new-principal-sometimes-fails>).
 fn principal_type(call: &Call<'_>, id: &str, asked: Option<&str>) -> Result<String, Error> {
     let principal: Option<ServicePrincipal> = call.cx.tx.get(&id.to_ascii_lowercase())?;
     let delay = Duration::milliseconds(call.cx.knobs.principal_delay_ms);
     let known = principal.filter(|principal| {
-        principal.tenant_id == call.principal.tenant_id && principal.created + delay <= call.cx.now
+        let replicated = principal.created + delay <= call.cx.now;
+        principal.tenant_id == call.principal.tenant_id && (replicated || asked.is_some())
     });
     if known.is_none() {
         return Err(Error::bad_request(

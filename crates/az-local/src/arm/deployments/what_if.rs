@@ -1,0 +1,136 @@
+//! `POST …/whatIf`: what a deployment would change. It is tried, its changes are read, and it is undone
+//! (<https://learn.microsoft.com/rest/api/resources/deployments/what-if>).
+
+use super::{asked, place, run};
+use crate::arm::call::Call;
+use crate::arm::error::Error;
+use crate::arm::groups;
+use crate::state::Resource;
+use crate::wire::Response;
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// Members that the service sets anew, whatever a deployment says.
+const VOLATILE: &[&str] = &[
+    "etag",
+    "provisioningState",
+    "resourceGuid",
+    "systemData",
+    "timeCreated",
+    "vmId",
+];
+
+pub(super) fn answer(call: &Call<'_>, name: &str) -> Result<Response, Error> {
+    let asked = asked(call)?;
+    let place = place(call, &asked)?;
+    let scope = place.scope.clone();
+    let ids_only =
+        asked.settings.get("resultFormat").and_then(Value::as_str) == Some("ResourceIdOnly");
+    let changes = call.cx.tx.trial(|| {
+        let outcome = run(call, name, place, &asked)?;
+        let mut changes = Vec::new();
+        for one in &outcome.deployed {
+            if let Err(error) = &one.result {
+                return Err(error.clone());
+            }
+            let version = "2024-11-01";
+            let after = call.within(Method::GET, &one.id, version, None)?;
+            changes.push(change(&one.id, one.before.as_ref(), &after, ids_only));
+        }
+        for resource in call
+            .cx
+            .tx
+            .list::<Resource>(&(Resource::key_of(&scope) + "/"))?
+        {
+            let own = outcome
+                .deployed
+                .iter()
+                .any(|one| one.id.eq_ignore_ascii_case(&resource.id));
+            if !own && resource.kind != groups::KIND && call.path.group.is_some() {
+                changes.push(json!({"resourceId": resource.id, "changeType": "Ignore"}));
+            }
+        }
+        Ok::<_, Error>(changes)
+    })??;
+    Ok(Response::json(
+        StatusCode::OK,
+        &json!({
+            "status": "Succeeded",
+            "properties": {"correlationId": Uuid::new_v4().to_string(), "changes": changes},
+        }),
+    ))
+}
+
+fn change(id: &str, before: Option<&Value>, after: &Value, ids_only: bool) -> Value {
+    let after = settled(after);
+    let before = before.map(settled);
+    let mut delta = Vec::new();
+    let kind = match &before {
+        None => "Create",
+        Some(before) => {
+            compare("", before, &after, &mut delta);
+            match (delta.is_empty(), ids_only) {
+                (_, true) => "Deploy",
+                (true, _) => "NoChange",
+                (false, _) => "Modify",
+            }
+        }
+    };
+    let mut change = json!({"resourceId": id, "changeType": kind});
+    if !ids_only {
+        if let Some(before) = before {
+            change["before"] = before;
+        }
+        change["after"] = after;
+        if !delta.is_empty() {
+            change["delta"] = Value::Array(delta);
+        }
+    }
+    change
+}
+
+/// A resource without what changes by itself.
+fn settled(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => Value::Object(
+            members
+                .iter()
+                .filter(|(name, _)| !VOLATILE.contains(&name.as_str()))
+                .map(|(name, value)| (name.clone(), settled(value)))
+                .collect(),
+        ),
+        Value::Array(values) => values.iter().map(settled).collect(),
+        other => other.clone(),
+    }
+}
+
+fn compare(path: &str, before: &Value, after: &Value, delta: &mut Vec<Value>) {
+    let (Value::Object(old), Value::Object(new)) = (before, after) else {
+        if before != after {
+            delta.push(json!({"path": path, "propertyChangeType": "Modify", "before": before, "after": after}));
+        }
+        return;
+    };
+    for (name, value) in old {
+        let path = if path.is_empty() {
+            name.clone()
+        } else {
+            format!("{path}.{name}")
+        };
+        match new.get(name) {
+            Some(now) => compare(&path, value, now, delta),
+            None => {
+                delta.push(json!({"path": path, "propertyChangeType": "Delete", "before": value}))
+            }
+        }
+    }
+    for (name, value) in new.iter().filter(|(name, _)| !old.contains_key(*name)) {
+        let path = if path.is_empty() {
+            name.clone()
+        } else {
+            format!("{path}.{name}")
+        };
+        delta.push(json!({"path": path, "propertyChangeType": "Create", "after": value}));
+    }
+}
