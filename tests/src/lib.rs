@@ -39,9 +39,12 @@ fn binaries() -> &'static Path {
             cargo.status().expect("cargo runs").success(),
             "the binaries do not build"
         );
-        let test = std::env::current_exe().expect("a test binary");
-        // target/debug/deps/test → target/debug
-        test.ancestors().nth(2).expect("a target folder").to_owned()
+        let own = std::env::current_exe().expect("an executable");
+        // target/debug/deps/test, or target/debug/conformance
+        let folder = own.parent().expect("a folder");
+        let deps = folder.ends_with("deps");
+        let folder = if deps { folder.parent() } else { Some(folder) };
+        folder.expect("a target folder").to_owned()
     })
 }
 

@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 /// `GET /subscriptions/{id}/resources` and `GET …/resourceGroups/{name}/resources`, with the `$filter` forms
-/// `resourceType eq`, `name eq`, `location eq` and `resourceGroup eq`, joined by `and`.
+/// `resourceType eq`, `name eq`, `location eq`, `resourceGroup eq`, `tagName eq` and `tagValue eq`, joined by `and`.
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, Error> {
     if call.path.group.is_some() {
         groups::require(call)?;
@@ -33,12 +33,24 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Error> {
             .unwrap_or_default();
         let group = resource.id.split('/').nth(4).unwrap_or_default();
         let mut fits = true;
+        let tags = resource.body.get("tags").and_then(Value::as_object);
+        let tag_name = filter
+            .iter()
+            .find(|(field, _)| field.eq_ignore_ascii_case("tagName"));
+        let tag = tag_name.and_then(|(_, name)| {
+            tags?
+                .iter()
+                .find(|(known, _)| known.eq_ignore_ascii_case(name))
+                .map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default()))
+        });
         for (field, wanted) in &filter {
             let is = match field.to_ascii_lowercase().as_str() {
                 "resourcetype" => resource.kind.as_str(),
                 "name" => resource.name(),
                 "location" => location,
                 "resourcegroup" => group,
+                "tagname" => tag.map_or("", |(name, _)| name),
+                "tagvalue" => tag.map_or("", |(_, value)| value),
                 _ => {
                     return Err(Error::bad_request(
                         "InvalidFilterInQueryString",

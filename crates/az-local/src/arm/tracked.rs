@@ -162,10 +162,11 @@ fn required(call: &Call<'_>, kind: &Kind, id: &str, action: &str) -> Result<Reso
 
 fn get(call: &Call<'_>, kind: &Kind, id: &str) -> Result<Response, Error> {
     let resource = required(call, kind, id, "read")?;
-    Ok(Response::json(
-        StatusCode::OK,
-        &view(call, kind, &resource)?,
-    ))
+    let response = Response::json(StatusCode::OK, &view(call, kind, &resource)?);
+    Ok(match operations::running(call.cx, &resource)? {
+        Some(_) => operations::with_retry_after(call.cx, response),
+        None => response,
+    })
 }
 
 /// What a GET answers.
@@ -313,7 +314,9 @@ fn finish(
         _ => status,
     };
     let response = Response::json(status, &view(call, kind, &resource)?);
-    match operation.filter(|_| polls) {
+    match operation {
+        // The resource itself is polled.
+        Some(_) if !polls => Ok(operations::with_retry_after(call.cx, response)),
         Some(operation) => {
             let url = operations::status_url(call, namespace(kind), &location, &operation);
             Ok(operations::with_retry_after(

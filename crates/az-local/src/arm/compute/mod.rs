@@ -11,7 +11,8 @@ use super::call::Call;
 use super::error::Error;
 use super::path::Provider;
 use crate::wire::Response;
-use http::Method;
+use http::{Method, StatusCode};
+use serde_json::json;
 
 /// What is not a tracked type of its own: catalogues, a machine's instance view and its actions.
 pub(crate) fn route(
@@ -27,6 +28,19 @@ pub(crate) fn route(
         ["locations", _, "vmsizes"] if reads => sizes::list(call)?,
         ["locations", _, "usages"] if reads => sizes::usages(call)?,
         ["skus"] if reads => sizes::skus(call)?,
+        // Nobody can make an image of his own here, but a client may ask whether a name is one.
+        ["images"] if reads => {
+            call.authorize(&call.path.scope, "Microsoft.Compute/images/read")?;
+            Response::json(StatusCode::OK, &json!({"value": []}))
+        }
+        ["images", _] if reads => {
+            call.authorize(&call.path.scope, "Microsoft.Compute/images/read")?;
+            return Err(Error::resource_not_found(
+                "Microsoft.Compute/images",
+                provider.name(0),
+                call.path.group.as_deref(),
+            ));
+        }
         ["virtualmachines", _, "instanceview"] if reads => {
             virtual_machines::instance_view(call, provider.name(0))?
         }

@@ -18,6 +18,7 @@ use crate::context::Context;
 use crate::state::{Document, StateError};
 use crate::wire::Response;
 use http::StatusCode;
+use jsonc_parser::ParseOptions;
 use run::{Deployed, Run, shown_type};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -252,8 +253,25 @@ struct Asked {
     settings: Value,
 }
 
+/// The body, in the loose JSON that Azure takes templates in: with comments, and names without quotes, as `az` sends
+/// them.
+fn template_body(call: &Call<'_>) -> Result<Map<String, Value>, Error> {
+    if serde_json::from_slice::<Value>(&call.request.body).is_ok() {
+        return call.body();
+    }
+    let text = String::from_utf8_lossy(&call.request.body);
+    match jsonc_parser::parse_to_serde_value::<Value>(&text, &ParseOptions::default()) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => call.body(),
+        Err(error) => Err(Error::bad_request(
+            "InvalidRequestContent",
+            format!("The request content was invalid and could not be deserialized: '{error}'."),
+        )),
+    }
+}
+
 fn asked(call: &Call<'_>) -> Result<Asked, Error> {
-    let mut body = call.body()?;
+    let mut body = template_body(call)?;
     let location = body
         .get("location")
         .and_then(Value::as_str)

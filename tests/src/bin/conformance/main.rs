@@ -1,0 +1,71 @@
+//! Real, unmodified clients against the local Azure: `scripts/conformance.sh`.
+//!
+//! Each case has a local Azure of its own and prints a line; a case fails by a panic, as a test does. With
+//! `--mutate` the local Azure answers wrongly on purpose, one way after another, and each must make a case fail.
+#![forbid(unsafe_code)]
+
+mod az;
+mod clients;
+mod go;
+mod mutations;
+mod parity;
+mod sdks;
+mod suite;
+mod tutorial;
+
+use std::process::ExitCode;
+use suite::{Case, World};
+
+/// The groups of cases, in the order that they run in.
+const GROUPS: &[(&str, fn() -> Vec<Case>)] = &[
+    ("az", az::cases),
+    ("go", go::cases),
+    ("python", sdks::python),
+    ("js", sdks::javascript),
+    ("parity", parity::cases),
+];
+
+const USAGE: &str =
+    "usage: conformance [--mutate] [--list] [az|go|python|js|parity|credentials|contract ...]";
+
+fn main() -> ExitCode {
+    let mut wanted = Vec::new();
+    let (mut mutate, mut list) = (false, false);
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "--mutate" => mutate = true,
+            "--list" => list = true,
+            "-h" | "--help" => {
+                println!("{USAGE}");
+                return ExitCode::SUCCESS;
+            }
+            group if GROUPS.iter().any(|(name, _)| *name == group) => wanted.push(argument),
+            _ => {
+                eprintln!("{USAGE}");
+                return ExitCode::from(2);
+            }
+        }
+    }
+    let cases: Vec<Case> = GROUPS
+        .iter()
+        .filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|one| one == name))
+        .flat_map(|(_, cases)| cases())
+        .collect();
+    if list {
+        for case in &cases {
+            println!("{}", case.name);
+        }
+        return ExitCode::SUCCESS;
+    }
+    let world = World::new();
+    let good = if mutate {
+        mutations::run(&world, &cases)
+    } else {
+        suite::run(&world, &cases)
+    };
+    if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

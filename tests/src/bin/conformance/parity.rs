@@ -1,0 +1,4 @@
+use crate::suite::Case;
+pub(crate) fn cases() -> Vec<Case> {
+    vec![]
+}
