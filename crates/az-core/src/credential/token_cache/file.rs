@@ -44,7 +44,6 @@ struct Content {
 /// The file, by its folder.
 pub(super) struct TokenFile {
     folder: PathBuf,
-    warned: AtomicBool,
 }
 
 /// Why a file is not read.
@@ -59,10 +58,7 @@ enum Unread {
 
 impl TokenFile {
     pub(super) fn in_folder(folder: PathBuf) -> Self {
-        TokenFile {
-            folder,
-            warned: AtomicBool::new(false),
-        }
+        TokenFile { folder }
     }
 
     pub(super) fn path(&self) -> PathBuf {
@@ -163,9 +159,10 @@ impl TokenFile {
         }
     }
 
-    /// Says once what is wrong with the file and what to do.
+    /// Says what is wrong with the file and what to do; once, whichever credentials use it.
     fn warn(&self, what: &str, advice: &str) {
-        if !self.warned.swap(true, Ordering::Relaxed) {
+        static WARNED: AtomicBool = AtomicBool::new(false);
+        if !WARNED.swap(true, Ordering::Relaxed) {
             let path = self.path();
             tracing::warn!("the token cache {} {what}. {advice}", path.display());
         }

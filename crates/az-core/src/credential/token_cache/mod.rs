@@ -1,7 +1,7 @@
 //! Tokens that cost a process, kept across the calls of our tools.
 //!
 //! `az account get-access-token` takes half a second and more, each time; a pipeline of our tools would wait for it
-//! once per tool. So what `az`, `azd` and Azure PowerShell give is kept in a [file](file) that only its owner can read. A
+//! once per tool. So what `az`, `azd` and Azure PowerShell give is kept in a [file](mod@file) that only its owner can read. A
 //! token is used again for the same question only (cloud, tenant, subscription, scope), by the same
 //! [sign-in](sign_in), until shortly before it expires.
 //!
@@ -88,16 +88,16 @@ impl TokenCache {
     where
         F: Future<Output = Result<AccessToken, E>>,
     {
-        if let Some(token) = self.find(scopes, &self.sign_in()).await {
+        if let Some(token) = self.find(scopes).await {
             return Ok(token);
         }
         let turn = self.file.turn(self.credential.as_str(), PATIENCE).await;
-        let before = self.sign_in();
         if turn.is_some()
-            && let Some(token) = self.find(scopes, &before).await
+            && let Some(token) = self.find(scopes).await
         {
             return Ok(token);
         }
+        let before = self.sign_in();
         let token = ask.await?;
         self.keep(scopes, &token, &before).await;
         Ok(token)
@@ -120,9 +120,11 @@ impl TokenCache {
     }
 
     /// The token that is kept for these scopes. What can be of no use any more is taken out of the file.
-    async fn find(&self, scopes: &[&str], sign_in: &SignIn) -> Option<AccessToken> {
-        let key = self.key(scopes, sign_in);
+    async fn find(&self, scopes: &[&str]) -> Option<AccessToken> {
         let entries = self.file.read();
+        // After the file: what is in it is never of a later sign-in than this one.
+        let sign_in = self.sign_in();
+        let key = self.key(scopes, &sign_in);
         let stale = |entry: &Entry| {
             expired(entry) || entry.key.same_sign_in(&key) && entry.sign_in != sign_in.stamp
         };

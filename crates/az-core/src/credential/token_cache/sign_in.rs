@@ -8,7 +8,7 @@ use ring::digest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     time::UNIX_EPOCH,
 };
@@ -42,9 +42,9 @@ pub(super) struct SignIn {
 /// A sign-in, for comparison.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stamp {
-    /// Changes with the account, the default subscription and the tool's settings.
+    /// Changes with the account, the default subscription and the tool's settings; `az`'s with each sign-in.
     pub(super) who: String,
-    /// Changes with each sign-in, and when the tool renews it.
+    /// Changes when the tool renews its session, too.
     session: String,
 }
 
@@ -102,7 +102,7 @@ impl Tool {
     /// Who is signed in now.
     pub(super) fn sign_in(&self, cloud: &str, subscription: Option<&str>) -> SignIn {
         let mut files = Files::new();
-        let mut account = Account::default();
+        let mut chosen = Chosen::default();
         match self.credential {
             CredentialName::AzurePowerShell => {
                 files.content(&self.folder.join("AzureRmContext.json"));
@@ -122,27 +122,27 @@ impl Tool {
             }
             _ => {
                 let profile = files.az(&self.folder);
-                account = profile
-                    .and_then(|profile| Account::of(&profile, cloud, subscription))
+                chosen = profile
+                    .and_then(|profile| Chosen::of(&profile, cloud, subscription))
                     .unwrap_or_default();
             }
         }
         SignIn {
             stamp: files.stamp(),
-            tenant: account.tenant,
-            managed: account.managed,
+            tenant: chosen.tenant,
+            managed: chosen.managed,
         }
     }
 }
 
 /// What `az`'s profile tells of a subscription.
 #[derive(Default)]
-struct Account {
+struct Chosen {
     tenant: Option<String>,
     managed: bool,
 }
 
-impl Account {
+impl Chosen {
     /// That of the subscription (id or name), else of the cloud's default one.
     fn of(profile: &[u8], cloud: &str, subscription: Option<&str>) -> Option<Self> {
         // az writes the file with a byte order mark.
@@ -164,7 +164,7 @@ impl Account {
                 None => entry["isDefault"] == true,
             })?;
         let user = &entry["user"];
-        Some(Account {
+        Some(Chosen {
             tenant: entry["tenantId"].as_str().map(str::to_lowercase),
             managed: !user["assignedIdentityInfo"].is_null()
                 || is(user, "name", "systemAssignedIdentity")
@@ -192,28 +192,32 @@ impl Files {
         let profile = folder.join("azureProfile.json");
         let text = self.content(&profile);
         // Each sign-in writes it, even that of the account that was there.
-        self.times(&profile);
+        times(&mut self.who, &profile);
         self.content(&folder.join("config"));
         self.content(&folder.join("clouds.config"));
         for name in [
             "service_principal_entries.json",
             "service_principal_entries.bin",
         ] {
-            self.times(&folder.join(name));
+            times(&mut self.who, &folder.join(name));
         }
         // Encrypted on Windows; elsewhere the accounts stand beside the tokens that change all the time.
-        self.times(&folder.join("msal_token_cache.bin"));
+        times(&mut self.session, &folder.join("msal_token_cache.bin"));
         let sessions = folder.join("msal_token_cache.json");
         match read(&sessions).map(|text| serde_json::from_slice::<Sessions>(&text)) {
             Some(Ok(known)) => {
-                self.who
-                    .add("accounts", known.accounts.to_string().as_bytes());
+                // az adds an entry for each tenant that a token is asked for: the same account.
+                let accounts: BTreeSet<Account> = known.accounts.into_values().collect();
+                for account in accounts {
+                    self.who
+                        .add(&account.environment, account.home_account_id.as_bytes());
+                }
                 for (name, renewed) in known.refresh_tokens {
                     let when = renewed.last_modification_time.to_string();
                     self.session.add(&name, when.as_bytes());
                 }
             }
-            _ => self.times(&sessions),
+            _ => times(&mut self.session, &sessions),
         }
         text
     }
@@ -229,22 +233,7 @@ impl Files {
         text
     }
 
-    /// A file that is written at a sign-in: when, and how large it is.
-    fn times(&mut self, path: &Path) {
-        let name = path.to_string_lossy();
-        let Ok(metadata) = path.metadata() else {
-            return self.session.add(&name, b"(none)");
-        };
-        let since = metadata
-            .modified()
-            .ok()
-            .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
-            .unwrap_or_default();
-        let times = format!("{} {}", since.as_nanos(), metadata.len());
-        self.session.add(&name, times.as_bytes());
-    }
-
-    /// The files in a folder, as [`times`](Self::times) has them.
+    /// The files in a folder, by when they were written and how large they are.
     fn folder(&mut self, folder: &Path) {
         let Ok(entries) = folder.read_dir() else {
             return;
@@ -257,7 +246,7 @@ impl Files {
                 .extension()
                 .is_some_and(|end| end == "lock" || end == "lockfile");
             if path.is_file() && !is_lock {
-                self.times(&path);
+                times(&mut self.session, &path);
             }
         }
     }
@@ -275,9 +264,19 @@ impl Files {
 #[derive(Deserialize)]
 struct Sessions {
     #[serde(rename = "Account", default)]
-    accounts: Value,
+    accounts: BTreeMap<String, Account>,
     #[serde(rename = "RefreshToken", default)]
     refresh_tokens: BTreeMap<String, Renewed>,
+}
+
+/// An account in a tenant.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+struct Account {
+    #[serde(default)]
+    environment: String,
+    /// The account's id in the tenant that it is from.
+    #[serde(default)]
+    home_account_id: String,
 }
 
 /// A refresh token without the token.
@@ -285,6 +284,21 @@ struct Sessions {
 struct Renewed {
     #[serde(default)]
     last_modification_time: Value,
+}
+
+/// When a file was written, and how large it is.
+fn times(digest: &mut Digest, path: &Path) {
+    let name = path.to_string_lossy();
+    let Ok(metadata) = path.metadata() else {
+        return digest.add(&name, b"(none)");
+    };
+    let since = metadata
+        .modified()
+        .ok()
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+        .unwrap_or_default();
+    let times = format!("{} {}", since.as_nanos(), metadata.len());
+    digest.add(&name, times.as_bytes());
 }
 
 fn read(path: &Path) -> Option<Zeroizing<Vec<u8>>> {
