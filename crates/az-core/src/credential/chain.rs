@@ -2,13 +2,15 @@
 
 use super::{
     Attempt, CredentialError, CredentialName, Outcome, developer, environment, managed_identity,
-    selection, workload_identity,
+    selection,
+    token_cache::{MARGIN, TokenCache},
+    workload_identity,
 };
 use crate::{cloud::Cloud, env::Env, http};
 use azure_core::{
     credentials::{AccessToken, TokenCredential, TokenRequestOptions},
     http::{ClientOptions, ExponentialRetryOptions, RetryOptions, Transport},
-    time::{Duration, OffsetDateTime},
+    time::OffsetDateTime,
 };
 use std::{collections::HashMap, fmt, path::Path, sync::Arc};
 use tokio::sync::{Mutex, OnceCell};
@@ -144,11 +146,13 @@ impl DefaultAzureCredential {
             CredentialName::Environment => environment::build(parts)?,
             CredentialName::WorkloadIdentity => workload_identity::build(parts)?,
             CredentialName::ManagedIdentity => managed_identity::build(parts).await?,
-            CredentialName::AzureCli => Kept::around(developer::azure_cli(parts)?),
+            CredentialName::AzureCli => Kept::around(developer::azure_cli(parts)?, parts, name),
             CredentialName::AzureDeveloperCli => {
-                Kept::around(developer::azure_developer_cli(parts)?)
+                Kept::around(developer::azure_developer_cli(parts)?, parts, name)
             }
-            CredentialName::AzurePowerShell => Kept::around(developer::azure_powershell(parts)?),
+            CredentialName::AzurePowerShell => {
+                Kept::around(developer::azure_powershell(parts)?, parts, name)
+            }
         };
         let token = credential
             .get_token(scopes, None)
@@ -223,20 +227,24 @@ impl fmt::Debug for DefaultAzureCredential {
     }
 }
 
-/// Keeps the tokens of a credential that starts a process for each one, in memory, as long as this program runs.
+/// Keeps the tokens of a credential that starts a process for each one: in memory as long as this program runs, and
+/// on disk for the next ones.
 struct Kept {
     credential: Arc<dyn TokenCredential>,
     tokens: Mutex<HashMap<Vec<String>, AccessToken>>,
+    on_disk: Option<TokenCache>,
 }
 
-/// Tokens are renewed this long before they expire, as `azure_identity` does.
-const MARGIN: Duration = Duration::minutes(5);
-
 impl Kept {
-    fn around(credential: Arc<dyn TokenCredential>) -> Arc<dyn TokenCredential> {
+    fn around(
+        credential: Arc<dyn TokenCredential>,
+        parts: &Parts,
+        name: CredentialName,
+    ) -> Arc<dyn TokenCredential> {
         Arc::new(Kept {
             credential,
             tokens: Mutex::default(),
+            on_disk: TokenCache::of(parts, name),
         })
     }
 }
@@ -256,7 +264,11 @@ impl TokenCredential for Kept {
         {
             return Ok(token.clone());
         }
-        let token = self.credential.get_token(scopes, options).await?;
+        let ask = self.credential.get_token(scopes, options);
+        let token = match &self.on_disk {
+            Some(cache) => cache.get_or(scopes, ask).await?,
+            None => ask.await?,
+        };
         tokens.insert(key, token.clone());
         Ok(token)
     }
@@ -597,6 +609,29 @@ mod tests {
                 "{asked}"
             );
             assert!(asked.contains(&format!("--scope {SCOPE}")), "{asked}");
+        }
+
+        #[tokio::test]
+        async fn a_token_that_is_kept_starts_no_process() {
+            let folder = tempfile::tempdir().expect("folder");
+            let log = folder.path().join("log");
+            let script = format!(
+                r#"echo started >> {}; echo '{{"accessToken": "A", "expires_on": 2147483647, "tokenType": "Bearer"}}'"#,
+                log.display()
+            );
+            let path = path_with(&folder, "az", &script);
+            for (switch, starts) in [("on", 1), ("on", 1), ("off", 2), ("off", 3)] {
+                let variables = [
+                    ("PATH", path.as_str()),
+                    ("HOME", path.as_str()),
+                    ("AZ_TOKEN_CACHE", switch),
+                ];
+                let chain = chain(&variables, &wire(&[]));
+                assert_eq!(token(&chain).await.expect("token"), "A");
+                assert_eq!(chain.chosen(), Some(CredentialName::AzureCli));
+                let started = std::fs::read_to_string(&log).expect("log");
+                assert_eq!(started.lines().count(), starts);
+            }
         }
 
         #[tokio::test]

@@ -9,7 +9,8 @@
 //!
 //! What differs from Go's, on purpose: a managed identity comes from App Service or from a virtual machine's
 //! metadata service only (what `azure_identity` has), other sources count as not available; the Azure CLI is
-//! asked for a token of a given subscription; user name and password are not supported.
+//! asked for a token of a given subscription; user name and password are not supported; tokens of the three developer
+//! tools are kept in the user's cache folder, for the next program, unless `AZ_TOKEN_CACHE=off`.
 
 mod certificate;
 mod chain;
@@ -20,6 +21,7 @@ mod managed_identity;
 mod powershell;
 mod process;
 mod selection;
+mod token_cache;
 mod workload_identity;
 
 pub use chain::{DefaultAzureCredential, Options};
