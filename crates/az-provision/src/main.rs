@@ -15,7 +15,27 @@ fn main() -> ExitCode {
     az_core::cli::main(run)
 }
 
+/// The columns of tables, where `az` chooses them.
+mod columns {
+    pub(super) const GROUPS: &str =
+        "[].{Name:name, Location:location, Status:properties.provisioningState}";
+    pub(super) const MACHINE: &str = "{Name:name, ResourceGroup:resourceGroup, PowerState:powerState, \
+        PublicIps:publicIps, Fqdns:fqdns, Location:location, Zones:zones && join(',', zones)}";
+    pub(super) const MACHINES: &str = "[].{Name:name, ResourceGroup:resourceGroup, PowerState:powerState, \
+        PublicIps:publicIps, Fqdns:fqdns, Location:location, Zones:zones && join(',', zones)}";
+    pub(super) const CREATED: &str = "{ResourceGroup:resourceGroup, PowerState:powerState, \
+        PublicIpAddress:publicIpAddress, Fqdns:fqdns, PrivateIpAddress:privateIpAddress, MacAddress:macAddress, \
+        Location:location, Zones:zones}";
+}
+
 async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
+    let columns = match &cli.command {
+        Command::Group(Group::List { .. }) => Some(columns::GROUPS),
+        Command::Vm(Vm::Create(_)) => Some(columns::CREATED),
+        Command::Vm(Vm::Show(_)) => Some(columns::MACHINE),
+        Command::Vm(Vm::List { .. }) => Some(columns::MACHINES),
+        _ => None,
+    };
     let result = match cli.command {
         Command::Group(Group::Create(args)) => group::create(&session, &args).await?,
         Command::Group(Group::Show(args)) => group::show(&session, &args.name).await?,
@@ -38,5 +58,8 @@ async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
         }
         Command::All(args) => all::run(&session, *args).await?,
     };
-    session.print(&result)
+    match columns {
+        Some(columns) => session.print_table(&result, columns),
+        None => session.print(&result),
+    }
 }

@@ -167,6 +167,7 @@ fn shape(role: &Value) -> Value {
         "name": role["name"],
         "permissions": permissions,
         "roleName": properties["roleName"],
+        "systemData": role["systemData"],
         "roleType": properties["type"],
         "type": role["type"],
         "updatedBy": properties["updatedBy"],

@@ -18,9 +18,10 @@ fn main() -> ExitCode {
 async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
     match cli.command {
         Command::Assignment(Assignment::Create(args)) => assignment::create(&session, &args).await,
-        Command::Assignment(Assignment::List(args)) => {
-            session.print(&assignment::list(&session, &args).await?)
-        }
+        Command::Assignment(Assignment::List(args)) => session.print_table(
+            &assignment::list(&session, &args).await?,
+            "[].{Principal:principalName, Role:roleDefinitionName, Scope:scope}",
+        ),
         Command::Assignment(Assignment::Delete(args)) => {
             session.print(&assignment::delete(&session, &args).await?)
         }
@@ -31,8 +32,9 @@ async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
             custom_role_only,
         }) => {
             let scope = assignment::scope(&session, scope, resource_group.as_ref()).await?;
-            session.print(
+            session.print_table(
                 &definition::list(&session, &scope, name.as_deref(), custom_role_only).await?,
+                "[].{Name:roleName, Type:type, Description:description}",
             )
         }
         Command::Definition(Definition::Show { name, id, scope }) => {

@@ -23,7 +23,11 @@ async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
     let access = Access::new(&session, cli.wait_for_access);
     if cli.list {
         let vault = cli.secret.vault(&session)?;
-        return session.print(&list(&session, &access, &vault, cli.include_managed).await?);
+        return session.print_table(
+            &list(&session, &access, &vault, cli.include_managed).await?,
+            "[].{Name:name, Id:id, ContentType:contentType || ' ', Enabled:attributes.enabled, \
+             Expires:attributes.expires || ' '}",
+        );
     }
     if cli.secret.reads_stdin() {
         return several(&cli, &session, &access).await;

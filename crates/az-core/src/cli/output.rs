@@ -251,7 +251,7 @@ fn tsv_cell(value: Option<&Value>) -> String {
 
 /// The layout is `tabulate`'s "simple", as `az` prints: two spaces between columns, a rule below the head.
 fn table(value: &Value, columns: Option<Option<Vec<String>>>) -> String {
-    const SKIPPED: [&str; 3] = ["id", "type", "etag"];
+    const SKIPPED: [&str; 4] = ["id", "type", "etag", "revision"];
     let rows = match value {
         Value::Array(rows) => rows.as_slice(),
         one => std::slice::from_ref(one),
@@ -297,7 +297,8 @@ fn table(value: &Value, columns: Option<Option<Vec<String>>>) -> String {
     if head.is_empty() {
         return "\n".to_owned();
     }
-    let mut widths: Vec<usize> = head.iter().map(|title| title.width().max(2)).collect();
+    // `tabulate`, which draws for `az`, gives each title two cells more than it needs.
+    let mut widths: Vec<usize> = head.iter().map(|title| title.width() + 2).collect();
     for (column, cell) in body.iter().flatten() {
         widths[*column] = widths[*column].max(cell.width());
     }
@@ -383,10 +384,6 @@ mod tests {
         assert_eq!(
             rendered(value.clone(), Format::Table, None),
             "Location    Name\n----------  ---------\neastus      a\nx           long-name\n"
-                .replace("Location    ", "Location  ")
-                .replace("----------  ", "--------  ")
-                .replace("eastus      ", "eastus    ")
-                .replace("x           ", "x         ")
         );
         assert!(
             rendered(value, Format::Table, Some("[].{Name:name}")).starts_with("Name\n---------\n")

@@ -212,6 +212,20 @@ impl Session {
 
     /// Prints a result that has a sentence for `-o text`.
     pub fn print_with(&self, result: &Value, text: Option<&str>) -> Result<(), Failure> {
+        self.print_in(result, text, None)
+    }
+
+    /// Prints a result whose table has columns of its own: a JMESPath query that makes a hash a row.
+    pub fn print_table(&self, result: &Value, columns: &str) -> Result<(), Failure> {
+        self.print_in(result, None, Some(columns))
+    }
+
+    fn print_in(
+        &self,
+        result: &Value,
+        text: Option<&str>,
+        columns: Option<&str>,
+    ) -> Result<(), Failure> {
         if self.print_plan()? {
             return Ok(());
         }
@@ -220,11 +234,15 @@ impl Session {
         let result = &result;
         let colour = self.global.output == Format::Jsonc
             && output::takes_colour(self.env.get("NO_COLOR").is_some());
+        let columns = columns
+            .filter(|_| self.global.output == Format::Table && self.query.is_none())
+            .map(Query::compile)
+            .transpose()?;
         write_out(&output::render(
             result,
             text,
             self.global.output,
-            self.query.as_ref(),
+            self.query.as_ref().or(columns.as_ref()),
             colour,
         )?)
     }

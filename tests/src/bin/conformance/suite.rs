@@ -14,6 +14,8 @@ use std::time::Instant;
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) run: Box<dyn Fn(&World) -> Result<(), Missing> + Send + Sync>,
+    /// Whether it runs after all others, and alone.
+    pub(crate) last: bool,
 }
 
 impl Case {
@@ -24,6 +26,18 @@ impl Case {
         Case {
             name: name.into(),
             run: Box::new(run),
+            last: false,
+        }
+    }
+
+    /// A case that looks at what the others left.
+    pub(crate) fn last(
+        name: impl Into<String>,
+        run: impl Fn(&World) -> Result<(), Missing> + Send + Sync + 'static,
+    ) -> Self {
+        Case {
+            last: true,
+            ..Case::new(name, run)
         }
     }
 }
@@ -145,8 +159,8 @@ pub(crate) fn side_by_side(count: usize, work: impl Fn(usize) + Sync) {
 pub(crate) fn run(world: &World, cases: &[Case]) -> bool {
     collect_panics();
     let counts = Mutex::new((0, 0, 0));
-    side_by_side(cases.len(), |at| {
-        let case = &cases[at];
+    let (last, first): (Vec<&Case>, Vec<&Case>) = cases.iter().partition(|case| case.last);
+    let one = |case: &Case| {
         let began = Instant::now();
         let outcome = attempt(world, case);
         let seconds = began.elapsed().as_secs_f32();
@@ -171,7 +185,9 @@ pub(crate) fn run(world: &World, cases: &[Case]) -> bool {
                 println!("skip  {}: {reason}", case.name);
             }
         }
-    });
+    };
+    side_by_side(first.len(), |at| one(first[at]));
+    last.into_iter().for_each(one);
     let (passed, failed, skipped) = counts
         .into_inner()
         .unwrap_or_else(|poisoned| poisoned.into_inner());
