@@ -71,6 +71,9 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: ClockCommand,
     },
+    /// Answer wrongly on purpose, in the way that NAME says.
+    #[cfg(feature = "mutations")]
+    Mutate { name: String },
     /// Turn a knob: `az-local set role-delay 5s`.
     Set {
         knob: Knob,

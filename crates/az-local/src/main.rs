@@ -19,6 +19,8 @@ mod imds;
 mod instance;
 mod keyvault;
 mod machine;
+#[cfg(feature = "mutations")]
+mod mutation;
 mod proxy;
 mod rbac;
 mod secret;

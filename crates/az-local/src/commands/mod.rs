@@ -97,6 +97,10 @@ pub(crate) fn run(cli: Cli, around: &Surroundings) -> Result<ExitCode, Failure> 
             };
             print_json(&find()?.ask::<Value>(asked)?)
         }
+        #[cfg(feature = "mutations")]
+        Command::Mutate { name } => {
+            print_json(&find()?.ask::<Value>(control::Command::Mutate { name })?)
+        }
         Command::Set { knob, to } => {
             let asked = control::Command::Set {
                 knob,

@@ -25,6 +25,9 @@ pub(crate) enum Command {
     ClockShow,
     /// Move the clock forward.
     ClockAdvance { by: i64 },
+    /// Answer wrongly.
+    #[cfg(feature = "mutations")]
+    Mutate { name: String },
     /// Turn a knob.
     Set { knob: Knob, to: i64 },
     /// All machines.

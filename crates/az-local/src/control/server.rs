@@ -143,6 +143,14 @@ fn answer(instance: &Instance, contact: &Contact, command: Command) -> Answer {
             .advance_clock(Duration::milliseconds(by))
             .map(|()| reports::clock(instance))
             .map_err(ReportError::from),
+        #[cfg(feature = "mutations")]
+        Command::Mutate { name } => {
+            if instance.mutation.set(&name) {
+                Ok(serde_json::Value::String(name))
+            } else {
+                return refused(Refusal::NotFound, &format!("there is no mutation '{name}'"));
+            }
+        }
         Command::Set { knob, to } => instance
             .turn(knob, Duration::milliseconds(to))
             .map_err(ReportError::from)

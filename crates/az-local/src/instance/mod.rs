@@ -88,6 +88,8 @@ pub(crate) struct Instance {
     pub(crate) offline: bool,
     /// The port that the proxy had before, or was told to take.
     pub(crate) wanted_port: Option<u16>,
+    #[cfg(feature = "mutations")]
+    pub(crate) mutation: crate::mutation::Current,
     knobs: RwLock<Knobs>,
 }
 
@@ -126,6 +128,8 @@ impl Instance {
             log,
             offline: options.offline,
             wanted_port: settings.port,
+            #[cfg(feature = "mutations")]
+            mutation: crate::mutation::Current::default(),
             knobs: RwLock::new(settings.knobs),
         });
         let filling = Arc::clone(&instance);

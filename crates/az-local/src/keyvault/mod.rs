@@ -22,7 +22,7 @@ use uuid::Uuid;
 const AUDIENCES: [&str; 1] = ["https://vault.azure.net"];
 
 /// The published versions (<https://learn.microsoft.com/rest/api/keyvault/>).
-const VERSIONS: [&str; 12] = [
+const VERSIONS: [&str; 13] = [
     "2015-06-01",
     "2016-10-01",
     "7.0",
@@ -34,6 +34,7 @@ const VERSIONS: [&str; 12] = [
     "7.6",
     "2025-06-01-preview",
     "2025-07-01",
+    "2026-04-01",
     "7.6-preview.2",
 ];
 
@@ -103,7 +104,7 @@ fn serve(cx: &Context<'_>, request: &Request, vault: &Resource) -> Result<Respon
             return Err(Error::bad(
                 "BadParameter",
                 format!(
-                    "The specified version ({version}) is not recognized. Consider using the latest supported version (2025-07-01)."
+                    "The specified version ({version}) is not recognized. Consider using the latest supported version (2026-04-01)."
                 ),
             ));
         }

@@ -132,14 +132,20 @@ fn serve(instance: &Instance, client: &Client, request: &Request) -> (Response, 
                 return Err(Undone::Answer(Box::new(Response::hang_up())));
             }
         }
-        let response = match service {
+        if service == Service::KeyVault && !keyvault::exists(cx.tx, &request.host)? {
+            return Ok(Response::hang_up());
+        }
+        let handle = |request: &Request| match service {
             Service::Entra => entra::handle(cx, request),
             Service::Graph => graph::handle(cx, request),
             Service::Imds => imds::handle(cx, request),
             Service::ResourceManager => arm::handle(cx, request),
-            Service::KeyVault if !keyvault::exists(cx.tx, &request.host)? => Response::hang_up(),
             Service::KeyVault => keyvault::handle(cx, request),
         };
+        #[cfg(feature = "mutations")]
+        let response = instance.mutation.answer(request, handle);
+        #[cfg(not(feature = "mutations"))]
+        let response = handle(request);
         if response.status.is_server_error() {
             Err(Undone::Answer(Box::new(response)))
         } else {

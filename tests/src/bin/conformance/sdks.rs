@@ -47,9 +47,7 @@ fn story(world: &World, start: Start, program: &str) -> Result<(), Missing> {
     let azure = world.azure();
     let line = format!("{} {}/{program}", interpreter.display(), folder.display());
     let mut shell = azure.shell(&line);
-    shell
-        .timeout(std::time::Duration::from_secs(300))
-        .env("HOME", azure.scratch());
+    shell.timeout(world.patience()).env("HOME", azure.scratch());
     let output = shell.output().expect("bash runs");
     let text = String::from_utf8_lossy(&output.stdout);
     let failed: Vec<&str> = text
@@ -73,7 +71,8 @@ fn machine(world: &World, start: Start, program: &str, value: &str) -> Result<()
     let azure: Azure = world.azure().with_group().with_vm().with_vault();
     machine_with_access(&azure, Identity::System);
     let line = format!("{} {}/{program}", interpreter.display(), folder.display());
-    let output = azure.on_machine(VM, &line).assert().success();
+    let mut program = azure.on_machine(VM, &line);
+    let output = program.timeout(world.patience()).assert().success();
     let text = String::from_utf8_lossy(&output.get_output().stdout).into_owned();
     assert_printed(&text, value);
     Ok(())

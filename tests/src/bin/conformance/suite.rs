@@ -6,9 +6,9 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::Output;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// One case: a story that a client tells, or one comparison.
 pub(crate) struct Case {
@@ -44,7 +44,7 @@ impl Case {
 
 /// What cases share.
 pub(crate) struct World {
-    pub(crate) clients: Clients,
+    pub(crate) clients: Arc<Clients>,
     /// The way in which the local Azure answers wrongly, if it does.
     pub(crate) mutation: Option<String>,
     /// CI has every client, or the run fails.
@@ -56,10 +56,24 @@ impl World {
         // Built before anything runs, and not by several cases at once.
         end_to_end::binary("az-local");
         World {
-            clients: Clients::new(),
+            clients: Arc::new(Clients::new()),
             mutation: None,
             ci: std::env::var_os("CI").is_some_and(|ci| !ci.is_empty()),
         }
+    }
+
+    /// The same clients, and a local Azure that answers wrongly.
+    pub(crate) fn mutated(&self, mutation: &str) -> Self {
+        World {
+            clients: Arc::clone(&self.clients),
+            mutation: Some(mutation.to_owned()),
+            ci: self.ci,
+        }
+    }
+
+    /// How long a program may take. One that a wrong answer makes wait for ever is soon given up.
+    pub(crate) fn patience(&self) -> Duration {
+        Duration::from_secs(if self.mutation.is_some() { 30 } else { 300 })
     }
 
     /// A local Azure for one case.
@@ -90,9 +104,7 @@ impl World {
         let az = self.clients.az()?;
         let path = format!("{}:{}", az.display(), azure.var("PATH"));
         let mut shell = azure.shell(&format!("set -euo pipefail\n{script}"));
-        shell
-            .env("PATH", path)
-            .timeout(std::time::Duration::from_secs(300));
+        shell.env("PATH", path).timeout(self.patience());
         quiet(&mut shell, azure.scratch());
         Ok(shell.output().expect("bash runs"))
     }
