@@ -211,6 +211,11 @@ impl Azure {
         json(&command.args(["status", "-o", "json"]).assert().success())
     }
 
+    /// Where every exchange is logged.
+    pub fn log_path(&self) -> &Path {
+        &self.log
+    }
+
     /// Every exchange so far, as text.
     pub fn log_text(&self) -> String {
         std::fs::read_to_string(&self.log).expect("a request log")

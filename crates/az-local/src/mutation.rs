@@ -35,10 +35,10 @@ const MUTATIONS: &[Mutation] = &[
         Body(|b| b["value"] = json!([])),
     ),
     m(
-        "subscription-tenant-missing",
+        "subscription-name-missing",
         "GET",
         "management.azure.com/subscriptions?",
-        Body(|b| drop_member(&mut b["value"][0], "tenantId")),
+        Body(|b| drop_member(&mut b["value"][0], "displayName")),
     ),
     m(
         "token-signature-broken",
@@ -145,7 +145,7 @@ const MUTATIONS: &[Mutation] = &[
     ),
     m(
         "deployment-refusal-accepted",
-        "PUT",
+        "",
         "/microsoft.resources/deployments/",
         Answered(|r| {
             if r.status.is_client_error() {

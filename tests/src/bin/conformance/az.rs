@@ -158,6 +158,7 @@ fn sign_in(world: &World) -> Result<(), Missing> {
     world.script(&azure, LOGIN)?;
     let account = json_of(world, &azure, "az account show")?;
     assert_eq!(account["id"], azure.var("AZURE_SUBSCRIPTION_ID"));
+    assert_eq!(account["name"], "Local Subscription");
     assert_eq!(account["tenantId"], azure.var("AZURE_TENANT_ID"));
     assert_eq!(
         account["user"],
@@ -223,6 +224,7 @@ fn group(world: &World) -> Result<(), Missing> {
              az group update -n {GROUP} --set tags.c=d -o none
              [ \"$(az group show -n {GROUP} --query tags.c -o tsv)\" = d ]
              [ \"$(az group list --tag a=b --query 'length(@)')\" = 1 ]
+             az-local set operation-time 4s >/dev/null
              az group delete -n {GROUP} --yes
              [ \"$(az group exists -n {GROUP})\" = false ]"
         ),
@@ -381,6 +383,12 @@ fn role(world: &World) -> Result<(), Missing> {
     );
     let made = json_of(world, &azure, &format!("{LOGIN}{create}"))?;
     assert_eq!(made["principalType"], "ServicePrincipal");
+    // An application's id is found in the directory.
+    world.script(
+        &azure,
+        &format!("az role assignment create --assignee \"$AZURE_CLIENT_ID\" --role Reader --scope {scope} -o none
+                  az role assignment delete --assignee \"$AZURE_CLIENT_ID\" --role Reader --scope {scope}"),
+    )?;
     // The same again is the same.
     assert_eq!(json_of(world, &azure, &create)?["id"], made["id"]);
     let listed = json_of(
@@ -511,7 +519,7 @@ fn secret_denied(world: &World) -> Result<(), Missing> {
     )?;
     let said = String::from_utf8_lossy(&denied.stderr).into_owned();
     assert!(
-        !denied.status.success() && said.contains("ForbiddenByRbac"),
+        denied.status.code() == Some(1) && said.contains("ForbiddenByRbac"),
         "{said}"
     );
     Ok(())

@@ -42,6 +42,19 @@ impl Clients {
         })
     }
 
+    /// A Python for the checker of requests.
+    pub(crate) fn checker(&self) -> Result<PathBuf, Missing> {
+        self.once("checker", |folder| {
+            let environment = folder.join("checker");
+            let python = environment.join("bin/python");
+            if !environment.join("ready").exists() {
+                python_environment(&environment, &["jsonschema==4.26.0", "referencing==0.37.0"])?;
+                std::fs::write(environment.join("ready"), "").map_err(|error| error.to_string())?;
+            }
+            Ok(python)
+        })
+    }
+
     /// A Python with the SDKs of `requirements.txt`.
     pub(crate) fn python(&self) -> Result<PathBuf, Missing> {
         self.once("python", |folder| {

@@ -21,8 +21,8 @@ fn program(world: &World, identity: Identity) -> Result<(), crate::clients::Miss
     machine_with_access(&azure, identity);
     let copy = format!("cp {} main", program.display());
     azure.on_machine(VM, &copy).assert().success();
-    let mut program = azure.on_machine(VM, "./main");
-    let output = program.timeout(world.patience()).assert().success();
+    let line = format!("{} ./main", world.bounded());
+    let output = azure.on_machine(VM, &line).assert().success();
     let text = String::from_utf8_lossy(&output.get_output().stdout).into_owned();
     assert_printed(&text, "createdWithGO");
     let there = azure

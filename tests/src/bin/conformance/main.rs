@@ -6,6 +6,7 @@
 
 mod az;
 mod clients;
+mod contract;
 mod go;
 mod mutations;
 mod parity;
@@ -23,6 +24,7 @@ const GROUPS: &[(&str, fn() -> Vec<Case>)] = &[
     ("python", sdks::python),
     ("js", sdks::javascript),
     ("parity", parity::cases),
+    ("contract", contract::cases),
 ];
 
 const USAGE: &str =

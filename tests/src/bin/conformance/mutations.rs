@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// A mutation of az-local (`crates/az-local/src/mutation.rs`), and the case that must notice it.
 const MUTATIONS: &[(&str, &str)] = &[
     ("subscriptions-empty", "az/sign-in"),
-    ("subscription-tenant-missing", "az/sign-in"),
+    ("subscription-name-missing", "az/sign-in"),
     ("token-signature-broken", "az/sign-in"),
     ("token-error-as-500", "az/sign-in"),
     ("group-delete-without-location", "az/group"),

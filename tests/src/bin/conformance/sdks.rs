@@ -45,9 +45,14 @@ pub(crate) fn javascript() -> Vec<Case> {
 fn story(world: &World, start: Start, program: &str) -> Result<(), Missing> {
     let (interpreter, folder) = start(world)?;
     let azure = world.azure();
-    let line = format!("{} {}/{program}", interpreter.display(), folder.display());
+    let line = format!(
+        "{} {} {}/{program}",
+        world.bounded(),
+        interpreter.display(),
+        folder.display()
+    );
     let mut shell = azure.shell(&line);
-    shell.timeout(world.patience()).env("HOME", azure.scratch());
+    shell.env("HOME", azure.scratch());
     let output = shell.output().expect("bash runs");
     let text = String::from_utf8_lossy(&output.stdout);
     let failed: Vec<&str> = text
@@ -70,9 +75,13 @@ fn machine(world: &World, start: Start, program: &str, value: &str) -> Result<()
     let (interpreter, folder) = start(world)?;
     let azure: Azure = world.azure().with_group().with_vm().with_vault();
     machine_with_access(&azure, Identity::System);
-    let line = format!("{} {}/{program}", interpreter.display(), folder.display());
-    let mut program = azure.on_machine(VM, &line);
-    let output = program.timeout(world.patience()).assert().success();
+    let line = format!(
+        "{} {} {}/{program}",
+        world.bounded(),
+        interpreter.display(),
+        folder.display()
+    );
+    let output = azure.on_machine(VM, &line).assert().success();
     let text = String::from_utf8_lossy(&output.get_output().stdout).into_owned();
     assert_printed(&text, value);
     Ok(())

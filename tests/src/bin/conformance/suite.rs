@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Output;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// One case: a story that a client tells, or one comparison.
 pub(crate) struct Case {
@@ -71,14 +71,24 @@ impl World {
         }
     }
 
-    /// How long a program may take. One that a wrong answer makes wait for ever is soon given up.
-    pub(crate) fn patience(&self) -> Duration {
-        Duration::from_secs(if self.mutation.is_some() { 30 } else { 300 })
+    /// What a command line begins with so that it, and all that it started, ends in time. One that a wrong answer
+    /// makes wait for ever is soon given up.
+    pub(crate) fn bounded(&self) -> String {
+        let seconds = if self.mutation.is_some() { 30 } else { 300 };
+        format!("timeout --kill-after=2 {seconds}")
     }
 
     /// A local Azure for one case.
     pub(crate) fn azure(&self) -> Azure {
-        let azure = Azure::apart();
+        self.under_mutation(Azure::apart())
+    }
+
+    /// One that is recorded among the end-to-end tests' logs, if these are kept.
+    pub(crate) fn recorded(&self) -> Azure {
+        self.under_mutation(Azure::start())
+    }
+
+    fn under_mutation(&self, azure: Azure) -> Azure {
         if let Some(mutation) = &self.mutation {
             azure.local().args(["mutate", mutation]).assert().success();
         }
@@ -103,8 +113,10 @@ impl World {
     pub(crate) fn try_script(&self, azure: &Azure, script: &str) -> Result<Output, Missing> {
         let az = self.clients.az()?;
         let path = format!("{}:{}", az.display(), azure.var("PATH"));
-        let mut shell = azure.shell(&format!("set -euo pipefail\n{script}"));
-        shell.env("PATH", path).timeout(self.patience());
+        let mut shell = azure.shell(&format!("{} bash -c \"$SCRIPT\"", self.bounded()));
+        shell
+            .env("PATH", path)
+            .env("SCRIPT", format!("set -euo pipefail\n{script}"));
         quiet(&mut shell, azure.scratch());
         Ok(shell.output().expect("bash runs"))
     }
