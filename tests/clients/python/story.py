@@ -1,159 +1,343 @@
-"""The tutorial and its neighbourhood at the desk, with the Azure SDK for Python as it is installed.
+"""The tutorial's story with the Azure SDK for Python.
 
-    story.py [--aio]
+python story.py [--aio]
 
-Prints `ok NAME` or `FAIL NAME: REASON` for each step; a step that fails does not stop the others. Exits with 1 if
-one failed. With --aio the same steps run on the asynchronous clients.
+One story for both kinds of client: an answer that can be awaited is awaited. Prints a line for each checked step,
+`ok NAME` or `FAIL NAME: reason`, and exits with 1 if any failed.
+
+STORY_NAME is the prefix of all names (at most 20 letters, digits and hyphens; default: random). KEY_VAULT_NAME or
+VAULT_NAME names the vault (at most 23 characters; another one has this name and a `2`).
 """
 
 import asyncio
 import base64
-import importlib
+import contextlib
+import datetime
 import inspect
+import ipaddress
 import json
+import logging
 import os
-import secrets
+import re
+import secrets as random
 import sys
 import time
 import uuid
 
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import (
+    ClientAuthenticationError,
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceNotFoundError,
+)
+from azure.keyvault.secrets import KeyVaultSecret, SecretProperties
+from azure.mgmt.authorization.models import RoleAssignmentCreateParameters
+from azure.mgmt.compute.models import VirtualMachine
+from azure.mgmt.keyvault.models import (
+    AccessPolicyEntry,
+    Permissions,
+    Sku,
+    Vault,
+    VaultAccessPolicyParameters,
+    VaultAccessPolicyProperties,
+    VaultCheckNameAvailabilityParameters,
+    VaultCreateOrUpdateParameters,
+    VaultPatchParameters,
+    VaultProperties,
+)
+from azure.mgmt.msi.models import Identity
+from azure.mgmt.resource.resources.models import ResourceGroup
 
+AIO = sys.argv[1:] == ["--aio"]
+if AIO:
+    from azure.identity.aio import ClientSecretCredential, DefaultAzureCredential
+    from azure.keyvault.secrets.aio import SecretClient
+    from azure.mgmt.authorization.aio import AuthorizationManagementClient
+    from azure.mgmt.compute.aio import ComputeManagementClient
+    from azure.mgmt.keyvault.aio import KeyVaultManagementClient
+    from azure.mgmt.msi.aio import ManagedServiceIdentityClient
+    from azure.mgmt.network.aio import NetworkManagementClient
+    from azure.mgmt.resource.deployments.aio import DeploymentsMgmtClient
+    from azure.mgmt.resource.resources.aio import ResourceManagementClient
+    from azure.mgmt.resource.subscriptions.aio import SubscriptionClient
+else:
+    from azure.identity import ClientSecretCredential, DefaultAzureCredential
+    from azure.keyvault.secrets import SecretClient
+    from azure.mgmt.authorization import AuthorizationManagementClient
+    from azure.mgmt.compute import ComputeManagementClient
+    from azure.mgmt.keyvault import KeyVaultManagementClient
+    from azure.mgmt.msi import ManagedServiceIdentityClient
+    from azure.mgmt.network import NetworkManagementClient
+    from azure.mgmt.resource.deployments import DeploymentsMgmtClient
+    from azure.mgmt.resource.resources import ResourceManagementClient
+    from azure.mgmt.resource.subscriptions import SubscriptionClient
+
+SUBSCRIPTION = os.environ["AZURE_SUBSCRIPTION_ID"]
+TENANT = os.environ["AZURE_TENANT_ID"]
+PREFIX = os.environ.get("STORY_NAME") or f"st{random.token_hex(4)}"
+VAULT = os.environ.get("KEY_VAULT_NAME") or os.environ.get("VAULT_NAME") or f"{PREFIX}-kv"
+GROUP = f"{PREFIX}-group"
+MACHINE = f"{PREFIX}-vm"
 LOCATION = "eastus"
-GROUP = "python-on-azure"
-VM = "python-on-azure-vm"
-VAULT = "python-on-azure-vault"
-IDENTITY = "python-on-azure-identity"
+ROLE = "Key Vault Secrets Officer"
 SECRET = "quickstart-secret"
-SECOND = "second\nwith 'quotes' and ünïcödé"
-OFFICER = "Key Vault Secrets Officer"
-OFFICER_ID = "b86a8fe4-44ce-4948-aee5-eccb2c155cd7"
-IMAGE = {
-    "publisher": "canonical",
-    "offer": "0001-com-ubuntu-server-jammy",
-    "sku": "22_04-lts",
-    "version": "latest",
-}
+ACCESS_WITHIN = 60
+SSH_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPCvI8wL1yq5pHtWFdOFkYHPZkGKRJ9xjaBvxVnN6dYy story"
+
+# Refusals are part of the story.
+logging.getLogger("azure.identity").setLevel(logging.CRITICAL)
+
+failures = 0
 
 
-class Sdk:
-    """One way to write a call for both kinds of client: `await sdk(call)` and `await sdk.all(pages)`.
-
-    The asynchronous clients take proxy and authority from the environment as the others do: their AioHttpTransport
-    has use_env_settings=True (aiohttp's trust_env), and aiohttp's default TLS context reads SSL_CERT_FILE. No option
-    is set here.
-    """
-
-    def __init__(self, aio):
-        self.suffix = ".aio" if aio else ""
-        self.aio = aio
-        self.opened = []
-
-    def client(self, package, name, *args):
-        module = importlib.import_module(f"azure.{package}{self.suffix}")
-        client = getattr(module, name)(*args)
-        self.opened.append(client)
-        return client
-
-    async def __call__(self, call):
-        """The result of a call, of a long-running one when it is done."""
-        if inspect.isawaitable(call):
-            call = await call
-        if hasattr(call, "result") and hasattr(call, "polling_method"):
-            call = call.result()
-            if inspect.isawaitable(call):
-                call = await call
-        return call
-
-    async def all(self, pages):
-        return [item async for item in pages] if self.aio else list(pages)
-
-    async def delete_secret(self, client, name):
-        # Secrets have pollers only in the synchronous client; the other waits within the call.
-        if self.aio:
-            return await client.delete_secret(name)
-        poller = client.begin_delete_secret(name)
-        poller.wait()
-        return poller.result()
-
-    async def recover_secret(self, client, name):
-        if self.aio:
-            return await client.recover_deleted_secret(name)
-        poller = client.begin_recover_deleted_secret(name)
-        poller.wait()
-        return poller.result()
-
-    async def close(self):
-        for client in reversed(self.opened):
-            await self(client.close())
+@contextlib.contextmanager
+def step(name):
+    """Says how a step went. A failed one does not end the story."""
+    global failures
+    try:
+        yield
+    except Exception as error:
+        failures += 1
+        reason = f"{type(error).__name__}: {error}" if str(error) else f"{type(error).__name__} {where(error)}"
+        print(f"FAIL {name}: {' '.join(reason.split())}", flush=True)
+    else:
+        print(f"ok {name}", flush=True)
 
 
-def equal(what, found, wanted):
-    assert found == wanted, f"{what} is {found!r}, not {wanted!r}"
+def where(error):
+    """The line of the story that failed."""
+    trace = error.__traceback__
+    while trace.tb_next and trace.tb_next.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    return f"at line {trace.tb_lineno}"
 
 
-def same_id(what, found, wanted):
-    equal(what, found.lower(), wanted.lower())
+def same(got, wanted):
+    assert got == wanted, f"{got!r}, not {wanted!r}"
+
+
+def same_id(got, wanted):
+    same(got.lower(), wanted.lower())
+
+
+async def done(value):
+    """A sync client's answer, or what an async client's leads to."""
+    return await value if inspect.isawaitable(value) else value
+
+
+async def every(pager):
+    """All that a pager gives."""
+    if hasattr(pager, "__aiter__"):
+        return [item async for item in pager]
+    return list(pager)
+
+
+async def pages(pager):
+    """The pages of a pager, as lists."""
+    return [await every(page) for page in await every(pager.by_page())]
+
+
+async def finished(poller):
+    """The result of a long-running operation."""
+    poller = await done(poller)
+    return await done(poller.result())
+
+
+async def refused(kind, status, code, call):
+    """The error of a call that must be refused."""
+    try:
+        await call()
+    except HttpResponseError as error:
+        assert isinstance(error, kind), f"{type(error).__name__}, not {kind.__name__}: {error.message}"
+        same(error.status_code, status)
+        same(error.error.code if error.error else None, code)
+        return error
+    raise AssertionError(f"no {kind.__name__} was raised")
 
 
 def inner_code(error):
-    """The innermost code of an error: ForbiddenByRbac, where `error.code` is Forbidden."""
-    found = error.error
-    code = found.code if found else None
-    inner = found.innererror if found else None
-    while inner:
-        code, inner = inner.get("code", code), inner.get("innererror")
-    return code
+    """The code within a Key Vault error, which says more."""
+    inner = error.error.innererror if error.error else None
+    return inner.get("code") if inner else None
 
 
-class Story:
-    def __init__(self, sdk, subscription):
-        self.sdk = sdk
-        self.subscription = subscription
-        self.group_id = f"/subscriptions/{subscription}/resourceGroups/{GROUP}"
-        self.credential = sdk.client("identity", "DefaultAzureCredential")
-        managed = (self.credential, subscription)
-        self.groups = sdk.client("mgmt.resource.resources", "ResourceManagementClient", *managed)
-        self.compute = sdk.client("mgmt.compute", "ComputeManagementClient", *managed)
-        self.network = sdk.client("mgmt.network", "NetworkManagementClient", *managed)
-        self.vaults = sdk.client("mgmt.keyvault", "KeyVaultManagementClient", *managed).vaults
-        self.msi = sdk.client("mgmt.msi", "ManagedServiceIdentityClient", *managed)
-        self.access = sdk.client("mgmt.authorization", "AuthorizationManagementClient", *managed)
-        self.secrets = sdk.client(
-            "keyvault.secrets", "SecretClient", f"https://{VAULT}.vault.azure.net/", self.credential
+def claims(token):
+    payload = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+
+
+async def main():
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def open_client(client):
+            if AIO:
+                return await stack.enter_async_context(client)
+            return stack.enter_context(client)
+
+        credential = await open_client(DefaultAzureCredential())
+        for_subscription = (credential, SUBSCRIPTION)
+        subscriptions = await open_client(SubscriptionClient(credential))
+        deployments = (await open_client(DeploymentsMgmtClient(*for_subscription))).deployments
+        resources = await open_client(ResourceManagementClient(*for_subscription))
+        network = await open_client(NetworkManagementClient(*for_subscription))
+        compute = await open_client(ComputeManagementClient(*for_subscription))
+        vaults = (await open_client(KeyVaultManagementClient(*for_subscription))).vaults
+        identities = (await open_client(ManagedServiceIdentityClient(*for_subscription))).user_assigned_identities
+        roles = await open_client(AuthorizationManagementClient(*for_subscription))
+        secrets = await open_client(SecretClient(f"https://{VAULT}.vault.azure.net", credential))
+
+        other = await open_client(SecretClient(f"https://{VAULT}2.vault.azure.net", credential))
+
+        desk = await at_the_desk(credential, subscriptions, resources)
+        await the_wrong_credentials(open_client)
+        await the_group(resources)
+        await the_machine(network, compute)
+        vault = await the_vault(vaults, resources, secrets)
+        principals = await the_identities(identities, compute)
+        await the_roles(roles, vault, {**principals, "desk": desk})
+        await the_lists(resources, vaults, compute, identities)
+        await the_secrets(secrets)
+        await the_access_policies(vaults, other, desk, principals.get("user"))
+        await the_deployment(deployments, network)
+        await the_machine_goes(compute, network)
+        await clean_up(resources, vaults, roles, compute, vault)
+
+
+async def at_the_desk(credential, subscriptions, resources):
+    oid = None
+    with step("credential"):
+        token = await done(credential.get_token("https://management.azure.com/.default"))
+        assert token.expires_on > time.time() + 300
+        what = claims(token.token)
+        same(what["tid"], TENANT)
+        same(what["appid"], os.environ["AZURE_CLIENT_ID"])
+        oid = what["oid"]
+        uuid.UUID(oid)
+
+    with step("subscription"):
+        one = await done(subscriptions.subscriptions.get(SUBSCRIPTION))
+        same(one.subscription_id, SUBSCRIPTION)
+        same(one.id, f"/subscriptions/{SUBSCRIPTION}")
+        same(one.state, "Enabled")
+        assert one.display_name
+        listed = await every(subscriptions.subscriptions.list())
+        assert SUBSCRIPTION in [found.subscription_id for found in listed]
+
+    with step("tenant"):
+        assert TENANT in [found.tenant_id for found in await every(subscriptions.tenants.list())]
+
+    with step("locations"):
+        listed = {found.name: found for found in await every(subscriptions.subscriptions.list_locations(SUBSCRIPTION))}
+        same(listed[LOCATION].display_name, "East US")
+        same(listed[LOCATION].metadata.region_type, "Physical")
+
+    with step("providers"):
+        one = await done(resources.providers.get("Microsoft.KeyVault"))
+        same(one.namespace, "Microsoft.KeyVault")
+        same(one.registration_state, "Registered")
+        kinds = {kind.resource_type: kind for kind in one.resource_types}
+        assert kinds["vaults"].api_versions
+        assert "East US" in kinds["vaults"].locations, kinds["vaults"].locations
+        listed = {found.namespace for found in await every(resources.providers.list())}
+        assert {"Microsoft.Compute", "Microsoft.KeyVault", "Microsoft.ManagedIdentity", "Microsoft.Network"} <= listed
+    return oid
+
+
+async def the_wrong_credentials(open_client):
+    client, secret = os.environ["AZURE_CLIENT_ID"], os.environ["AZURE_CLIENT_SECRET"]
+    nobody, scope = str(uuid.uuid4()), "https://management.azure.com/.default"
+    for name, tenant, app, key, audience, code in [
+        ("a wrong secret", TENANT, client, "not-the-secret", scope, "AADSTS7000215"),
+        ("no such application", TENANT, nobody, secret, scope, "AADSTS700016"),
+        ("no such tenant", nobody, client, secret, scope, "AADSTS90002"),
+        ("no such audience", TENANT, client, secret, f"https://{nobody}.example/.default", "AADSTS500011"),
+    ]:
+        with step(name):
+            credential = await open_client(ClientSecretCredential(tenant, app, key))
+            try:
+                await done(credential.get_token(audience))
+            except ClientAuthenticationError as error:
+                # The sync client words this one itself.
+                known = code in error.message or "Unable to get authority configuration" in error.message
+                assert known if name == "no such tenant" else code in error.message, error.message
+            else:
+                raise AssertionError("a token came")
+
+
+async def the_group(resources):
+    groups = resources.resource_groups
+    with step("no group yet"):
+        same(await done(groups.check_existence(GROUP)), False)
+        await refused(ResourceNotFoundError, 404, "ResourceGroupNotFound", lambda: done(groups.get(GROUP)))
+
+    with step("group"):
+        group = await done(
+            groups.create_or_update(GROUP, ResourceGroup(location=LOCATION, tags={"made": "by the story"}))
         )
-        # What later steps need of the earlier ones.
-        self.subnet = self.nsg = self.address = self.nic = None
-        self.vault = self.identity = self.machine = self.role = self.desk = None
-        self.versions = []
+        same_id(group.id, f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}")
+        same(group.name, GROUP)
+        same(group.type, "Microsoft.Resources/resourceGroups")
+        same(group.location, LOCATION)
+        same(group.tags, {"made": "by the story"})
+        same(group.properties.provisioning_state, "Succeeded")
+        same(await done(groups.check_existence(GROUP)), True)
 
-    def id(self, kind, name):
-        return f"{self.group_id}/providers/{kind}/{name}"
-
-    async def desk_principal(self):
-        token = await self.sdk(self.credential.get_token("https://management.azure.com/.default"))
-        claims = token.token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
-        equal("tid", claims["tid"], os.environ["AZURE_TENANT_ID"])
-        self.desk = str(uuid.UUID(claims["oid"]))
-        assert token.expires_on > time.time(), "the token has expired"
-
-    async def group_create(self):
-        equal("existence", await self.sdk(self.groups.resource_groups.check_existence(GROUP)), False)
-        group = await self.sdk(
-            self.groups.resource_groups.create_or_update(GROUP, {"location": LOCATION, "tags": {"by": "story"}})
+    with step("group stays where it is"):
+        await refused(
+            ResourceExistsError,
+            409,
+            "InvalidResourceGroupLocation",
+            lambda: done(groups.create_or_update(GROUP, ResourceGroup(location="westus"))),
         )
-        same_id("id", group.id, self.group_id)
-        equal("location", group.location, LOCATION)
-        equal("tags", group.tags, {"by": "story"})
-        equal("state", group.properties.provisioning_state, "Succeeded")
-        equal("existence", await self.sdk(self.groups.resource_groups.check_existence(GROUP)), True)
 
-    async def network_create(self):
-        network = await self.sdk(
-            self.network.virtual_networks.begin_create_or_update(
+    with step("group's tags"):
+        group = await done(groups.update(GROUP, {"tags": {"made": "again"}}))
+        same(group.tags, {"made": "again"})
+        found = await every(groups.list(filter="tagName eq 'made' and tagValue eq 'again'"))
+        assert GROUP in [group.name for group in found]
+        found = await every(groups.list(filter="tagName eq 'made' and tagValue eq 'by nobody'"))
+        same([group.name for group in found], [])
+
+
+async def the_machine(network, compute):
+    net = ip = guard = nic = None
+    with step("network security group"):
+        guard = await finished(
+            network.network_security_groups.begin_create_or_update(
                 GROUP,
-                f"{VM}-vnet",
+                f"{MACHINE}-nsg",
+                {
+                    "location": LOCATION,
+                    "properties": {
+                        "securityRules": [
+                            {
+                                "name": "ssh",
+                                "properties": {
+                                    "priority": 1000,
+                                    "protocol": "Tcp",
+                                    "access": "Allow",
+                                    "direction": "Inbound",
+                                    "sourceAddressPrefix": "*",
+                                    "sourcePortRange": "*",
+                                    "destinationAddressPrefix": "*",
+                                    "destinationPortRange": "22",
+                                },
+                            }
+                        ]
+                    },
+                },
+            )
+        )
+        same(guard.provisioning_state, "Succeeded")
+        [rule] = guard.security_rules
+        same((rule.name, rule.priority, rule.destination_port_range), ("ssh", 1000, "22"))
+        assert len(guard.default_security_rules) == 6
+
+    with step("virtual network"):
+        net = await finished(
+            network.virtual_networks.begin_create_or_update(
+                GROUP,
+                f"{MACHINE}-vnet",
                 {
                     "location": LOCATION,
                     "properties": {
@@ -163,73 +347,49 @@ class Story:
                 },
             )
         )
-        same_id("id", network.id, self.id("Microsoft.Network/virtualNetworks", f"{VM}-vnet"))
-        equal("state", network.provisioning_state, "Succeeded")
-        equal("address space", network.address_space.address_prefixes, ["10.0.0.0/16"])
-        equal("subnets", [each.name for each in network.subnets], ["default"])
-        subnet = await self.sdk(self.network.subnets.get(GROUP, f"{VM}-vnet", "default"))
-        equal("subnet's prefix", subnet.address_prefix, "10.0.0.0/24")
-        same_id("subnet's id", subnet.id, f"{network.id}/subnets/default")
-        self.subnet = subnet.id
+        same(net.provisioning_state, "Succeeded")
+        same(net.address_space.address_prefixes, ["10.0.0.0/16"])
+        assert net.etag and net.resource_guid
+        [subnet] = net.subnets
+        same_id(subnet.id, f"{net.id}/subnets/default")
 
-    async def security_group_create(self):
-        rule = {
-            "name": "ssh",
-            "properties": {
-                "priority": 1000,
-                "direction": "Inbound",
-                "access": "Allow",
-                "protocol": "Tcp",
-                "sourceAddressPrefix": "*",
-                "sourcePortRange": "*",
-                "destinationAddressPrefix": "*",
-                "destinationPortRange": "22",
-            },
-        }
-        nsg = await self.sdk(
-            self.network.network_security_groups.begin_create_or_update(
-                GROUP, f"{VM}-nsg", {"location": LOCATION, "properties": {"securityRules": [rule]}}
-            )
-        )
-        equal("state", nsg.provisioning_state, "Succeeded")
-        equal("rules", [(each.name, each.destination_port_range) for each in nsg.security_rules], [("ssh", "22")])
-        assert "DenyAllInBound" in [each.name for each in nsg.default_security_rules], "no default rules"
-        self.nsg = nsg.id
+    with step("subnet"):
+        subnet = await done(network.subnets.get(GROUP, f"{MACHINE}-vnet", "default"))
+        same(subnet.address_prefix, "10.0.0.0/24")
+        same(subnet.provisioning_state, "Succeeded")
+        same([one.name for one in await every(network.subnets.list(GROUP, f"{MACHINE}-vnet"))], ["default"])
 
-    async def public_address_create(self):
-        address = await self.sdk(
-            self.network.public_ip_addresses.begin_create_or_update(
+    with step("public IP address"):
+        ip = await finished(
+            network.public_ip_addresses.begin_create_or_update(
                 GROUP,
-                f"{VM}-ip",
+                f"{MACHINE}-ip",
                 {
                     "location": LOCATION,
                     "sku": {"name": "Standard"},
-                    "properties": {"publicIPAllocationMethod": "Static"},
+                    "properties": {"publicIPAllocationMethod": "Static", "publicIPAddressVersion": "IPv4"},
                 },
             )
         )
-        equal("state", address.provisioning_state, "Succeeded")
-        equal("sku", address.sku.name, "Standard")
-        equal("method", address.public_ip_allocation_method, "Static")
-        equal("parts of the address", len(address.ip_address.split(".")), 4)
-        self.address = address.id
+        same(ip.provisioning_state, "Succeeded")
+        same((ip.sku.name, ip.public_ip_allocation_method), ("Standard", "Static"))
+        ipaddress.IPv4Address(ip.ip_address)
 
-    async def interface_create(self):
-        nic = await self.sdk(
-            self.network.network_interfaces.begin_create_or_update(
+    with step("network interface"):
+        nic = await finished(
+            network.network_interfaces.begin_create_or_update(
                 GROUP,
-                f"{VM}-nic",
+                f"{MACHINE}-nic",
                 {
                     "location": LOCATION,
                     "properties": {
-                        "networkSecurityGroup": {"id": self.nsg},
+                        "networkSecurityGroup": {"id": guard.id},
                         "ipConfigurations": [
                             {
-                                "name": "ipconfig",
+                                "name": "main",
                                 "properties": {
-                                    "subnet": {"id": self.subnet},
-                                    "publicIPAddress": {"id": self.address},
-                                    "privateIPAllocationMethod": "Dynamic",
+                                    "subnet": {"id": net.subnets[0].id},
+                                    "publicIPAddress": {"id": ip.id},
                                 },
                             }
                         ],
@@ -237,382 +397,706 @@ class Story:
                 },
             )
         )
-        equal("state", nic.provisioning_state, "Succeeded")
-        configuration = nic.ip_configurations[0]
-        same_id("subnet", configuration.subnet.id, self.subnet)
-        same_id("public address", configuration.public_ip_address.id, self.address)
-        same_id("security group", nic.network_security_group.id, self.nsg)
-        assert configuration.private_ip_address.startswith("10.0.0."), configuration.private_ip_address
-        self.nic = nic.id
+        same(nic.provisioning_state, "Succeeded")
+        [config] = nic.ip_configurations
+        assert ipaddress.IPv4Address(config.private_ip_address) in ipaddress.IPv4Network("10.0.0.0/24")
+        same(config.primary, True)
+        same_id(config.public_ip_address.id, ip.id)
+        same_id(nic.network_security_group.id, guard.id)
+        assert nic.mac_address is None or re.fullmatch("([0-9A-F]{2}-){5}[0-9A-F]{2}", nic.mac_address)
 
-    async def machine_create(self):
-        machine = await self.sdk(
-            self.compute.virtual_machines.begin_create_or_update(
+    with step("addresses are in use"):
+        there = await done(network.public_ip_addresses.get(GROUP, f"{MACHINE}-ip"))
+        same_id(there.ip_configuration.id, nic.ip_configurations[0].id)
+        await refused(
+            HttpResponseError,
+            400,
+            "PublicIPAddressCannotBeDeleted",
+            lambda: finished(network.public_ip_addresses.begin_delete(GROUP, f"{MACHINE}-ip")),
+        )
+
+    with step("no machine yet"):
+        error = await refused(
+            ResourceNotFoundError, 404, "ResourceNotFound", lambda: done(compute.virtual_machines.get(GROUP, MACHINE))
+        )
+        assert f"Microsoft.Compute/virtualMachines/{MACHINE}" in error.message
+
+    with step("machine"):
+        machine = await finished(
+            compute.virtual_machines.begin_create_or_update(
                 GROUP,
-                VM,
+                MACHINE,
                 {
                     "location": LOCATION,
                     "properties": {
                         "hardwareProfile": {"vmSize": "Standard_D2s_v3"},
                         "storageProfile": {
-                            "imageReference": IMAGE,
+                            "imageReference": {
+                                "publisher": "canonical",
+                                "offer": "0001-com-ubuntu-server-jammy",
+                                "sku": "22_04-lts",
+                                "version": "latest",
+                            },
                             "osDisk": {
                                 "createOption": "FromImage",
                                 "managedDisk": {"storageAccountType": "Premium_LRS"},
                             },
                         },
                         "osProfile": {
-                            "computerName": VM,
+                            "computerName": MACHINE,
                             "adminUsername": "azureuser",
-                            "adminPassword": f"Aa1!{secrets.token_urlsafe(24)}",
+                            "linuxConfiguration": {
+                                "disablePasswordAuthentication": True,
+                                "ssh": {
+                                    "publicKeys": [{"path": "/home/azureuser/.ssh/authorized_keys", "keyData": SSH_KEY}]
+                                },
+                            },
                         },
-                        "networkProfile": {"networkInterfaces": [{"id": self.nic, "properties": {"primary": True}}]},
+                        "networkProfile": {"networkInterfaces": [{"id": nic.id, "properties": {"primary": True}}]},
                     },
                 },
             )
         )
-        same_id("id", machine.id, self.id("Microsoft.Compute/virtualMachines", VM))
-        equal("state", machine.provisioning_state, "Succeeded")
-        equal("size", machine.hardware_profile.vm_size, "Standard_D2s_v3")
-        image = machine.storage_profile.image_reference
-        equal("image", {name: image[name] for name in IMAGE}, IMAGE)
-        assert image.exact_version and image.exact_version != "latest", f"exact version {image.exact_version!r}"
-        equal("system", machine.storage_profile.os_disk.os_type, "Linux")
-        equal("password in the answer", machine.os_profile.admin_password, None)
-        equal("identity", machine.identity, None)
+        assert isinstance(machine, VirtualMachine)
+        same(machine.provisioning_state, "Succeeded")
+        same((machine.name, machine.location), (MACHINE, LOCATION))
+        same(machine.hardware_profile.vm_size, "Standard_D2s_v3")
+        same(machine.os_profile.admin_username, "azureuser")
+        same(machine.os_profile.linux_configuration.ssh.public_keys[0].key_data, SSH_KEY)
+        same(machine.storage_profile.os_disk.os_type, "Linux")
+        assert machine.storage_profile.image_reference.exact_version
+        assert isinstance(machine.time_created, datetime.datetime)
         uuid.UUID(machine.vm_id)
+        same(machine.identity, None)
 
-    async def machine_instance_view(self):
-        machine = await self.sdk(self.compute.virtual_machines.get(GROUP, VM, expand="instanceView"))
-        codes = [status.code for status in machine.instance_view.statuses]
-        assert "PowerState/running" in codes and "ProvisioningState/succeeded" in codes, codes
-        view = await self.sdk(self.compute.virtual_machines.instance_view(GROUP, VM))
-        equal("codes", [status.code for status in view.statuses], codes)
+    with step("machine runs"):
+        view = await done(compute.virtual_machines.instance_view(GROUP, MACHINE))
+        same({status.code for status in view.statuses}, {"ProvisioningState/succeeded", "PowerState/running"})
+        assert view.os_name is None or isinstance(view.os_name, str)
+        machine = await done(compute.virtual_machines.get(GROUP, MACHINE, expand="instanceView"))
+        assert "PowerState/running" in [status.code for status in machine.instance_view.statuses]
 
-    async def vault_create(self):
-        vault = await self.sdk(
-            self.vaults.begin_create_or_update(
-                GROUP,
-                VAULT,
-                {
-                    "location": LOCATION,
-                    "properties": {
-                        "tenantId": os.environ["AZURE_TENANT_ID"],
-                        "sku": {"family": "A", "name": "standard"},
-                        "enableRbacAuthorization": True,
-                    },
-                },
-            )
-        )
-        same_id("id", vault.id, self.id("Microsoft.KeyVault/vaults", VAULT))
-        equal("state", vault.properties.provisioning_state, "Succeeded")
-        equal("uri", vault.properties.vault_uri, f"https://{VAULT}.vault.azure.net/")
-        equal("rbac", vault.properties.enable_rbac_authorization, True)
-        equal("soft delete", vault.properties.enable_soft_delete, True)
-        equal("tenant", vault.properties.tenant_id, os.environ["AZURE_TENANT_ID"])
-        taken = await self.sdk(
-            self.vaults.check_name_availability({"name": VAULT, "type": "Microsoft.KeyVault/vaults"})
-        )
-        equal("availability", (taken.name_available, taken.reason), (False, "AlreadyExists"))
-        self.vault = vault.id
+    with step("disk"):
+        [disk] = await every(compute.disks.list_by_resource_group(GROUP))
+        same_id(disk.id, machine.storage_profile.os_disk.managed_disk.id)
+        same_id(disk.managed_by, machine.id)
+        same((disk.sku.name, disk.disk_state, disk.os_type), ("Premium_LRS", "Attached", "Linux"))
 
-    async def identity_create(self):
-        identity = await self.sdk(
-            self.msi.user_assigned_identities.create_or_update(GROUP, IDENTITY, {"location": LOCATION})
+    with step("interface is the machine's"):
+        there = await done(network.network_interfaces.get(GROUP, f"{MACHINE}-nic"))
+        same_id(there.virtual_machine.id, machine.id)
+        same(there.primary, True)
+        assert re.fullmatch("([0-9A-F]{2}-){5}[0-9A-F]{2}", there.mac_address)
+
+    with step("machine stops and starts"):
+        await finished(compute.virtual_machines.begin_deallocate(GROUP, MACHINE))
+        view = await done(compute.virtual_machines.instance_view(GROUP, MACHINE))
+        assert "PowerState/deallocated" in [status.code for status in view.statuses]
+        await finished(compute.virtual_machines.begin_start(GROUP, MACHINE))
+        view = await done(compute.virtual_machines.instance_view(GROUP, MACHINE))
+        assert "PowerState/running" in [status.code for status in view.statuses]
+
+    with step("machine's image stays"):
+        change = machine.as_dict()
+        change.pop("resources", None)
+        change["properties"].pop("instanceView", None)
+        change["properties"]["storageProfile"]["imageReference"]["sku"] = "22_04-lts-gen2"
+        await refused(
+            HttpResponseError,
+            409,
+            "PropertyChangeNotAllowed",
+            lambda: finished(compute.virtual_machines.begin_create_or_update(GROUP, MACHINE, change)),
         )
-        same_id("id", identity.id, self.id("Microsoft.ManagedIdentity/userAssignedIdentities", IDENTITY))
-        equal("tenant", identity.tenant_id, os.environ["AZURE_TENANT_ID"])
-        uuid.UUID(identity.principal_id)
+
+
+def vault_of(name):
+    return VaultCreateOrUpdateParameters(
+        location=LOCATION,
+        properties=VaultProperties(
+            tenant_id=TENANT, sku=Sku(family="A", name="standard"), enable_rbac_authorization=True
+        ),
+    )
+
+
+async def the_vault(vaults, resources, secrets):
+    vault = None
+    with step("vault's name is free"):
+        free = await done(vaults.check_name_availability(VaultCheckNameAvailabilityParameters(name=VAULT)))
+        same(free.name_available, True)
+
+    with step("vault"):
+        vault = await finished(vaults.begin_create_or_update(GROUP, VAULT, vault_of(VAULT)))
+        assert isinstance(vault, Vault)
+        same_id(
+            vault.id,
+            f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers/Microsoft.KeyVault/vaults/{VAULT}",
+        )
+        same((vault.name, vault.type, vault.location), (VAULT, "Microsoft.KeyVault/vaults", LOCATION))
+        facts = vault.properties
+        same(facts.tenant_id, TENANT)
+        same((facts.sku.family, facts.sku.name), ("A", "standard"))
+        same(facts.vault_uri, f"https://{VAULT}.vault.azure.net/")
+        same(facts.provisioning_state, "Succeeded")
+        same(facts.enable_rbac_authorization, True)
+        same(facts.enable_soft_delete, True)
+        same(facts.soft_delete_retention_in_days, 90)
+        assert vault.system_data is None or isinstance(vault.system_data.created_at, datetime.datetime)
+
+    with step("another vault"):
+        await finished(vaults.begin_create_or_update(GROUP, f"{VAULT}2", vault_of(f"{VAULT}2")))
+        same((await done(vaults.get(GROUP, f"{VAULT}2"))).name, f"{VAULT}2")
+
+    with step("vault's name is taken"):
+        free = await done(vaults.check_name_availability(VaultCheckNameAvailabilityParameters(name=VAULT)))
+        same((free.name_available, free.reason), (False, "AlreadyExists"))
+        assert free.message
+        bad = await done(vaults.check_name_availability(VaultCheckNameAvailabilityParameters(name="1-no")))
+        same((bad.name_available, bad.reason), (False, "AccountNameInvalid"))
+
+    with step("vault's tags"):
+        changed = await done(vaults.update(GROUP, VAULT, VaultPatchParameters(tags={"a": "b"})))
+        same((changed.tags, changed.properties.enable_rbac_authorization), ({"a": "b"}, True))
+        found = await done(resources.resources.get_by_id(vault.id, api_version="2023-07-01"))
+        same((found.type, found.tags), ("Microsoft.KeyVault/vaults", {"a": "b"}))
+        same(found.properties["vaultUri"], vault.properties.vault_uri)
+
+    with step("no vault of a bad name"):
+        await refused(
+            HttpResponseError,
+            400,
+            "VaultNameNotValid",
+            lambda: finished(vaults.begin_create_or_update(GROUP, "1-no", vault_of("1-no"))),
+        )
+
+    with step("no access yet"):
+        error = await refused(HttpResponseError, 403, "Forbidden", lambda: done(secrets.get_secret(SECRET)))
+        same(inner_code(error), "ForbiddenByRbac")
+        assert "Microsoft.KeyVault/vaults/secrets/getSecret/action" in error.message, error.message
+
+    with step("no such vault"):
+        await refused(ResourceNotFoundError, 404, "ResourceNotFound", lambda: done(vaults.get(GROUP, f"{VAULT}x")))
+    return vault
+
+
+async def the_identities(identities, compute):
+    principals, identity = {}, None
+    with step("user-assigned identity"):
+        identity = await done(
+            identities.create_or_update(GROUP, f"{PREFIX}-identity", Identity(location=LOCATION, tags={"a": "b"}))
+        )
+        same((identity.name, identity.location, identity.tags), (f"{PREFIX}-identity", LOCATION, {"a": "b"}))
+        same(identity.type, "Microsoft.ManagedIdentity/userAssignedIdentities")
+        same(identity.tenant_id, TENANT)
         uuid.UUID(identity.client_id)
-        self.identity = identity
+        principals["user"] = str(uuid.UUID(identity.principal_id))
+        again = await done(identities.get(GROUP, f"{PREFIX}-identity"))
+        same((again.principal_id, again.client_id), (identity.principal_id, identity.client_id))
 
-    async def machine_identities(self):
-        machine = await self.sdk(
-            self.compute.virtual_machines.begin_update(
+    with step("system-assigned identity"):
+        machine = await finished(
+            compute.virtual_machines.begin_update(GROUP, MACHINE, {"identity": {"type": "SystemAssigned"}})
+        )
+        same(machine.identity.type, "SystemAssigned")
+        same(machine.identity.tenant_id, TENANT)
+        principals["system"] = str(uuid.UUID(machine.identity.principal_id))
+
+    with step("both identities"):
+        machine = await finished(
+            compute.virtual_machines.begin_update(
                 GROUP,
-                VM,
+                MACHINE,
                 {
                     "identity": {
                         "type": "SystemAssigned, UserAssigned",
-                        "userAssignedIdentities": {self.identity.id: {}},
+                        "userAssignedIdentities": {identity.id: {}},
                     }
                 },
             )
         )
-        equal("state", machine.provisioning_state, "Succeeded")
-        equal("type", machine.identity.type.replace(" ", ""), "SystemAssigned,UserAssigned")
-        uuid.UUID(machine.identity.principal_id)
-        equal("tenant", machine.identity.tenant_id, os.environ["AZURE_TENANT_ID"])
-        ((key, assigned),) = machine.identity.user_assigned_identities.items()
-        same_id("user-assigned identity", key, self.identity.id)
-        equal("its principal", assigned.principal_id, self.identity.principal_id)
-        equal("its client", assigned.client_id, self.identity.client_id)
-        self.machine = machine
+        same(machine.identity.type, "SystemAssigned, UserAssigned")
+        same(machine.identity.principal_id, principals["system"])
+        [(found, facts)] = machine.identity.user_assigned_identities.items()
+        same_id(found, identity.id)
+        same((facts.principal_id, facts.client_id), (identity.principal_id, identity.client_id))
 
-    async def role_definition(self):
-        found = await self.sdk.all(
-            self.access.role_definitions.list(self.vault, filter=f"roleName eq '{OFFICER}'")
+    with step("system-assigned identity again"):
+        machine = await finished(
+            compute.virtual_machines.begin_update(GROUP, MACHINE, {"identity": {"type": "SystemAssigned"}})
         )
-        equal("roles", [(each.role_name, each.name) for each in found], [(OFFICER, OFFICER_ID)])
-        equal("kind", found[0].role_type, "BuiltInRole")
-        actions = found[0].permissions[0].data_actions
-        assert "Microsoft.KeyVault/vaults/secrets/*" in actions, actions
-        self.role = found[0].id
+        same((machine.identity.type, machine.identity.principal_id), ("SystemAssigned", principals["system"]))
+        assert not machine.identity.user_assigned_identities
+    return principals
 
-    async def assign(self, principal):
-        name = str(uuid.uuid4())
-        wanted = {
-            "properties": {
-                "roleDefinitionId": self.role,
-                "principalId": principal,
-                "principalType": "ServicePrincipal",
-            }
-        }
-        made = await self.sdk(self.access.role_assignments.create(self.vault, name, wanted))
-        equal("name", made.name, name)
-        same_id("scope", made.scope, self.vault)
-        same_id("role", made.role_definition_id, self.role)
-        equal("principal", (made.principal_id, made.principal_type), (principal, "ServicePrincipal"))
-        try:
-            await self.sdk(self.access.role_assignments.create(self.vault, str(uuid.uuid4()), wanted))
-        except HttpResponseError as error:
-            equal("a second one", (error.status_code, error.error.code), (409, "RoleAssignmentExists"))
-        else:
-            raise AssertionError("a second assignment was created")
 
-    async def role_assignment_system_assigned(self):
-        await self.assign(self.machine.identity.principal_id)
+async def the_roles(roles, vault, principals):
+    role, made = None, {}
+    with step("role by its name"):
+        [role] = await every(roles.role_definitions.list(vault.id, filter=f"roleName eq '{ROLE}'"))
+        same((role.role_name, role.role_type), (ROLE, "BuiltInRole"))
+        same(role.name, "b86a8fe4-44ce-4948-aee5-eccb2c155cd7")
+        same(role.permissions[0].data_actions, ["Microsoft.KeyVault/vaults/secrets/*"])
+        same((await done(roles.role_definitions.get(vault.id, role.name))).role_name, ROLE)
 
-    async def role_assignment_user_assigned(self):
-        await self.assign(self.identity.principal_id)
+    with step("all roles"):
+        listed = {one.role_name: one for one in await every(roles.role_definitions.list(vault.id))}
+        same(listed["Owner"].permissions[0].actions, ["*"])
+        same(listed["Reader"].permissions[0].actions, ["*/read"])
+        same({one.role_type for one in listed.values()}, {"BuiltInRole"})
 
-    async def role_assignment_desk(self):
-        await self.assign(self.desk)
-
-    async def role_assignment_list(self):
-        found = await self.sdk.all(self.access.role_assignments.list_for_scope(self.vault, filter="atScope()"))
-        here = {each.principal_id for each in found if each.scope.lower() == self.vault.lower()}
-        equal("principals", here, {self.desk, self.identity.principal_id, self.machine.identity.principal_id})
-        mine = await self.sdk.all(
-            self.access.role_assignments.list_for_scope(
-                self.vault, filter=f"principalId eq '{self.identity.principal_id}'"
+    for who, principal in principals.items():
+        with step(f"role for {who}"):
+            name = str(uuid.uuid4())
+            assignment = await done(
+                roles.role_assignments.create(
+                    vault.id,
+                    name,
+                    RoleAssignmentCreateParameters(
+                        role_definition_id=role.id, principal_id=principal, principal_type="ServicePrincipal"
+                    ),
+                )
             )
+            same((assignment.name, assignment.principal_id), (name, principal))
+            same(assignment.type, "Microsoft.Authorization/roleAssignments")
+            same(assignment.principal_type, "ServicePrincipal")
+            same_id(assignment.scope, vault.id)
+            assert assignment.role_definition_id.lower().endswith(role.name)
+            assert isinstance(assignment.created_on, datetime.datetime)
+            made[principal] = assignment
+
+    with step("role assignments"):
+        listed = await every(roles.role_assignments.list_for_scope(vault.id, filter="atScope()"))
+        assert set(made) <= {one.principal_id for one in listed if one.scope.lower() == vault.id.lower()}
+        some = await every(
+            roles.role_assignments.list_for_scope(vault.id, filter=f"principalId eq '{principals['user']}'")
         )
-        equal("of the identity", [each.principal_id for each in mine], [self.identity.principal_id])
+        same([one.name for one in some], [made[principals["user"]].name])
+        one = await done(roles.role_assignments.get_by_id(some[0].id))
+        same(one.name, some[0].name)
 
-    async def lists(self):
-        names = {
-            "groups": (self.groups.resource_groups.list(), [GROUP]),
-            "networks": (self.network.virtual_networks.list(GROUP), [f"{VM}-vnet"]),
-            "security groups": (self.network.network_security_groups.list(GROUP), [f"{VM}-nsg"]),
-            "addresses": (self.network.public_ip_addresses.list(GROUP), [f"{VM}-ip"]),
-            "interfaces": (self.network.network_interfaces.list(GROUP), [f"{VM}-nic"]),
-            "machines": (self.compute.virtual_machines.list(GROUP), [VM]),
-            "machines of the subscription": (self.compute.virtual_machines.list_all(), [VM]),
-            "vaults": (self.vaults.list_by_resource_group(GROUP), [VAULT]),
-            "vaults of the subscription": (self.vaults.list_by_subscription(), [VAULT]),
-            "vaults as resources": (self.vaults.list(), [VAULT]),
-            "identities": (self.msi.user_assigned_identities.list_by_resource_group(GROUP), [IDENTITY]),
-            "identities of the subscription": (self.msi.user_assigned_identities.list_by_subscription(), [IDENTITY]),
-        }
-        for what, (pages, wanted) in names.items():
-            equal(what, [each.name for each in await self.sdk.all(pages)], wanted)
-        resources = await self.sdk.all(self.groups.resources.list_by_resource_group(GROUP))
-        kinds = {each.type.lower() for each in resources}
-        wanted = {
-            "microsoft.compute/disks",
-            "microsoft.compute/virtualmachines",
-            "microsoft.keyvault/vaults",
-            "microsoft.managedidentity/userassignedidentities",
-            "microsoft.network/networkinterfaces",
-            "microsoft.network/networksecuritygroups",
-            "microsoft.network/publicipaddresses",
-            "microsoft.network/virtualnetworks",
-        }
-        equal("kinds of resource", kinds, wanted)
+    with step("role assignment is there already"):
+        await refused(
+            ResourceExistsError,
+            409,
+            "RoleAssignmentExists",
+            lambda: done(
+                roles.role_assignments.create(
+                    vault.id,
+                    str(uuid.uuid4()),
+                    RoleAssignmentCreateParameters(
+                        role_definition_id=role.id,
+                        principal_id=principals["user"],
+                        principal_type="ServicePrincipal",
+                    ),
+                )
+            ),
+        )
 
-    async def secret_set(self):
-        # The role takes a moment to be effective.
-        give_up = time.monotonic() + 60
+    with step("role for nobody"):
+        await refused(
+            HttpResponseError,
+            400,
+            "PrincipalNotFound",
+            lambda: done(
+                roles.role_assignments.create(
+                    vault.id,
+                    str(uuid.uuid4()),
+                    RoleAssignmentCreateParameters(role_definition_id=role.id, principal_id=str(uuid.uuid4())),
+                )
+            ),
+        )
+
+    with step("role assignment goes"):
+        gone = await done(roles.role_assignments.delete(vault.id, made[principals["user"]].name))
+        same(gone.principal_id, principals["user"])
+        same(await done(roles.role_assignments.delete(vault.id, made[principals["user"]].name)), None)
+
+
+async def the_lists(resources, vaults, compute, identities):
+    kinds = {
+        "Microsoft.Compute/disks": 1,
+        "Microsoft.Compute/virtualMachines": 1,
+        "Microsoft.KeyVault/vaults": 2,
+        "Microsoft.ManagedIdentity/userAssignedIdentities": 1,
+        "Microsoft.Network/networkInterfaces": 1,
+        "Microsoft.Network/networkSecurityGroups": 1,
+        "Microsoft.Network/publicIPAddresses": 1,
+        "Microsoft.Network/virtualNetworks": 1,
+    }
+
+    def count(found):
+        types = [one.type for one in found]
+        return {kind: types.count(kind) for kind in set(types)}
+
+    with step("resources"):
+        same(count(await every(resources.resources.list_by_resource_group(GROUP))), kinds)
+        some = await every(
+            resources.resources.list_by_resource_group(GROUP, filter="resourceType eq 'Microsoft.KeyVault/vaults'")
+        )
+        same({one.name for one in some}, {VAULT, f"{VAULT}2"})
+
+    with step("resources by pages"):
+        some = await pages(resources.resources.list_by_resource_group(GROUP, top=4))
+        same(count(sum(some, [])), kinds)
+        assert len(some) > 1, f"{len(some)} page"
+
+    with step("machines"):
+        same([one.name for one in await every(compute.virtual_machines.list(GROUP))], [MACHINE])
+        assert MACHINE in [one.name for one in await every(compute.virtual_machines.list_all())]
+
+    with step("vaults"):
+        both = {VAULT, f"{VAULT}2"}
+        same({one.name for one in await every(vaults.list_by_resource_group(GROUP))}, both)
+        assert both <= {one.name for one in await every(vaults.list_by_subscription())}
+        assert both <= {one.name for one in await every(vaults.list())}
+
+    with step("vaults by pages"):
+        some = await pages(vaults.list_by_resource_group(GROUP, top=1))
+        same({one.name for one in sum(some, [])}, both)
+        assert len(some) > 1, f"{len(some)} page"
+
+    with step("identities"):
+        names = [one.name for one in await every(identities.list_by_resource_group(GROUP))]
+        same(names, [f"{PREFIX}-identity"])
+
+    with step("sizes"):
+        sizes = {one.name: one for one in await every(compute.virtual_machine_sizes.list(LOCATION))}
+        same((sizes["Standard_D2s_v3"].number_of_cores, sizes["Standard_D2s_v3"].memory_in_mb), (2, 8192))
+
+
+async def the_secrets(secrets):
+    url = f"https://{VAULT}.vault.azure.net"
+    first = second = None
+    with step("access"):
+        until = time.monotonic() + ACCESS_WITHIN
         while True:
             try:
-                secret = await self.sdk(
-                    self.secrets.set_secret(SECRET, "first", content_type="text/plain", tags={"by": "story"})
-                )
+                first = await done(secrets.set_secret(SECRET, "one"))
                 break
             except HttpResponseError as error:
-                if (error.status_code, inner_code(error)) != (403, "ForbiddenByRbac") or time.monotonic() > give_up:
+                if error.status_code != 403 or inner_code(error) != "ForbiddenByRbac" or time.monotonic() > until:
                     raise
-                await asyncio.sleep(0.2)
-        equal("value", secret.value, "first")
-        equal("name", secret.name, SECRET)
-        self.check(secret.properties, "text/plain", {"by": "story"})
-        again = await self.sdk(self.secrets.set_secret(SECRET, SECOND))
-        assert again.properties.version != secret.properties.version, "the same version"
-        equal("tags of the second version", again.properties.tags or {}, {})
-        self.versions = [secret.properties.version, again.properties.version]
+                await asyncio.sleep(0.5)
 
-    def check(self, properties, content_type, tags):
-        equal("content type", properties.content_type, content_type)
-        equal("tags", properties.tags, tags)
-        equal("enabled", properties.enabled, True)
-        equal("vault", properties.vault_url, f"https://{VAULT}.vault.azure.net")
-        equal("length of the version", len(properties.version), 32)
-        assert abs(properties.created_on.timestamp() - time.time()) < 600, properties.created_on
-        equal("recoverable days", properties.recoverable_days, 90)
+    with step("set a secret"):
+        assert isinstance(first, KeyVaultSecret)
+        same((first.name, first.value), (SECRET, "one"))
+        assert re.fullmatch(f"{re.escape(url)}/secrets/{SECRET}/[0-9a-f]{{32}}", first.id), first.id
+        facts = first.properties
+        same((facts.vault_url, facts.enabled), (url, True))
+        same(facts.recovery_level, "Recoverable+Purgeable")
+        same(facts.recoverable_days, 90)
+        assert isinstance(facts.created_on, datetime.datetime) and facts.created_on == facts.updated_on
 
-    async def secret_get(self):
-        latest = await self.sdk(self.secrets.get_secret(SECRET))
-        equal("latest", (latest.value, latest.properties.version), (SECOND, self.versions[1]))
-        first = await self.sdk(self.secrets.get_secret(SECRET, self.versions[0]))
-        equal("first", first.value, "first")
-        self.check(first.properties, "text/plain", {"by": "story"})
-        for name, version in (("not-there", None), (SECRET, "0" * 32)):
-            try:
-                await self.sdk(self.secrets.get_secret(name, version))
-            except ResourceNotFoundError as error:
-                equal("code", error.error.code, "SecretNotFound")
-            else:
-                raise AssertionError(f"{name} {version} was found")
+    with step("get a secret"):
+        same((await done(secrets.get_secret(SECRET))).value, "one")
+        same((await done(secrets.get_secret(SECRET, first.properties.version))).id, first.id)
 
-    async def secret_list(self):
-        await self.sdk(self.secrets.set_secret("another-secret", "x"))
-        for size in ({}, {"max_page_size": 1}):
-            found = await self.sdk.all(self.secrets.list_properties_of_secrets(**size))
-            equal("names", sorted(each.name for each in found), ["another-secret", SECRET])
-
-    async def secret_list_versions(self):
-        for size in ({}, {"max_page_size": 1}):
-            found = await self.sdk.all(self.secrets.list_properties_of_secret_versions(SECRET, **size))
-            equal("versions", {each.version for each in found}, set(self.versions))
-
-    async def secret_update(self):
-        changed = await self.sdk(
-            self.secrets.update_secret_properties(
-                SECRET, self.versions[0], enabled=False, content_type="text/html", tags={"changed": "yes"}
+    with step("a new version"):
+        ends = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0) + datetime.timedelta(days=30)
+        second = await done(
+            secrets.set_secret(
+                SECRET, "two \u00fc\u4e8c\n", tags={"a": "b"}, content_type="text/plain", expires_on=ends
             )
         )
-        equal("version", changed.version, self.versions[0])
-        equal("enabled", changed.enabled, False)
-        equal("content type", changed.content_type, "text/html")
-        equal("tags", changed.tags, {"changed": "yes"})
-        try:
-            await self.sdk(self.secrets.get_secret(SECRET, self.versions[0]))
-        except HttpResponseError as error:
-            equal("a disabled version", (error.status_code, inner_code(error)), (403, "SecretDisabled"))
+        assert second.properties.version != first.properties.version
+        there = await done(secrets.get_secret(SECRET))
+        same((there.id, there.value), (second.id, "two \u00fc\u4e8c\n"))
+        same((there.properties.tags, there.properties.content_type), ({"a": "b"}, "text/plain"))
+        same(there.properties.expires_on, ends)
+        same((await done(secrets.get_secret(SECRET, first.properties.version))).value, "one")
+
+    with step("update a secret"):
+        facts = await done(secrets.update_secret_properties(SECRET, content_type="text/html", tags={"c": "d"}))
+        assert isinstance(facts, SecretProperties)
+        same((facts.version, facts.content_type), (second.properties.version, "text/html"))
+        same((facts.tags, facts.expires_on), ({"c": "d"}, ends))
+
+    with step("a disabled version"):
+        version = first.properties.version
+        facts = await done(secrets.update_secret_properties(SECRET, version, enabled=False))
+        same((facts.version, facts.enabled), (version, False))
+        error = await refused(HttpResponseError, 403, "Forbidden", lambda: done(secrets.get_secret(SECRET, version)))
+        same(inner_code(error), "SecretDisabled")
+        same((await done(secrets.get_secret(SECRET))).id, second.id)
+
+    with step("no such secret"):
+        await refused(ResourceNotFoundError, 404, "SecretNotFound", lambda: done(secrets.get_secret("not-there")))
+
+    with step("a bad name"):
+        error = await refused(HttpResponseError, 400, "BadParameter", lambda: done(secrets.set_secret("not_good", "x")))
+        assert "not_good" in error.message, error.message
+
+    with step("versions"):
+        listed = await every(secrets.list_properties_of_secret_versions(SECRET))
+        same(
+            {one.version: one.enabled for one in listed},
+            {first.properties.version: False, second.properties.version: True},
+        )
+        some = await pages(secrets.list_properties_of_secret_versions(SECRET, max_page_size=1))
+        same([len(page) for page in some if page], [1, 1])
+
+    with step("secrets"):
+        for number in range(4):
+            await done(secrets.set_secret(f"other-{number}", str(number)))
+        names = {SECRET, *(f"other-{number}" for number in range(4))}
+        same({one.name for one in await every(secrets.list_properties_of_secrets())}, names)
+        some = await pages(secrets.list_properties_of_secrets(max_page_size=2))
+        same({one.name for one in sum(some, [])}, names)
+        same([len(page) for page in some if page], [2, 2, 1])
+
+    with step("backup and restore"):
+        backup = await done(secrets.backup_secret("other-0"))
+        assert isinstance(backup, bytes) and backup
+        await delete(secrets, "other-0")
+        await done(secrets.purge_deleted_secret("other-0"))
+        await purged(secrets, "other-0")
+        facts = await done(secrets.restore_secret_backup(backup))
+        same(facts.name, "other-0")
+        same((await done(secrets.get_secret("other-0"))).value, "0")
+
+    with step("delete a secret"):
+        gone = await delete(secrets, SECRET)
+        same(gone.name, SECRET)
+        same(gone.recovery_id, f"{url}/deletedsecrets/{SECRET}")
+        same((gone.scheduled_purge_date - gone.deleted_date).days, 90)
+        await refused(ResourceNotFoundError, 404, "SecretNotFound", lambda: done(secrets.get_secret(SECRET)))
+        same([one.name for one in await every(secrets.list_deleted_secrets())], [SECRET])
+        same((await done(secrets.get_deleted_secret(SECRET))).id, gone.id)
+
+    with step("a deleted secret's name is kept"):
+        error = await refused(ResourceExistsError, 409, "Conflict", lambda: done(secrets.set_secret(SECRET, "again")))
+        same(inner_code(error), "ObjectIsDeletedButRecoverable")
+
+    with step("recover a secret"):
+        if AIO:
+            facts = await secrets.recover_deleted_secret(SECRET)
         else:
-            raise AssertionError("a disabled version was read")
+            poller = secrets.begin_recover_deleted_secret(SECRET)
+            poller.wait()
+            facts = poller.result()
+        same((facts.name, facts.version), (SECRET, second.properties.version))
+        same((await done(secrets.get_secret(SECRET))).value, "two \u00fc\u4e8c\n")
+        same(await every(secrets.list_deleted_secrets()), [])
 
-    async def secret_delete(self):
-        deleted = await self.sdk.delete_secret(self.secrets, SECRET)
-        equal("name", deleted.name, SECRET)
-        equal("recovery id", deleted.recovery_id, f"https://{VAULT}.vault.azure.net/deletedsecrets/{SECRET}")
-        kept = deleted.scheduled_purge_date - deleted.deleted_date
-        equal("days kept", kept.days, 90)
-        listed = await self.sdk.all(self.secrets.list_deleted_secrets())
-        equal("deleted", [each.name for each in listed], [SECRET])
+    with step("purge a secret"):
+        await delete(secrets, SECRET)
+        same(await done(secrets.purge_deleted_secret(SECRET)), None)
+        await purged(secrets, SECRET)
+        await refused(ResourceNotFoundError, 404, "SecretNotFound", lambda: done(secrets.get_secret(SECRET)))
+        same((await done(secrets.set_secret(SECRET, "anew"))).value, "anew")
+
+
+async def delete(secrets, name):
+    """Deletes a secret and waits until it is a deleted one."""
+    if AIO:
+        return await secrets.delete_secret(name)
+    poller = secrets.begin_delete_secret(name)
+    poller.wait()
+    return poller.result()
+
+
+async def purged(secrets, name):
+    """Waits until a deleted secret is gone."""
+    for _ in range(100):
         try:
-            await self.sdk(self.secrets.set_secret(SECRET, "third"))
-        except HttpResponseError as error:
-            equal("code", (error.status_code, inner_code(error)), (409, "ObjectIsDeletedButRecoverable"))
-        else:
-            raise AssertionError("a deleted secret was set")
-
-    async def secret_recover(self):
-        recovered = await self.sdk.recover_secret(self.secrets, SECRET)
-        equal("name", recovered.name, SECRET)
-        latest = await self.sdk(self.secrets.get_secret(SECRET))
-        equal("version", latest.properties.version, self.versions[1])
-        equal("deleted", await self.sdk.all(self.secrets.list_deleted_secrets()), [])
-
-    async def secret_purge(self):
-        await self.sdk.delete_secret(self.secrets, SECRET)
-        await self.sdk(self.secrets.purge_deleted_secret(SECRET))
-        # The purge is accepted at once and done a moment later.
-        give_up = time.monotonic() + 60
-        while await self.sdk.all(self.secrets.list_deleted_secrets()):
-            assert time.monotonic() < give_up, "still there after a minute"
-            await asyncio.sleep(0.2)
-        try:
-            await self.sdk(self.secrets.get_deleted_secret(SECRET))
-        except ResourceNotFoundError as error:
-            equal("code", error.error.code, "SecretNotFound")
-        else:
-            raise AssertionError("a purged secret was found")
-
-    async def group_delete(self):
-        await self.sdk(self.groups.resource_groups.begin_delete(GROUP))
-        equal("existence", await self.sdk(self.groups.resource_groups.check_existence(GROUP)), False)
-        try:
-            await self.sdk(self.groups.resource_groups.get(GROUP))
-        except ResourceNotFoundError as error:
-            equal("code", error.error.code, "ResourceGroupNotFound")
-        else:
-            raise AssertionError("a deleted group was found")
-
-    async def vault_purge(self):
-        listed = await self.sdk.all(self.vaults.list_deleted())
-        equal("deleted", [each.name for each in listed], [VAULT])
-        deleted = await self.sdk(self.vaults.get_deleted(VAULT, LOCATION))
-        same_id("vault", deleted.properties.vault_id, self.vault)
-        equal("location", deleted.properties.location, LOCATION)
-        kept = deleted.properties.scheduled_purge_date - deleted.properties.deletion_date
-        equal("days kept", kept.days, 90)
-        await self.sdk(self.vaults.begin_purge_deleted(VAULT, LOCATION))
-
-    async def nothing_left(self):
-        equal("deleted vaults", await self.sdk.all(self.vaults.list_deleted()), [])
-        equal("groups", await self.sdk.all(self.groups.resource_groups.list()), [])
-        equal("resources", await self.sdk.all(self.groups.resources.list()), [])
-
-    steps = (
-        desk_principal,
-        group_create,
-        network_create,
-        security_group_create,
-        public_address_create,
-        interface_create,
-        machine_create,
-        machine_instance_view,
-        vault_create,
-        identity_create,
-        machine_identities,
-        role_definition,
-        role_assignment_system_assigned,
-        role_assignment_user_assigned,
-        role_assignment_desk,
-        role_assignment_list,
-        lists,
-        secret_set,
-        secret_get,
-        secret_list,
-        secret_list_versions,
-        secret_update,
-        secret_delete,
-        secret_recover,
-        secret_purge,
-        group_delete,
-        vault_purge,
-        nothing_left,
-    )
+            await done(secrets.get_deleted_secret(name))
+        except ResourceNotFoundError:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"'{name}' is still there")
 
 
-async def main(aio):
-    sdk = Sdk(aio)
-    story = Story(sdk, os.environ["AZURE_SUBSCRIPTION_ID"])
-    failed = 0
-    for step in story.steps:
-        name = step.__name__.replace("_", "-")
-        try:
-            await step(story)
-            print(f"ok {name}", flush=True)
-        except Exception as error:  # Whatever it is, the other steps still say something.
-            failed += 1
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            print(f"FAIL {name}: {reason}", flush=True)
-    await sdk.close()
-    return 1 if failed else 0
+async def the_access_policies(vaults, secrets, desk, user):
+    name = f"{VAULT}2"
+
+    def policy(*may):
+        return AccessPolicyEntry(tenant_id=TENANT, object_id=desk, permissions=Permissions(secrets=list(may)))
+
+    def with_policies(*may):
+        body = vault_of(name)
+        body.properties.enable_rbac_authorization = False
+        body.properties.access_policies = [policy(*may)]
+        return body
+
+    async def until_allowed(call):
+        until = time.monotonic() + ACCESS_WITHIN
+        while True:
+            try:
+                return await done(call())
+            except HttpResponseError as error:
+                if error.status_code != 403 or inner_code(error) != "AccessDenied" or time.monotonic() > until:
+                    raise
+            await asyncio.sleep(0.5)
+
+    with step("a vault with access policies"):
+        vault = await finished(vaults.begin_create_or_update(GROUP, name, with_policies("get", "set")))
+        same(vault.properties.enable_rbac_authorization, False)
+        [entry] = vault.properties.access_policies
+        same((entry.object_id, entry.tenant_id), (desk, TENANT))
+        same({word.lower() for word in entry.permissions.secrets}, {"get", "set"})
+
+    with step("a policy allows"):
+        same((await until_allowed(lambda: secrets.set_secret("kept", "by a policy"))).value, "by a policy")
+        same((await done(secrets.get_secret("kept"))).value, "by a policy")
+
+    with step("a policy does not allow"):
+        error = await refused(HttpResponseError, 403, "Forbidden", lambda: every(secrets.list_properties_of_secrets()))
+        same(inner_code(error), "AccessDenied")
+        assert "does not have secrets list permission on key vault" in error.message, error.message
+
+    async def change(kind, *policies):
+        """Changes the policies, and gives what each principal may do then."""
+        body = VaultAccessPolicyParameters(properties=VaultAccessPolicyProperties(access_policies=list(policies)))
+        await done(vaults.update_access_policy(GROUP, name, kind, body))
+        there = (await done(vaults.get(GROUP, name))).properties.access_policies
+        return {one.object_id: {word.lower() for word in one.permissions.secrets} for one in there}
+
+    with step("a policy is added"):
+        same(await change("add", policy("list")), {desk: {"get", "set", "list"}})
+        listed = await until_allowed(lambda: every(secrets.list_properties_of_secrets()))
+        same([one.name for one in listed], ["kept"])
+
+    with step("a policy is replaced"):
+        stranger = AccessPolicyEntry(tenant_id=TENANT, object_id=user, permissions=Permissions(secrets=["get"]))
+        same(await change("add", stranger), {desk: {"get", "set", "list"}, user: {"get"}})
+        same(await change("replace", policy("get", "delete")), {desk: {"get", "delete"}, user: {"get"}})
+
+    with step("a policy is removed"):
+        same(await change("remove", policy("delete")), {desk: {"get"}, user: {"get"}})
+        same(await change("remove", stranger), {desk: {"get"}})
+
+    with step("delete and recover a vault"):
+        await finished(vaults.begin_create_or_update(GROUP, name, with_policies("get", "set")))
+        same(await done(vaults.delete(GROUP, name)), None)
+        await refused(ResourceNotFoundError, 404, "ResourceNotFound", lambda: done(vaults.get(GROUP, name)))
+        same((await done(vaults.get_deleted(name, LOCATION))).name, name)
+        await refused(
+            ResourceExistsError,
+            409,
+            "ConflictError",
+            lambda: finished(vaults.begin_create_or_update(GROUP, name, vault_of(name))),
+        )
+        body = vault_of(name)
+        body.properties.create_mode = "recover"
+        vault = await finished(vaults.begin_create_or_update(GROUP, name, body))
+        same((vault.name, vault.properties.provisioning_state), (name, "Succeeded"))
+        same((await until_allowed(lambda: secrets.get_secret("kept"))).value, "by a policy")
+
+
+async def the_deployment(deployments, network):
+    template = {
+        "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+        "contentVersion": "1.0.0.0",
+        "parameters": {"name": {"type": "string"}, "prefix": {"type": "string", "defaultValue": "10.9.0.0/16"}},
+        "resources": [
+            {
+                "type": "Microsoft.Network/virtualNetworks",
+                "apiVersion": "2024-05-01",
+                "name": "[parameters('name')]",
+                "location": "[resourceGroup().location]",
+                "properties": {"addressSpace": {"addressPrefixes": ["[parameters('prefix')]"]}},
+            }
+        ],
+        "outputs": {
+            "made": {
+                "type": "string",
+                "value": "[resourceId('Microsoft.Network/virtualNetworks', parameters('name'))]",
+            }
+        },
+    }
+    name = f"{PREFIX}-made"
+    body = {"properties": {"mode": "Incremental", "template": template, "parameters": {"name": {"value": name}}}}
+
+    with step("deployment"):
+        made = await finished(deployments.begin_create_or_update(GROUP, "one", body))
+        same((made.name, made.type), ("one", "Microsoft.Resources/deployments"))
+        facts = made.properties
+        same((facts.provisioning_state, facts.mode), ("Succeeded", "Incremental"))
+        same(facts.parameters["name"]["value"], name)
+        net = await done(network.virtual_networks.get(GROUP, name))
+        same(net.address_space.address_prefixes, ["10.9.0.0/16"])
+        same_id(facts.outputs["made"]["value"], net.id)
+        same_id(facts.output_resources[0].id, net.id)
+
+    with step("deployments"):
+        same(await done(deployments.check_existence(GROUP, "one")), True)
+        same(await done(deployments.check_existence(GROUP, "two")), False)
+        same([one.name for one in await every(deployments.list_by_resource_group(GROUP))], ["one"])
+        await finished(network.virtual_networks.begin_delete(GROUP, name))
+
+    with step("a deployment that is wrong"):
+        body["properties"]["template"]["resources"][0]["name"] = "[nothing('name')]"
+        await refused(
+            HttpResponseError,
+            400,
+            "InvalidTemplate",
+            lambda: finished(deployments.begin_create_or_update(GROUP, "two", body)),
+        )
+
+
+async def the_machine_goes(compute, network):
+    with step("machine restarts"):
+        same(await finished(compute.virtual_machines.begin_restart(GROUP, MACHINE)), None)
+        same(await finished(compute.virtual_machines.begin_power_off(GROUP, MACHINE)), None)
+        view = await done(compute.virtual_machines.instance_view(GROUP, MACHINE))
+        assert "PowerState/stopped" in [status.code for status in view.statuses]
+
+    with step("interface is in use"):
+        await refused(
+            HttpResponseError,
+            400,
+            "NicInUse",
+            lambda: finished(network.network_interfaces.begin_delete(GROUP, f"{MACHINE}-nic")),
+        )
+
+    with step("delete the machine"):
+        same(await finished(compute.virtual_machines.begin_delete(GROUP, MACHINE)), None)
+        same([one.name for one in await every(compute.virtual_machines.list(GROUP))], [])
+        [disk] = await every(compute.disks.list_by_resource_group(GROUP))
+        same((disk.disk_state, disk.managed_by), ("Unattached", None))
+        nic = await done(network.network_interfaces.get(GROUP, f"{MACHINE}-nic"))
+        same(nic.virtual_machine, None)
+        same(await finished(network.network_interfaces.begin_delete(GROUP, nic.name)), None)
+        same(await finished(network.public_ip_addresses.begin_delete(GROUP, f"{MACHINE}-ip")), None)
+
+
+async def clean_up(resources, vaults, roles, compute, vault):
+    with step("delete the group"):
+        same(await finished(resources.resource_groups.begin_delete(GROUP)), None)
+        same(await done(resources.resource_groups.check_existence(GROUP)), False)
+        await refused(
+            ResourceNotFoundError,
+            404,
+            "ResourceGroupNotFound",
+            lambda: done(compute.virtual_machines.get(GROUP, MACHINE)),
+        )
+
+    with step("deleted vaults"):
+        listed = {one.name: one for one in await every(vaults.list_deleted())}
+        assert {VAULT, f"{VAULT}2"} <= set(listed)
+        facts = listed[VAULT].properties
+        same_id(facts.vault_id, vault.id)
+        same(facts.location, LOCATION)
+        same((facts.scheduled_purge_date - facts.deletion_date).days, 90)
+        one = await done(vaults.get_deleted(VAULT, LOCATION))
+        same(one.id, listed[VAULT].id)
+
+    with step("a deleted vault's name is kept"):
+        free = await done(vaults.check_name_availability(VaultCheckNameAvailabilityParameters(name=VAULT)))
+        same((free.name_available, free.reason), (False, "AlreadyExists"))
+
+    with step("purge the vaults"):
+        same(await finished(vaults.begin_purge_deleted(VAULT, LOCATION)), None)
+        same(await finished(vaults.begin_purge_deleted(f"{VAULT}2", LOCATION)), None)
+
+    with step("nothing is left"):
+        left = [one.name for one in await every(vaults.list_deleted())]
+        same([name for name in left if name.startswith(VAULT)], [])
+        same([one.name for one in await every(resources.resource_groups.list()) if one.name == GROUP], [])
+        free = await done(vaults.check_name_availability(VaultCheckNameAvailabilityParameters(name=VAULT)))
+        same(free.name_available, True)
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main("--aio" in sys.argv[1:])))
+    asyncio.run(main())
+    sys.exit(1 if failures else 0)

@@ -8,7 +8,7 @@ use crate::rbac::{self, Want};
 use crate::state::{Resource, Subscription};
 use crate::wire::Request;
 use http::Method;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// One call: who asks for what.
 pub(crate) struct Call<'a> {
@@ -112,6 +112,38 @@ impl Call<'_> {
     /// The resource with this id.
     pub(crate) fn resource(&self, id: &str) -> Result<Option<Resource>, Error> {
         Ok(self.cx.tx.get(&Resource::key_of(id))?)
+    }
+
+    /// A list, or the part of it that `$top` and `$skiptoken` ask for, with the link to the next part.
+    pub(crate) fn page(&self, values: Vec<Value>) -> Value {
+        let number = |name: &str| {
+            self.request
+                .query(name)
+                .and_then(|text| text.parse::<usize>().ok())
+        };
+        let from = number("$skiptoken").unwrap_or(0);
+        let Some(top) = number("$top").filter(|top| *top > 0) else {
+            return json!({"value": values.into_iter().skip(from).collect::<Vec<_>>()});
+        };
+        let more = values.len() > from.saturating_add(top);
+        let part: Vec<Value> = values.into_iter().skip(from).take(top).collect();
+        let mut list = json!({"value": part});
+        if more {
+            let query = self
+                .request
+                .query
+                .iter()
+                .filter(|(name, _)| !name.eq_ignore_ascii_case("$skiptoken"));
+            let query = url::form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(query)
+                .append_pair("$skiptoken", &(from + top).to_string())
+                .finish();
+            list["nextLink"] = json!(format!(
+                "https://{}{}?{query}",
+                self.request.host, self.request.path
+            ));
+        }
+        list
     }
 
     /// The body, which must be a JSON object.

@@ -215,10 +215,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Error> {
             values.push(view(call, &group)?);
         }
     }
-    if let Some(top) = call.request.query("$top").and_then(|top| top.parse().ok()) {
-        values.truncate(top);
-    }
-    Ok(Response::json(StatusCode::OK, &json!({"value": values})))
+    Ok(Response::json(StatusCode::OK, &call.page(values)))
 }
 
 /// `tagname eq 'x'` and `tagname eq 'x' and tagvalue eq 'y'`, in any case.

@@ -54,6 +54,11 @@ pub(crate) fn is_known(canonical: &str) -> bool {
     REGIONS.iter().any(|(name, _)| *name == canonical)
 }
 
+/// `East US`, …: how providers say where their types are.
+pub(crate) fn display_names() -> Vec<&'static str> {
+    REGIONS.iter().map(|(_, name)| *name).collect()
+}
+
 pub(crate) fn names() -> Vec<&'static str> {
     REGIONS.iter().map(|(name, _)| *name).collect()
 }

@@ -200,7 +200,7 @@ fn types(kinds: &[&Kind]) -> Vec<Value> {
         .map(|kind| {
             json!({
                 "resourceType": kind.name.split_once('/').map_or("", |(_, name)| name),
-                "locations": locations::names(),
+                "locations": locations::display_names(),
                 "apiVersions": ["2026-04-01", "2026-02-01", "2025-04-01", "2024-11-30", "2024-11-01", "2024-05-01"],
             })
         })

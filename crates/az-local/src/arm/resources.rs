@@ -71,10 +71,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Error> {
         }
         values.push(value);
     }
-    if let Some(top) = call.request.query("$top").and_then(|top| top.parse().ok()) {
-        values.truncate(top);
-    }
-    Ok(Response::json(StatusCode::OK, &json!({"value": values})))
+    Ok(Response::json(StatusCode::OK, &call.page(values)))
 }
 
 /// Reads `field eq 'text'` joined by `and`; a quote in a text is doubled.

@@ -206,7 +206,7 @@ fn list(call: &Call<'_>, kind: &Kind) -> Result<Response, Error> {
     if values.is_empty() {
         call.authorize(&call.path.scope, &format!("{}/read", kind.name))?;
     }
-    Ok(Response::json(StatusCode::OK, &json!({"value": values})))
+    Ok(Response::json(StatusCode::OK, &call.page(values)))
 }
 
 fn put(call: &Call<'_>, kind: &'static Kind, id: &str) -> Result<Response, Error> {

@@ -599,10 +599,7 @@ fn list(call: &Call<'_>) -> Result<Response, Error> {
             values.push(deployment.view(call.cx));
         }
     }
-    if let Some(top) = call.request.query("$top").and_then(|top| top.parse().ok()) {
-        values.truncate(top);
-    }
-    Ok(Response::json(StatusCode::OK, &json!({"value": values})))
+    Ok(Response::json(StatusCode::OK, &call.page(values)))
 }
 
 fn status(call: &Call<'_>, id: &str, operation: &str) -> Result<Response, Error> {

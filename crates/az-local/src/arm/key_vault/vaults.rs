@@ -338,6 +338,47 @@ pub(crate) fn check_name(call: &Call<'_>) -> Result<Response, Error> {
     Ok(Response::json(StatusCode::OK, &answer))
 }
 
+/// Whom an access policy is for.
+fn whose(policy: &Value) -> (String, String) {
+    let id = |member: &str| {
+        policy[member]
+            .as_str()
+            .unwrap_or_default()
+            .to_ascii_lowercase()
+    };
+    (id("objectId"), id("applicationId"))
+}
+
+/// Adds another policy's permissions to a policy, or takes them from it.
+fn change_permissions(policy: &mut Value, by: &Value, add: bool) {
+    for (kind, named) in by["permissions"].as_object().into_iter().flatten() {
+        let named = named.as_array().cloned().unwrap_or_default();
+        let same = |a: &Value, b: &Value| {
+            a.as_str()
+                .unwrap_or_default()
+                .eq_ignore_ascii_case(b.as_str().unwrap_or_default())
+        };
+        let mut kept = policy["permissions"][kind]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        kept.retain(|one| !named.iter().any(|other| same(one, other)));
+        if add {
+            kept.extend(named);
+        }
+        policy["permissions"][kind] = Value::Array(kept);
+    }
+}
+
+fn permits_nothing(policy: &Value) -> bool {
+    let kinds = policy["permissions"].as_object();
+    kinds.is_none_or(|kinds| {
+        kinds
+            .values()
+            .all(|all| all.as_array().is_none_or(Vec::is_empty))
+    })
+}
+
 /// `PUT …/vaults/{name}/accessPolicies/{add|replace|remove}`
 pub(crate) fn access_policies(call: &Call<'_>, name: &str, kind: &str) -> Result<Response, Error> {
     let id = format!("{}/providers/{}/{name}", call.path.scope, KIND.name);
@@ -356,21 +397,21 @@ pub(crate) fn access_policies(call: &Call<'_>, name: &str, kind: &str) -> Result
         .and_then(Value::as_array)
         .cloned()
         .unwrap_or_default();
-    let whose = |policy: &Value| {
-        policy["objectId"]
-            .as_str()
-            .unwrap_or_default()
-            .to_ascii_lowercase()
-    };
-    match kind {
-        "replace" => list = asked,
-        "add" | "remove" => {
-            list.retain(|policy| !asked.iter().any(|other| whose(other) == whose(policy)));
-            if kind == "add" {
-                list.extend(asked);
+    for policy in asked {
+        let there = list.iter().position(|other| whose(other) == whose(&policy));
+        match (kind, there) {
+            ("add", Some(at)) => change_permissions(&mut list[at], &policy, true),
+            ("remove", Some(at)) => {
+                change_permissions(&mut list[at], &policy, false);
+                if permits_nothing(&list[at]) {
+                    list.remove(at);
+                }
             }
+            ("replace", Some(at)) => list[at] = policy,
+            ("remove", None) => {}
+            ("add" | "replace", None) => list.push(policy),
+            _ => return Err(Error::method_not_allowed(kind)),
         }
-        _ => return Err(Error::method_not_allowed(kind)),
     }
     if let Some(properties) = vault.body.get_mut("properties") {
         properties["accessPolicies"] = json!(list);
