@@ -9,7 +9,10 @@ use crate::failure::Failure;
 use crate::instance::folder::{make_private, write_private};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use p12_keystore::{Certificate, KeyStore, KeyStoreEntry, PrivateKey, PrivateKeyChain};
+use p12_keystore::{
+    Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, PrivateKey,
+    PrivateKeyChain,
+};
 use rcgen::{CertificateParams, DnType, KeyPair, PKCS_RSA_SHA256};
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use serde_json::{Value, json};
@@ -115,6 +118,12 @@ impl SelfSigned {
         let mut store = KeyStore::new();
         let chain = PrivateKeyChain::new(b"1".to_vec(), key, [certificate]);
         store.add_entry("az-local-desk", KeyStoreEntry::PrivateKeyChain(chain));
-        store.writer(password).write().map_err(failed)
+        // The SDK for Go, among others, reads no newer algorithms. The key is a local instance's alone.
+        store
+            .writer(password)
+            .encryption_algorithm(EncryptionAlgorithm::PbeWithShaAnd3KeyTripleDesCbc)
+            .mac_algorithm(MacAlgorithm::HmacSha1)
+            .write()
+            .map_err(failed)
     }
 }

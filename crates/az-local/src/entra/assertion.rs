@@ -96,8 +96,8 @@ impl<'a> Assertion<'a> {
             }
         };
         let (name, method) = match (&self.header.x5t_s256, &self.header.x5t) {
-            (Some(name), _) => (bytes(name)?, &digest::SHA256),
-            (None, Some(name)) => (bytes(name)?, &digest::SHA1_FOR_LEGACY_USE_ONLY),
+            (Some(name), _) => (thumbprint_bytes(name)?, &digest::SHA256),
+            (None, Some(name)) => (thumbprint_bytes(name)?, &digest::SHA1_FOR_LEGACY_USE_ONLY),
             (None, None) => {
                 return Err(EntraError::AssertionMalformed(
                     "It has neither x5t nor x5t#S256.",
@@ -208,6 +208,12 @@ fn is_endpoint_of(audience: &str, tenant_id: &str) -> bool {
 fn time(seconds: f64) -> Result<OffsetDateTime, EntraError> {
     OffsetDateTime::from_unix_timestamp(seconds as i64)
         .map_err(|_| EntraError::AssertionMalformed("A time is out of range."))
+}
+
+/// A certificate's thumbprint. The library of the SDK for Go writes it in the ordinary alphabet of base64, and Entra ID
+/// takes both.
+fn thumbprint_bytes(part: &str) -> Result<Vec<u8>, EntraError> {
+    bytes(&part.replace('+', "-").replace('/', "_"))
 }
 
 fn bytes(part: &str) -> Result<Vec<u8>, EntraError> {

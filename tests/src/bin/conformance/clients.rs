@@ -97,7 +97,7 @@ impl Clients {
         })
     }
 
-    /// A Go program, built: its folder's name below `tests/clients/go`.
+    /// The Go program that tells which credential of the SDK's chain is chosen.
     pub(crate) fn go_chain(&self) -> Result<PathBuf, Missing> {
         self.once("go-chain", |folder| {
             let program = folder.join("go-chain");
@@ -106,7 +106,7 @@ impl Clients {
                 .args(["build", "-o"])
                 .arg(&program)
                 .arg(".")
-                .current_dir(sources().join("go/chain")))?;
+                .current_dir(sources().join("go")))?;
             Ok(program)
         })
     }

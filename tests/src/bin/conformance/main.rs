@@ -7,6 +7,7 @@
 mod az;
 mod clients;
 mod contract;
+mod credentials;
 mod go;
 mod mutations;
 mod parity;
@@ -24,6 +25,7 @@ const GROUPS: &[(&str, fn() -> Vec<Case>)] = &[
     ("python", sdks::python),
     ("js", sdks::javascript),
     ("parity", parity::cases),
+    ("credentials", credentials::cases),
     ("contract", contract::cases),
 ];
 

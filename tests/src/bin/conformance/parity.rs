@@ -8,7 +8,6 @@ use crate::tutorial::{Identity, Tutorial};
 use end_to_end::http::Client;
 use end_to_end::{Azure, OFFICER, PASSWORD, VAULT as VAULT_NAME};
 use regex::Regex;
-use serde_json::Value;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
@@ -42,16 +41,13 @@ impl Form {
     }
 }
 
-/// One command, in both tongues. `{…}` are names and ids of the side: `{g}` its group, `{vm}`, `{kv}`, `{id}`, and
-/// what was kept.
+/// One command, in both tongues. `{…}` are names and ids of the side: `{g}` its group, `{vm}`, `{kv}`, `{id}`
 struct Row {
     /// What `az` calls it, without its arguments.
     name: &'static str,
     az: &'static str,
     ours: &'static str,
     forms: &'static [Form],
-    /// A member of the answer, kept under a name.
-    keep: Option<(&'static str, &'static str)>,
     /// Ours on both sides before the row, to make what it needs.
     before: &'static str,
 }
@@ -70,17 +66,11 @@ const fn row(
         az,
         ours,
         forms,
-        keep: None,
         before: "",
     }
 }
 
 impl Row {
-    const fn keep(mut self, name: &'static str, pointer: &'static str) -> Self {
-        self.keep = Some((name, pointer));
-        self
-    }
-
     const fn after(mut self, before: &'static str) -> Self {
         self.before = before;
         self
@@ -672,17 +662,6 @@ fn tell(world: &World, rows: &'static [Row]) -> Result<HashMap<&'static str, Com
                 });
                 let output = world.try_script(&azure, &line)?;
                 let text = String::from_utf8_lossy(&output.stdout).into_owned();
-                if let Some((name, pointer)) = row.keep {
-                    let value: Value = serde_json::from_str(&text).unwrap_or_default();
-                    side.values.insert(
-                        name,
-                        value
-                            .pointer(pointer)
-                            .and_then(Value::as_str)
-                            .unwrap_or_default()
-                            .to_owned(),
-                    );
-                }
                 let status = output.status.code().unwrap_or(-1);
                 printed.push((
                     status,
