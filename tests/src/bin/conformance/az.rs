@@ -285,10 +285,7 @@ fn vm_create_again(world: &World) -> Result<(), Missing> {
          [ \"$(az network vnet list --query 'length(@)')\" = 1 ]
          [ -n \"$(az vm identity show -g go-on-azure -n second --query principalId -o tsv)\" ]",
     )?;
-    let changed = world.try_script(
-        &azure,
-        &VM_CREATE.replace("Ubuntu2204", "Debian11").as_str(),
-    )?;
+    let changed = world.try_script(&azure, &VM_CREATE.replace("Ubuntu2204", "Debian11"))?;
     let said = String::from_utf8_lossy(&changed.stderr).into_owned();
     assert!(
         !changed.status.success() && said.contains("PropertyChangeNotAllowed"),

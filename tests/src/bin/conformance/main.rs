@@ -18,8 +18,11 @@ mod tutorial;
 use std::process::ExitCode;
 use suite::{Case, World};
 
+/// A group's name, and its cases.
+type Group = (&'static str, fn() -> Vec<Case>);
+
 /// The groups of cases, in the order that they run in.
-const GROUPS: &[(&str, fn() -> Vec<Case>)] = &[
+const GROUPS: &[Group] = &[
     ("az", az::cases),
     ("go", go::cases),
     ("python", sdks::python),

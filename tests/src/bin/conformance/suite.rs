@@ -10,10 +10,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+/// What a case does. It fails by a panic.
+pub(crate) type Story = Box<dyn Fn(&World) -> Result<(), Missing> + Send + Sync>;
+
 /// One case: a story that a client tells, or one comparison.
 pub(crate) struct Case {
     pub(crate) name: String,
-    pub(crate) run: Box<dyn Fn(&World) -> Result<(), Missing> + Send + Sync>,
+    pub(crate) run: Story,
     /// Whether it runs after all others, and alone.
     pub(crate) last: bool,
 }
