@@ -140,7 +140,7 @@ async fn plan_purge(
             location.as_str().unwrap_or_default(),
         )
         .child("deletedVaults", name);
-    arm.post(format!("{id}/purge"), versions::KEY_VAULT, None)
+    arm.post(format!("{id}/purge"), versions::KEY_VAULT, &[])
         .await?;
     Ok(())
 }

@@ -116,7 +116,7 @@ pub(crate) async fn purge(session: &Session, vault: &Value, no_wait: bool) -> Re
     }
     let id: ResourceId = vault["id"].as_str().unwrap_or_default().parse()?;
     let answer = arm
-        .post(format!("{id}/purge"), versions::KEY_VAULT, None)
+        .post(format!("{id}/purge"), versions::KEY_VAULT, &[])
         .await
         .doing(&doing)?;
     if !no_wait {

@@ -120,6 +120,48 @@ pub(crate) enum Vm {
         #[arg(short = 'd', long)]
         show_details: bool,
     },
+    /// Start a virtual machine
+    Start(VmAct),
+    /// Power a virtual machine off; it is still billed
+    Stop {
+        #[command(flatten)]
+        act: VmAct,
+        /// Do not wait for its system to shut down
+        #[arg(long)]
+        skip_shutdown: bool,
+    },
+    /// Power a virtual machine off and give its hardware back
+    Deallocate(VmAct),
+    /// Restart a virtual machine
+    Restart(VmAct),
+    /// Delete a virtual machine; its network and disk stay. One that is gone already is no error
+    Delete {
+        #[command(flatten)]
+        act: VmAct,
+        /// Do not wait for its system to shut down
+        #[arg(long)]
+        force_deletion: bool,
+    },
+    /// List the sizes that a location offers
+    ListSizes {
+        /// The location, as eastus
+        #[arg(short, long)]
+        location: Location,
+    },
+}
+
+/// A machine that something is done to.
+#[derive(Args, Debug)]
+pub(crate) struct VmAct {
+    /// The machine's name
+    #[arg(short, long)]
+    pub(crate) name: MachineName,
+    /// Its resource group [default: the machine is looked for in the whole subscription]
+    #[arg(short = 'g', long)]
+    pub(crate) resource_group: Option<GroupName>,
+    /// Do not wait for the operation to end
+    #[arg(long)]
+    pub(crate) no_wait: bool,
 }
 
 #[derive(Args, Debug)]

@@ -207,7 +207,7 @@ async fn purge(session: &Session, plan: &Plan<'_>, doing: &str) -> Result<(), Fa
     let _shown = session.progress(format!("Purging deleted vault {}", plan.name));
     let path = format!("{}/purge", deleted_id(plan));
     let answer = arm
-        .post(&path, versions::KEY_VAULT, None)
+        .post(&path, versions::KEY_VAULT, &[])
         .await
         .doing(doing)?;
     arm.wait(answer).await.doing(doing)?;

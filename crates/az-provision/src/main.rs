@@ -10,6 +10,7 @@ mod vm;
 use az_core::cli::{Failure, Session};
 use cli::{Cli, Command, Group, Keyvault, Vm};
 use std::process::ExitCode;
+use vm::power::Action;
 
 fn main() -> ExitCode {
     az_core::cli::main(run)
@@ -47,6 +48,17 @@ async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
                 resource_group,
                 show_details,
             } => vm::list(&session, resource_group.as_ref(), show_details).await?,
+            Vm::Start(act) => vm::power::run(&session, &act, Action::Start).await?,
+            Vm::Stop { act, skip_shutdown } => {
+                vm::power::run(&session, &act, Action::PowerOff { skip_shutdown }).await?
+            }
+            Vm::Deallocate(act) => vm::power::run(&session, &act, Action::Deallocate).await?,
+            Vm::Restart(act) => vm::power::run(&session, &act, Action::Restart).await?,
+            Vm::Delete {
+                act,
+                force_deletion,
+            } => vm::delete(&session, &act, force_deletion).await?,
+            Vm::ListSizes { location } => vm::sizes(&session, &location).await?,
         },
         Command::Keyvault(Keyvault::Create(args)) => keyvault::create(&session, &args).await?,
         Command::Keyvault(Keyvault::Show {

@@ -222,14 +222,14 @@ impl Client {
         .await
     }
 
-    /// Runs the action at `path`.
+    /// Runs the action at `path`, with more query parameters.
     pub async fn post(
         &self,
         path: impl AsRef<str>,
         api_version: &str,
-        body: Option<Body>,
+        query: &[(&str, &str)],
     ) -> Result<Answer, ArmError> {
-        self.write(Method::Post, path.as_ref(), api_version, &[], body.as_ref())
+        self.write(Method::Post, path.as_ref(), api_version, query, None)
             .await
     }
 
@@ -337,7 +337,7 @@ impl Client {
         tracing::warn!(
             "resource provider {namespace} is not registered in the subscription; registering it"
         );
-        self.post(format!("{provider}/register"), versions::RESOURCES, None)
+        self.post(format!("{provider}/register"), versions::RESOURCES, &[])
             .await?;
         // Registering takes up to some minutes and has no operation to poll.
         let started = tokio::time::Instant::now();

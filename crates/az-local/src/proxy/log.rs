@@ -108,26 +108,66 @@ fn body(bytes: &[u8], holds_secrets: bool, content_type: Option<&str>) -> Value 
 /// as in Key Vault's bodies.
 fn redact(value: Value, holds_secrets: bool) -> Value {
     match value {
-        Value::Object(members) => members
-            .into_iter()
-            .map(|(name, value)| {
-                let value = if is_secret(&name) {
-                    conceal(value)
-                } else if holds_secrets && name == "value" && value.is_string() {
-                    json!(REDACTED)
-                } else {
-                    redact(value, holds_secrets)
-                };
-                (name, value)
-            })
-            .collect::<Map<_, _>>()
-            .into(),
+        Value::Object(mut members) => {
+            conceal_secure_parameters(&mut members);
+            members
+                .into_iter()
+                .map(|(name, value)| {
+                    let value = if is_secret(&name) {
+                        conceal(value)
+                    } else if holds_secrets && name == "value" && value.is_string() {
+                        json!(REDACTED)
+                    } else {
+                        redact(value, holds_secrets)
+                    };
+                    (name, value)
+                })
+                .collect::<Map<_, _>>()
+                .into()
+        }
         Value::Array(items) => items
             .into_iter()
             .map(|item| redact(item, holds_secrets))
             .collect::<Vec<_>>()
             .into(),
         other => other,
+    }
+}
+
+/// Replaces the values that a deployment gives to parameters of the types `secureString` and `secureObject`, and the
+/// defaults of these.
+fn conceal_secure_parameters(deployment: &mut Map<String, Value>) {
+    let declared = deployment
+        .get("template")
+        .and_then(|template| template.get("parameters"));
+    let secure: Vec<String> = declared
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .filter(|(_, parameter)| {
+            parameter["type"]
+                .as_str()
+                .is_some_and(|kind| kind.to_ascii_lowercase().starts_with("secure"))
+        })
+        .map(|(name, _)| name.clone())
+        .collect();
+    for name in secure {
+        for (place, member) in [
+            ("/parameters", "value"),
+            ("/template/parameters", "defaultValue"),
+        ] {
+            let mut segments = place.split('/').skip(1);
+            let mut at = segments.next().and_then(|first| deployment.get_mut(first));
+            for segment in segments {
+                at = at.and_then(|value| value.get_mut(segment));
+            }
+            let given = at.and_then(Value::as_object_mut).into_iter().flatten();
+            for (_, parameter) in given.filter(|(given, _)| given.eq_ignore_ascii_case(&name)) {
+                if let Some(value) = parameter.get_mut(member) {
+                    *value = conceal(value.take());
+                }
+            }
+        }
     }
 }
 
@@ -182,6 +222,17 @@ mod tests {
         assert_eq!(
             redact(parameters, false),
             json!({"parameters": {"adminPassword": {"value": REDACTED}}})
+        );
+        let deployment = json!({
+            "template": {"parameters": {"pin": {"type": "SecureString", "defaultValue": "1"}, "name": {"type": "string"}}},
+            "parameters": {"PIN": {"value": "12345"}, "name": {"value": "plain"}},
+        });
+        assert_eq!(
+            redact(deployment, false),
+            json!({
+                "template": {"parameters": {"pin": {"type": "SecureString", "defaultValue": REDACTED}, "name": {"type": "string"}}},
+                "parameters": {"PIN": {"value": REDACTED}, "name": {"value": "plain"}},
+            })
         );
         let policy = json!({"permissions": {"secrets": ["get", "set"]}, "value": "kept"});
         assert_eq!(redact(policy.clone(), false), policy);

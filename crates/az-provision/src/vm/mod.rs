@@ -4,12 +4,13 @@ pub(crate) mod create;
 mod image;
 mod login;
 mod network;
+pub(crate) mod power;
 
-use crate::cli::VmShow;
+use crate::cli::{VmAct, VmShow};
 use az_core::{
     arm::{Client, ResourceId, versions},
-    cli::{Failure, Session},
-    name::GroupName,
+    cli::{Doing, Failure, Session},
+    name::{GroupName, Location, MachineName},
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Map, Value, json};
@@ -19,19 +20,28 @@ const TYPE: &str = "Microsoft.Compute/virtualMachines";
 /// How many requests a list with details has under way at once.
 const SIDE_BY_SIDE: usize = 8;
 
-/// Reads a machine, by name alone if no group is given.
-pub(crate) async fn show(session: &Session, args: &VmShow) -> Result<Value, Failure> {
-    let id = match &args.resource_group {
+/// A machine's id, found by name alone if no group is given.
+async fn id_of(
+    session: &Session,
+    name: &MachineName,
+    group: Option<&GroupName>,
+) -> Result<ResourceId, Failure> {
+    match group {
         Some(group) => {
             let group = session.group_id(group.as_str()).await?;
-            group.resource("Microsoft.Compute", "virtualMachines", args.name.as_str())
+            Ok(group.resource("Microsoft.Compute", "virtualMachines", name.as_str()))
         }
         None => {
             session
-                .find_by_name(TYPE, "virtual machine", args.name.as_str())
-                .await?
+                .find_by_name(TYPE, "virtual machine", name.as_str())
+                .await
         }
-    };
+    }
+}
+
+/// Reads a machine, by name alone if no group is given.
+pub(crate) async fn show(session: &Session, args: &VmShow) -> Result<Value, Failure> {
+    let id = id_of(session, &args.name, args.resource_group.as_ref()).await?;
     if args.show_details {
         return details(session.arm()?, &id).await;
     }
@@ -64,6 +74,46 @@ pub(crate) async fn list(
         .try_collect()
         .await?;
     Ok(detailed.into())
+}
+
+/// Deletes a machine, after it has been confirmed. Its disk and its network stay.
+pub(crate) async fn delete(session: &Session, args: &VmAct, force: bool) -> Result<Value, Failure> {
+    session.confirm_by_name(
+        &format!("Virtual machine '{}' will be deleted.", args.name),
+        args.name.as_str(),
+    )?;
+    let doing = format!("deleting virtual machine '{}'", args.name);
+    let id = id_of(session, &args.name, args.resource_group.as_ref()).await?;
+    let query: &[(&str, &str)] = if force {
+        &[("forceDeletion", "true")]
+    } else {
+        &[]
+    };
+    let arm = session.arm()?;
+    let answer = arm
+        .delete(&id, versions::COMPUTE, query)
+        .await
+        .doing(&doing)?;
+    if !args.no_wait {
+        let _shown = session.progress(format!("Deleting virtual machine {}", args.name));
+        arm.wait(answer).await.doing(&doing)?;
+    }
+    Ok(Value::Null)
+}
+
+/// Reads the sizes that a location offers.
+pub(crate) async fn sizes(session: &Session, location: &Location) -> Result<Value, Failure> {
+    let subscription = ResourceId::subscription(session.subscription().await?);
+    let path = format!(
+        "{subscription}/providers/Microsoft.Compute/locations/{}/vmSizes",
+        location.canonical()
+    );
+    let sizes = session
+        .arm()?
+        .list(path, versions::COMPUTE, &[])
+        .await
+        .doing(format!("listing the sizes of '{}'", location.canonical()))?;
+    Ok(sizes.into())
 }
 
 /// A machine with its power state and addresses, as `az vm show -d` prints it.

@@ -184,6 +184,54 @@ static STORIES: &[(&str, &[Row])] = &[
                 "az-provision vm list -d -g {g}",
                 READ,
             ),
+            row(
+                "vm stop",
+                "az vm stop -g {g} -n {vm}",
+                "az-provision vm stop -g {g} -n {vm}",
+                ONCE,
+            ),
+            row(
+                "vm deallocate",
+                "az vm deallocate -g {g} -n {vm}",
+                "az-provision vm deallocate -g {g} -n {vm}",
+                ONCE,
+            ),
+            row(
+                "vm start",
+                "az vm start -g {g} -n {vm}",
+                "az-provision vm start -g {g} -n {vm}",
+                ONCE,
+            ),
+            row(
+                "vm start, none",
+                "az vm start -g {g} -n none",
+                "az-provision vm start -g {g} -n none",
+                ONCE,
+            ),
+            row(
+                "vm restart",
+                "az vm restart -g {g} -n {vm}",
+                "az-provision vm restart -g {g} -n {vm}",
+                ONCE,
+            ),
+            row(
+                "vm list-sizes",
+                "az vm list-sizes -l eastus",
+                "az-provision vm list-sizes -l eastus",
+                &[Form::Json, Form::Table, Form::Tsv("[0].name")],
+            ),
+            row(
+                "vm delete",
+                "az vm delete -g {g} -n {vm} --yes",
+                "az-provision vm delete -g {g} -n {vm} --yes",
+                ONCE,
+            ),
+            row(
+                "vm delete, none",
+                "az vm delete -g {g} -n {vm} --yes",
+                "az-provision vm delete -g {g} -n {vm} --yes",
+                ONCE,
+            ),
         ],
     ),
     (
@@ -485,6 +533,11 @@ const MEANT: &[(&str, &str, &str)] = &[
         "keyvault secret set, again",
         "json",
         "az tags each value with the encoding that it read it in; ours sets the tags that were asked for",
+    ),
+    (
+        "vm restart",
+        "json",
+        "ours prints nothing, as for the machine's other actions; az prints the status of the operation",
     ),
 ];
 

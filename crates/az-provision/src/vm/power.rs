@@ -1,0 +1,58 @@
+//! A machine's power: start, stop, deallocate, restart.
+
+use super::id_of;
+use crate::cli::VmAct;
+use az_core::{
+    arm::versions,
+    cli::{Doing, Failure, Session},
+};
+use serde_json::Value;
+
+/// An action of Resource Manager on a machine.
+#[derive(Clone, Copy)]
+pub(crate) enum Action {
+    Start,
+    PowerOff { skip_shutdown: bool },
+    Deallocate,
+    Restart,
+}
+
+impl Action {
+    /// The action's name in a URL, its parameters, and what is being done.
+    fn words(
+        self,
+    ) -> (
+        &'static str,
+        &'static [(&'static str, &'static str)],
+        &'static str,
+    ) {
+        match self {
+            Action::Start => ("start", &[], "starting"),
+            Action::PowerOff {
+                skip_shutdown: false,
+            } => ("powerOff", &[], "stopping"),
+            Action::PowerOff {
+                skip_shutdown: true,
+            } => ("powerOff", &[("skipShutdown", "true")], "stopping"),
+            Action::Deallocate => ("deallocate", &[], "deallocating"),
+            Action::Restart => ("restart", &[], "restarting"),
+        }
+    }
+}
+
+/// Does the action, and waits until it is done. A machine that is in that state already stays in it.
+pub(crate) async fn run(session: &Session, args: &VmAct, action: Action) -> Result<Value, Failure> {
+    let (verb, query, gerund) = action.words();
+    let doing = format!("{gerund} virtual machine '{}'", args.name);
+    let id = id_of(session, &args.name, args.resource_group.as_ref()).await?;
+    let arm = session.arm()?;
+    let answer = arm
+        .post(format!("{id}/{verb}"), versions::COMPUTE, query)
+        .await
+        .doing(&doing)?;
+    if !args.no_wait {
+        let _shown = session.progress(doing.clone());
+        arm.wait(answer).await.doing(&doing)?;
+    }
+    Ok(Value::Null)
+}

@@ -1,0 +1,120 @@
+//! The life of a machine: its power, its end, the sizes that there are.
+
+use end_to_end::{Azure, GROUP, VM};
+use predicates::{prelude::*, str::contains};
+
+fn power_state(azure: &Azure) -> String {
+    azure.text(
+        &format!("az-provision vm show -d -g {GROUP} -n {VM}"),
+        "powerState",
+    )
+}
+
+#[test]
+fn a_machine_is_stopped_deallocated_started_and_restarted() {
+    let azure = Azure::start().with_group().with_vm();
+    for (verb, state) in [
+        ("stop", "VM stopped"),
+        ("stop --skip-shutdown", "VM stopped"),
+        ("start", "VM running"),
+        ("deallocate", "VM deallocated"),
+        ("deallocate", "VM deallocated"),
+        ("start", "VM running"),
+        ("restart", "VM running"),
+    ] {
+        azure
+            .run(&format!("az-provision vm {verb} -g {GROUP} -n {VM}"))
+            .assert()
+            .success()
+            .stdout("");
+        assert_eq!(power_state(&azure), state, "after {verb}");
+    }
+    // Found by its name alone, and not waited for.
+    azure
+        .run(&format!("az-provision vm deallocate -n {VM} --no-wait"))
+        .assert()
+        .success();
+    assert_eq!(power_state(&azure), "VM deallocated");
+}
+
+/// A machine that is off has no network: nobody runs there, and nobody gets a token as it.
+#[test]
+fn a_stopped_machine_does_nothing() {
+    let azure = Azure::start().with_group().with_vm();
+    azure
+        .run(&format!("az-provision vm stop -n {VM}"))
+        .assert()
+        .success();
+    azure.on_machine(VM, "true").assert().failure();
+    azure
+        .run(&format!("az-provision vm start -n {VM}"))
+        .assert()
+        .success();
+    azure.on_machine(VM, "true").assert().success();
+}
+
+#[test]
+fn a_machine_is_deleted_alone_and_only_when_that_is_meant() {
+    let azure = Azure::start().with_group().with_vm();
+    let delete = format!("az-provision vm delete -g {GROUP} -n {VM}");
+    azure
+        .run(&delete)
+        .assert()
+        .code(2)
+        .stderr(contains("--yes"));
+    let before = azure.writes();
+    azure
+        .run(&format!("{delete} --dry-run --force-deletion"))
+        .assert()
+        .success()
+        .stdout(contains("DELETE").and(contains("forceDeletion=true")));
+    assert_eq!(azure.writes(), before, "a dry run sends no write");
+    azure
+        .run(&format!("{delete} --yes"))
+        .assert()
+        .success()
+        .stdout("");
+    azure
+        .run(&format!("az-provision vm show -g {GROUP} -n {VM}"))
+        .assert()
+        .code(3);
+    // What is gone already is no error.
+    azure.run(&format!("{delete} --yes")).assert().success();
+    // Its network and its disk stay, as with `az`; the same machine can be made again on them.
+    let left = azure.json("az-provision vm list");
+    assert_eq!(left, serde_json::json!([]));
+    azure.create_vm(VM);
+}
+
+#[test]
+fn a_machine_that_is_not_there_says_so() {
+    let azure = Azure::start().with_group();
+    for verb in ["start", "stop", "deallocate", "restart"] {
+        azure
+            .run(&format!("az-provision vm {verb} -g {GROUP} -n none"))
+            .assert()
+            .code(3)
+            .stderr(contains("'none'"));
+    }
+    azure.run("az-provision vm start -n bad_").assert().code(2);
+}
+
+#[test]
+fn sizes_are_those_of_a_location() {
+    let azure = Azure::start();
+    let sizes = azure.json("az-provision vm list-sizes -l eastus");
+    let found = sizes
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|size| size["name"] == "Standard_D2s_v5")
+        .expect("az's default size");
+    assert_eq!(
+        (&found["numberOfCores"], &found["memoryInMB"]),
+        (&serde_json::json!(2), &serde_json::json!(8192))
+    );
+    azure
+        .run("az-provision vm list-sizes -l atlantis!")
+        .assert()
+        .code(2);
+}
