@@ -336,6 +336,7 @@ pub(crate) fn cases() -> Vec<Case> {
             })
         })
         .collect();
+    cases.push(Case::new("credentials/one-az-process", one_process));
     cases.push(Case::new("credentials/document", |_| documented()));
     cases
 }
@@ -436,6 +437,33 @@ fn compare(world: &World, row: &Row) -> Result<(), Missing> {
             go.seconds
         );
     }
+    Ok(())
+}
+
+/// A pipeline of our tools, signed in by the real `az`, starts it once, and not once a tool.
+fn one_process(world: &World) -> Result<(), Missing> {
+    let az = world.clients.az()?;
+    let azure = world.azure().with_group();
+    let script = format!(
+        r#"{LOGIN}
+        unset AZURE_CLIENT_ID AZURE_CLIENT_SECRET AZURE_TENANT_ID
+        mkdir programs
+        printf '#!/bin/sh\necho started >>%s/started\nexec %s "$@"\n' "$PWD" {}/az >programs/az
+        chmod +x programs/az
+        export PATH=$PWD/programs:$PATH
+        started() {{ wc -l <started | tr -d ' '; }}
+        az-identity create -g {GROUP} -n {IDENTITY} |
+            az-role assignment create --assignee - --role Reader --scope "/subscriptions/$AZURE_SUBSCRIPTION_ID" -o none
+        az-provision group list -o none
+        [ "$(started)" = 1 ] || {{ echo "az was started $(started) times"; exit 1; }}
+        AZ_TOKEN_CACHE=off az-provision group list -o none
+        [ "$(started)" = 2 ] || {{ echo "without the cache az was started $(started) times"; exit 1; }}
+        az logout
+        az-provision group list -o none && exit 1
+        [ $? = 4 ]"#,
+        az.display()
+    );
+    world.script(&azure, &script)?;
     Ok(())
 }
 

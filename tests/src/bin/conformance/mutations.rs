@@ -60,7 +60,7 @@ pub(crate) fn run(world: &World, cases: &[Case]) -> bool {
             Some((*mutation, cases.iter().find(|case| case.name == *name)?))
         })
         .collect();
-    build(&["--features", "mutations"]);
+    build(&["--features", "az-local/mutations"]);
     suite::collect_panics();
     let (caught, missed) = (AtomicUsize::new(0), AtomicUsize::new(0));
     suite::side_by_side(wanted.len(), |at| {
@@ -95,7 +95,7 @@ pub(crate) fn run(world: &World, cases: &[Case]) -> bool {
 
 fn build(features: &[&str]) {
     let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--locked", "-p", "az-local"])
+        .args(["build", "--quiet", "--locked", "--workspace", "--bins"])
         .args(features)
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .status()
