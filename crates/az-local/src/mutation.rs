@@ -38,7 +38,7 @@ const MUTATIONS: &[Mutation] = &[
         "subscription-name-missing",
         "GET",
         "management.azure.com/subscriptions?",
-        Body(|b| drop_member(&mut b["value"][0], "displayName")),
+        Body(|b| drop_at(b, "/value/0/displayName")),
     ),
     m(
         "token-signature-broken",
@@ -79,7 +79,7 @@ const MUTATIONS: &[Mutation] = &[
         "group-tags-dropped",
         "GET",
         "/resourcegroups/",
-        Body(|b| drop_member(b, "tags")),
+        Body(|b| drop_at(b, "/tags")),
     ),
     m(
         "operation-never-ends",
@@ -113,7 +113,7 @@ const MUTATIONS: &[Mutation] = &[
         "public-ip-without-address",
         "GET",
         "/publicipaddresses/",
-        Body(|b| drop_member(&mut b["properties"], "ipAddress")),
+        Body(|b| drop_at(b, "/properties/ipAddress")),
     ),
     m(
         "deallocate-does-nothing",
@@ -141,15 +141,16 @@ const MUTATIONS: &[Mutation] = &[
         "deployment-without-outputs",
         "GET",
         "/microsoft.resources/deployments/",
-        Body(|b| drop_member(&mut b["properties"], "outputs")),
+        Body(|b| drop_at(b, "/properties/outputs")),
     ),
     m(
         "deployment-refusal-accepted",
         "",
         "/microsoft.resources/deployments/",
         Answered(|r| {
-            if r.status.is_client_error() {
-                r.status = StatusCode::OK
+            if r.status == StatusCode::BAD_REQUEST {
+                let accepted = json!({"properties": {"provisioningState": "Succeeded"}});
+                *r = Response::json(StatusCode::OK, &accepted);
             }
         }),
     ),
@@ -163,7 +164,7 @@ const MUTATIONS: &[Mutation] = &[
         "identity-without-principal",
         "GET",
         "/userassignedidentities/",
-        Body(|b| drop_member(&mut b["properties"], "principalId")),
+        Body(|b| drop_at(b, "/properties/principalId")),
     ),
     m(
         "identity-delete-does-nothing",
@@ -187,7 +188,7 @@ const MUTATIONS: &[Mutation] = &[
         "graph-type-missing",
         "POST",
         "/directoryobjects/getbyids",
-        Body(|b| drop_member(&mut b["value"][0], "@odata.type")),
+        Body(|b| drop_at(b, "/value/0/@odata.type")),
     ),
     m(
         "graph-finds-nobody",
@@ -246,14 +247,10 @@ const MUTATIONS: &[Mutation] = &[
         }),
     ),
     m(
-        "forbidden-as-not-found",
+        "forbidden-without-reason",
         "",
         ".vault.azure.net/",
-        Answered(|r| {
-            if r.status == StatusCode::FORBIDDEN {
-                r.status = StatusCode::NOT_FOUND
-            }
-        }),
+        Body(|b| drop_at(b, "/error/innererror")),
     ),
     m(
         "secret-id-without-version",
@@ -271,7 +268,7 @@ const MUTATIONS: &[Mutation] = &[
         "secret-value-missing",
         "GET",
         ".vault.azure.net/secrets/",
-        Body(|b| drop_member(b, "value")),
+        Body(|b| drop_at(b, "/value")),
     ),
     m(
         "secret-expiry-in-milliseconds",
@@ -314,8 +311,8 @@ const MUTATIONS: &[Mutation] = &[
         "GET",
         "/metadata/identity/oauth2/token",
         Body(|b| {
-            drop_member(b, "expires_on");
-            drop_member(b, "expires_in")
+            drop_at(b, "/expires_on");
+            drop_at(b, "/expires_in")
         }),
     ),
     m(
@@ -355,8 +352,10 @@ const fn m(
     }
 }
 
-fn drop_member(of: &mut Value, name: &str) {
-    if let Some(members) = of.as_object_mut() {
+/// A member less. What has none stays as it is.
+fn drop_at(body: &mut Value, pointer: &str) {
+    let (parent, name) = pointer.rsplit_once('/').unwrap_or(("", pointer));
+    if let Some(members) = body.pointer_mut(parent).and_then(Value::as_object_mut) {
         members.remove(name);
     }
 }

@@ -34,7 +34,7 @@ const MUTATIONS: &[(&str, &str)] = &[
     ("deleted-vaults-empty", "az/keyvault"),
     ("vault-recover-does-nothing", "az/keyvault"),
     ("purge-never-ends", "az/keyvault"),
-    ("forbidden-as-not-found", "az/secret-denied"),
+    ("forbidden-without-reason", "az/secret-denied"),
     ("secret-value-missing", "az/secret"),
     ("secret-expiry-in-milliseconds", "az/secret"),
     ("secret-version-ignored", "az/secret"),
