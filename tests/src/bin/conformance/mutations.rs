@@ -73,7 +73,7 @@ pub(crate) fn run(world: &World, cases: &[Case]) -> bool {
                     .skip(1)
                     .find(|line| !line.trim().is_empty())
                     .unwrap_or(&reason);
-                println!(
+                say!(
                     "ok    {mutation}: {} fails: {}",
                     case.name,
                     said.chars().take(120).collect::<String>()
@@ -81,15 +81,15 @@ pub(crate) fn run(world: &World, cases: &[Case]) -> bool {
             }
             Outcome::Passed => {
                 missed.fetch_add(1, Ordering::Relaxed);
-                println!("FAIL  {mutation}: {} does not notice it", case.name);
+                say!("FAIL  {mutation}: {} does not notice it", case.name);
             }
-            Outcome::Skipped(reason) => println!("skip  {mutation}: {reason}"),
+            Outcome::Skipped(reason) => say!("skip  {mutation}: {reason}"),
         }
     });
     // What is built stays as users have it.
     build(&[]);
     let (caught, missed) = (caught.into_inner(), missed.into_inner());
-    println!("{caught} passed, {missed} failed");
+    say!("{caught} passed, {missed} failed");
     missed == 0 && caught > 0
 }
 

@@ -197,11 +197,11 @@ pub(crate) fn run(world: &World, cases: &[Case]) -> bool {
         match outcome {
             Outcome::Passed => {
                 counts.0 += 1;
-                println!("ok    {} ({seconds:.1} s)", case.name);
+                say!("ok    {} ({seconds:.1} s)", case.name);
             }
             Outcome::Failed(reason) => {
                 counts.1 += 1;
-                println!(
+                say!(
                     "FAIL  {} ({seconds:.1} s)\n{}",
                     case.name,
                     indented(&reason)
@@ -209,7 +209,7 @@ pub(crate) fn run(world: &World, cases: &[Case]) -> bool {
             }
             Outcome::Skipped(reason) => {
                 counts.2 += 1;
-                println!("skip  {}: {reason}", case.name);
+                say!("skip  {}: {reason}", case.name);
             }
         }
     };
@@ -223,7 +223,7 @@ pub(crate) fn run(world: &World, cases: &[Case]) -> bool {
     } else {
         String::new()
     };
-    println!("{passed} passed, {failed} failed{skipped}");
+    say!("{passed} passed, {failed} failed{skipped}");
     failed == 0 && passed > 0
 }
 
