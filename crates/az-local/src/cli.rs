@@ -66,6 +66,16 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 1, value_name = "NUMBER")]
         tenant: usize,
     },
+    /// Print the configuration by which OpenSSH reaches the machines: `ssh -F "$AZ_SSH_CONFIG" USER@ADDRESS`.
+    ///
+    /// AZ_SSH_CONFIG, which `env` sets, names the file that holds it.
+    SshConfig,
+    /// Connect to a machine for `ssh` (its ProxyCommand)
+    #[command(hide = true)]
+    SshProxy { host: String, port: u16 },
+    /// Serve file transfers on standard input and output (what a machine runs for `sftp` and `scp`)
+    #[command(hide = true)]
+    SftpServer,
     /// Look at the instance's clock, or move it forward.
     Clock {
         #[command(subcommand)]

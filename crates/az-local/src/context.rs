@@ -53,4 +53,24 @@ pub(crate) struct Context<'a> {
     pub(crate) keys: &'a crate::entra::keys::SigningKeys,
     /// For the request log.
     pub(crate) caller: RefCell<Caller>,
+    /// The machines that this request takes down; what runs there ends once that is kept.
+    pub(crate) ended: RefCell<Vec<EndedMachine>>,
+}
+
+/// A machine that went down.
+#[derive(Clone, Debug)]
+pub(crate) struct EndedMachine {
+    pub(crate) vm_id: String,
+    /// Whether it does not come back.
+    pub(crate) gone: bool,
+}
+
+impl Context<'_> {
+    /// Notes that a machine goes down.
+    pub(crate) fn machine_ends(&self, vm_id: &str, gone: bool) {
+        self.ended.borrow_mut().push(EndedMachine {
+            vm_id: vm_id.to_owned(),
+            gone,
+        });
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::instance::folder::Folder;
 use crate::instance::settings::Desk;
+use crate::ssh::client_config;
 use crate::state::Application;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -76,10 +77,12 @@ impl Environment {
     }
 
     /// A machine's: the proxy as that machine, and folders in its home; nobody's credential.
-    pub(crate) fn of_machine(folder: &Folder, proxy: &str, vm_id: &str) -> Self {
+    pub(crate) fn of_machine(folder: &Folder, proxy: &str, vm_id: &str, user: &str) -> Self {
         let home = folder.machine_home(vm_id);
         let mut environment = Environment::through(folder, proxy);
         environment.set_path("HOME", &home);
+        environment.set("USER", user);
+        environment.set("LOGNAME", user);
         environment.keep_in(&home.join(".az-local"));
         environment
     }
@@ -100,6 +103,7 @@ impl Environment {
         ] {
             environment.set_path(name, &folder.bundle());
         }
+        environment.set_path("AZ_SSH_CONFIG", &client_config::path(folder.path()));
         // Nothing that runs here is of interest to Microsoft.
         environment.set("AZURE_CORE_COLLECT_TELEMETRY", "false");
         environment.set("AZURE_CORE_SURVEY_MESSAGE", "false");
@@ -154,7 +158,7 @@ impl Environment {
 }
 
 /// Quotes a value so that a POSIX shell reads it as it is.
-fn quote(value: &str) -> String {
+pub(crate) fn quote(value: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:@%+=,".contains(letter);
     if !value.is_empty() && value.chars().all(plain) {
         return value.to_owned();

@@ -36,6 +36,14 @@ pub(crate) enum Failure {
     File { path: PathBuf, source: io::Error },
     #[error("a certificate could not be made: {0}")]
     Certificate(String),
+    #[error("the instance's environment names no proxy")]
+    NoProxy,
+    #[error("no connection to {host}: {source}")]
+    Connection { host: String, source: io::Error },
+    #[error(
+        "the connection could not be handed to ssh: {0}. Its configuration must say `ProxyUseFdpass yes`"
+    )]
+    HandOver(io::Error),
     #[error("standard output: {0}")]
     Output(io::Error),
 }

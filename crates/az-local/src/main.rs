@@ -25,6 +25,7 @@ mod proxy;
 mod rbac;
 mod secret;
 mod server;
+mod ssh;
 mod state;
 #[cfg(test)]
 mod testing;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         runtime: folder("XDG_RUNTIME_DIR"),
         state: folder("XDG_STATE_HOME"),
         home: folder("HOME"),
+        proxy: std::env::var("HTTPS_PROXY").ok(),
     };
     commands::run(cli, &around).unwrap_or_else(|failure| {
         eprintln!("az-local: {failure}");

@@ -5,7 +5,9 @@ use crate::control::server::Control;
 use crate::environment::Environment;
 use crate::instance::folder::{Folder, FolderError, write_private};
 use crate::instance::{Instance, OpenError, Options};
+use crate::machine::programs;
 use crate::proxy;
+use crate::ssh::client_config;
 use crate::state::StateError;
 use std::io;
 use std::net::Ipv4Addr;
@@ -55,7 +57,9 @@ impl Server {
         if wanted != port {
             instance.keep_port(port)?;
         }
+        instance.listens_on(port);
         write_certificates(&instance)?;
+        write_ssh_files(&instance)?;
         let control = Control::open(&instance, port)?;
         Ok(Server {
             instance,
@@ -77,7 +81,7 @@ impl Server {
 
     /// The desk's environment in the first tenant.
     pub(crate) fn environment(&self) -> Result<Environment, StartError> {
-        Ok(reports::desk_environment(&self.instance, self.port, 1)?)
+        Ok(reports::desk_environment(&self.instance, 1)?)
     }
 
     /// Serves until `end` is done or the control socket is told to stop; gives what `end` gave.
@@ -89,6 +93,8 @@ impl Server {
             asker = stopped.recv() => (None, asker),
             result = end => (Some(result), None),
         };
+        // The machines go down with their network.
+        programs::end_all_behind(self.port);
         (result.0, Ended { _asker: result.1 })
     }
 }
@@ -96,6 +102,17 @@ impl Server {
 /// Holds the connection of whoever asked for the end: it closes when all is done.
 pub(crate) struct Ended {
     _asker: Option<UnixStream>,
+}
+
+/// Writes what OpenSSH's client reads to reach the machines.
+fn write_ssh_files(instance: &Instance) -> Result<(), StartError> {
+    let program = std::env::current_exe().map_err(FolderError::at("az-local"))?;
+    let known_hosts = instance.host_keys.known_hosts().map_err(OpenError::from)?;
+    Ok(client_config::write(
+        &instance.folder,
+        &program,
+        &known_hosts,
+    )?)
 }
 
 /// Writes the authority's certificate, and the bundle that clients are given: the system's roots,

@@ -22,6 +22,7 @@ pub(crate) fn with_context<R>(work: impl FnOnce(&mut Context<'_>) -> R) -> R {
             knobs: &knobs,
             keys: keys(),
             caller: RefCell::new(Caller::default()),
+            ended: RefCell::new(Vec::new()),
         };
         Ok(work(&mut context))
     });

@@ -12,7 +12,7 @@ mod groups;
 mod key_vault;
 mod locations;
 mod managed_identity;
-mod network;
+pub(crate) mod network;
 mod operations;
 mod path;
 mod providers;

@@ -2,6 +2,7 @@
 
 mod credential;
 mod run;
+mod ssh;
 mod start;
 mod vm;
 
@@ -27,6 +28,8 @@ pub(crate) struct Surroundings {
     pub(crate) state: Option<PathBuf>,
     /// `HOME`
     pub(crate) home: Option<PathBuf>,
+    /// `HTTPS_PROXY`
+    pub(crate) proxy: Option<String>,
 }
 
 /// An instance's folder, and whether someone named it.
@@ -108,6 +111,11 @@ pub(crate) fn run(cli: Cli, around: &Surroundings) -> Result<ExitCode, Failure> 
             };
             print_json(&find()?.ask::<Value>(asked)?)
         }
+        Command::SshConfig => ssh::config(&find()?),
+        Command::SshProxy { host, port } => {
+            ssh::proxy(&find()?, around.proxy.as_deref(), &host, port)
+        }
+        Command::SftpServer => ssh::serve_files(around.home.as_deref()),
         Command::Vm { command } => vm::run(&find()?, command),
         Command::Resources { count } => {
             let all: Value = find()?.ask(control::Command::Resources)?;

@@ -59,6 +59,16 @@ impl Client {
         }
     }
 
+    /// The instance's folder.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The port of its proxy.
+    pub(crate) fn port(&self) -> u16 {
+        self.contact.port
+    }
+
     /// Ends the instance and waits until its process has let go of everything.
     pub(crate) fn stop(&self) -> Result<(), ControlError> {
         let mut stream = self.connect()?;

@@ -7,7 +7,7 @@ use crate::entra::keys::KeyError;
 use crate::environment::Environment;
 use crate::instance::Instance;
 use crate::instance::settings::Desk;
-use crate::machine;
+use crate::machine::{self, programs::Surroundings};
 use crate::rbac::RoleAssignment;
 use crate::state::{
     Application, FederatedCredential, Resource, ServicePrincipal, StateError, Subscription, Tenant,
@@ -55,11 +55,6 @@ impl ReportError {
     }
 }
 
-/// The proxy's URL for a user.
-fn proxy_url(port: u16, (user, password): (String, String)) -> String {
-    format!("http://{user}:{password}@127.0.0.1:{port}")
-}
-
 fn find_desk(tx: &Transaction<'_>, number: usize) -> Result<Desk, ReportError> {
     tx.get(&Desk::key_of(number))?
         .ok_or(ReportError::NoTenant(number))
@@ -97,27 +92,20 @@ pub(super) fn status(instance: &Instance, contact: &Contact) -> Result<Value, Re
     })
 }
 
-pub(super) fn environment(
-    instance: &Instance,
-    port: u16,
-    tenant: usize,
-) -> Result<Value, ReportError> {
-    Ok(serde_json::to_value(desk_environment(
-        instance, port, tenant,
-    )?)?)
+pub(super) fn environment(instance: &Instance, tenant: usize) -> Result<Value, ReportError> {
+    Ok(serde_json::to_value(desk_environment(instance, tenant)?)?)
 }
 
 /// The desk's environment in a tenant.
 pub(crate) fn desk_environment(
     instance: &Instance,
-    port: u16,
     tenant: usize,
 ) -> Result<Environment, ReportError> {
     instance.store.transaction(|tx| {
         let desk = find_desk(tx, tenant)?;
         let application: Application =
             tx.get(&desk.app_id)?.ok_or(ReportError::NoTenant(tenant))?;
-        let proxy = proxy_url(port, instance.clients.desk(tx)?);
+        let proxy = instance.proxy_url(instance.clients.desk(tx)?);
         Ok(Environment::of_desk(
             &instance.folder,
             &proxy,
@@ -180,7 +168,6 @@ pub(super) fn machines(
 
 pub(super) fn machine(
     instance: &Instance,
-    port: u16,
     subscription: Option<&str>,
     group: &str,
     name: &str,
@@ -198,10 +185,8 @@ pub(super) fn machine(
             [_] => return Err(ReportError::Stopped { name }),
             _ => return Err(ReportError::SeveralMachines { group, name }),
         };
-        let vm_id = machine::vm_id(machine);
-        let proxy = proxy_url(port, instance.clients.machine(tx, machine, vm_id)?);
-        let environment = Environment::of_machine(&instance.folder, &proxy, vm_id);
-        Ok(serde_json::to_value(environment)?)
+        let surroundings = Surroundings::of(instance, tx, machine)?;
+        Ok(serde_json::to_value(surroundings.into_environment())?)
     })
 }
 

@@ -137,7 +137,7 @@ fn answer(instance: &Instance, contact: &Contact, command: Command) -> Answer {
     let done = match command {
         Command::Stop => Ok(serde_json::Value::Null),
         Command::Status => reports::status(instance, contact),
-        Command::Environment { tenant } => reports::environment(instance, contact.port, tenant),
+        Command::Environment { tenant } => reports::environment(instance, tenant),
         Command::ClockShow => Ok(reports::clock(instance)),
         Command::ClockAdvance { by } => instance
             .advance_clock(Duration::milliseconds(by))
@@ -160,13 +160,7 @@ fn answer(instance: &Instance, contact: &Contact, command: Command) -> Answer {
             subscription,
             group,
             name,
-        } => reports::machine(
-            instance,
-            contact.port,
-            subscription.as_deref(),
-            &group,
-            &name,
-        ),
+        } => reports::machine(instance, subscription.as_deref(), &group, &name),
         Command::Resources => reports::resources(instance),
         Command::AddCertificate {
             tenant,

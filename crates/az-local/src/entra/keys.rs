@@ -7,6 +7,7 @@ use ring::rand::SystemRandom;
 use ring::rsa::PublicKeyComponents;
 use ring::signature::{self, RsaKeyPair};
 use rsa::pkcs8::EncodePrivateKey;
+use rsa::rand_core::UnwrapErr;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -98,7 +99,7 @@ impl SigningKey {
 
 /// Makes an RSA key of 2048 bits (PKCS#8, DER). Takes some tenths of a second.
 pub(crate) fn generate_rsa() -> Result<Vec<u8>, KeyError> {
-    let key = rsa::PrivateKey::new(&mut getrandom::SysRng, 2048)
+    let key = rsa::RsaPrivateKey::new(&mut UnwrapErr(getrandom::SysRng), 2048)
         .map_err(|error| KeyError::Generate(error.to_string()))?;
     let der = key
         .to_pkcs8_der()

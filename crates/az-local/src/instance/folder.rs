@@ -98,6 +98,14 @@ impl Folder {
     }
 }
 
+impl Folder {
+    /// Removes what a machine had.
+    pub(crate) fn remove_machine(&self, vm_id: &str) {
+        // What cannot be removed (a file of another user's) harms nobody: the next machine has another id.
+        let _ = fs::remove_dir_all(self.path.join("machines").join(vm_id));
+    }
+}
+
 /// Makes a folder, and those above it that are missing, for its user alone.
 pub(crate) fn make_private(path: &Path) -> Result<(), FolderError> {
     DirBuilder::new()

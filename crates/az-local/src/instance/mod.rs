@@ -6,19 +6,22 @@ pub(crate) mod settings;
 
 use crate::arm;
 use crate::clock::Clock;
-use crate::context::{Context, Knobs};
+use crate::context::{Context, EndedMachine, Knobs};
 use crate::entra::keys::SigningKeys;
+use crate::machine::programs;
 use crate::proxy::authority::{Authority, AuthorityError};
 use crate::proxy::clients::Clients;
 use crate::proxy::log::RequestLog;
+use crate::ssh::host_keys::{HostKeyError, HostKeys};
 use crate::state::{StateError, Store, Transaction};
 use crate::wire::Caller;
 use folder::{Folder, FolderError};
 use settings::Settings;
 use std::cell::RefCell;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use time::{Duration, OffsetDateTime};
+use tokio::sync::broadcast;
 
 /// What the user chose when the instance was started. Knobs that are not chosen stay as kept.
 #[derive(Clone, Debug, Default)]
@@ -74,7 +77,12 @@ pub(crate) enum OpenError {
     State(#[from] StateError),
     #[error(transparent)]
     Authority(#[from] AuthorityError),
+    #[error(transparent)]
+    HostKeys(#[from] HostKeyError),
 }
+
+/// Ends of machines that a connection may be behind with.
+const MOST_ENDS: usize = 64;
 
 /// A running instance.
 pub(crate) struct Instance {
@@ -84,12 +92,16 @@ pub(crate) struct Instance {
     pub(crate) keys: SigningKeys,
     pub(crate) authority: Authority,
     pub(crate) clients: Clients,
+    pub(crate) host_keys: HostKeys,
+    /// Tells each machine (by `vmId`) that goes down.
+    pub(crate) ended: broadcast::Sender<String>,
     pub(crate) log: Option<RequestLog>,
     pub(crate) offline: bool,
     /// The port that the proxy had before, or was told to take.
     pub(crate) wanted_port: Option<u16>,
     #[cfg(feature = "mutations")]
     pub(crate) mutation: crate::mutation::Current,
+    port: OnceLock<u16>,
     knobs: RwLock<Knobs>,
 }
 
@@ -107,7 +119,7 @@ impl Instance {
             .as_deref()
             .map(|path| RequestLog::open(path).map_err(FolderError::at(path)))
             .transpose()?;
-        let (settings, authority, clients) = store.transaction(|tx| {
+        let (settings, authority, clients, host_keys) = store.transaction(|tx| {
             let mut settings: Settings = tx.get(Settings::KEY)?.unwrap_or_default();
             for (knob, to) in &options.knobs {
                 knob.turn(&mut settings.knobs, *to);
@@ -116,7 +128,12 @@ impl Instance {
             tx.put(&settings)?;
             let now = OffsetDateTime::now_utc() + Duration::milliseconds(settings.clock_offset_ms);
             seed::seed(tx, options.subscriptions, now)?;
-            Ok::<_, OpenError>((settings, Authority::load_or_create(tx)?, Clients::load(tx)?))
+            Ok::<_, OpenError>((
+                settings,
+                Authority::load_or_create(tx)?,
+                Clients::load(tx)?,
+                HostKeys::load_or_create(tx)?,
+            ))
         })?;
         let instance = Arc::new(Instance {
             folder,
@@ -125,11 +142,14 @@ impl Instance {
             keys: SigningKeys::default(),
             authority,
             clients,
+            host_keys,
+            ended: broadcast::Sender::new(MOST_ENDS),
             log,
             offline: options.offline,
             wanted_port: settings.port,
             #[cfg(feature = "mutations")]
             mutation: crate::mutation::Current::default(),
+            port: OnceLock::new(),
             knobs: RwLock::new(settings.knobs),
         });
         let filling = Arc::clone(&instance);
@@ -154,6 +174,7 @@ impl Instance {
     ) -> (Result<R, E>, Caller) {
         let knobs = self.knobs();
         let mut noted = caller.clone();
+        let mut ended = Vec::new();
         let result = self.store.transaction(|tx| {
             let now = self.clock.now();
             let context = Context {
@@ -163,11 +184,16 @@ impl Instance {
                 knobs: &knobs,
                 keys: &self.keys,
                 caller: RefCell::new(caller),
+                ended: RefCell::new(Vec::new()),
             };
             let result = work(&context);
             noted = context.caller.into_inner();
+            ended = context.ended.into_inner();
             result
         });
+        if result.is_ok() {
+            self.end_machines(&ended);
+        }
         (result, noted)
     }
 
@@ -181,6 +207,33 @@ impl Instance {
             work(cx.tx)
         });
         result
+    }
+
+    /// Ends what runs on machines that have just gone down, and removes what those that are gone had.
+    fn end_machines(&self, ended: &[EndedMachine]) {
+        for machine in ended {
+            // Nobody may be connected.
+            let _ = self.ended.send(machine.vm_id.clone());
+            programs::end_all(&machine.vm_id);
+            if machine.gone {
+                self.folder.remove_machine(&machine.vm_id);
+            }
+        }
+    }
+
+    /// The proxy's port, once it listens.
+    pub(crate) fn port(&self) -> u16 {
+        self.port.get().copied().unwrap_or_default()
+    }
+
+    /// Tells the port that the proxy listens on, once.
+    pub(crate) fn listens_on(&self, port: u16) {
+        let _ = self.port.set(port);
+    }
+
+    /// The proxy's URL for a user.
+    pub(crate) fn proxy_url(&self, (user, password): (String, String)) -> String {
+        format!("http://{user}:{password}@127.0.0.1:{}", self.port())
     }
 
     /// Moves the clock forward and keeps that.

@@ -1,6 +1,6 @@
 //! Which hosts are emulated, which are Azure's all the same, and which are somebody else's.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// A service that az-local answers for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +19,10 @@ pub(crate) enum Host {
     Emulated(Service),
     /// Azure's, but not emulated: refused here, never reached.
     Unemulated,
+    /// From the range that public IP addresses are taken from.
+    Public(Ipv4Addr),
     /// Addresses that mean something only on a network that is not there: link-local ones (IMDS's
-    /// neighbours), Azure's wire server, and the range that public addresses are taken from.
+    /// neighbours) and Azure's wire server.
     Unreachable,
     /// This computer: not a network at all.
     Loopback,
@@ -100,10 +102,8 @@ pub(crate) fn classify(host: &str) -> Host {
 pub(crate) fn classify_address(address: IpAddr) -> Host {
     let address = address.to_canonical();
     let unreachable = match address {
-        IpAddr::V4(v4) => {
-            let [a, b, ..] = v4.octets();
-            v4.is_link_local() || (a == 198 && (b == 18 || b == 19)) || v4.octets() == WIRE_SERVER
-        }
+        IpAddr::V4(v4) if matches!(v4.octets(), [198, 18 | 19, ..]) => return Host::Public(v4),
+        IpAddr::V4(v4) => v4.is_link_local() || v4.octets() == WIRE_SERVER,
         IpAddr::V6(v6) => v6.is_unicast_link_local(),
     };
     if unreachable {
@@ -157,7 +157,7 @@ mod tests {
             ("[::ffff:169.254.169.254]", Host::Unreachable),
             ("[fe80::1]", Host::Unreachable),
             ("168.63.129.16", Host::Unreachable),
-            ("198.19.0.1", Host::Unreachable),
+            ("198.19.0.1", Host::Public(Ipv4Addr::new(198, 19, 0, 1))),
             ("127.0.0.1", Host::Loopback),
             ("[::1]", Host::Loopback),
             ("example.org", Host::Other),

@@ -1,6 +1,7 @@
 //! The request log: one JSON object a line for each exchange with an emulated host, secrets replaced.
 
 use crate::wire::{Caller, Request, Response};
+use http::StatusCode;
 use serde_json::{Map, Value, json};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -42,8 +43,31 @@ impl RequestLog {
         time: OffsetDateTime,
         duration: Duration,
     ) -> io::Result<()> {
-        let mut line = entry(scheme, request, response, caller, time, duration).to_string();
-        line.push('\n');
+        self.append(&entry(scheme, request, response, caller, time, duration))
+    }
+
+    /// Writes one connection to a machine as one line.
+    pub(crate) fn write_connection(
+        &self,
+        authority: &str,
+        status: StatusCode,
+        answer: &Value,
+        caller: &Caller,
+        time: OffsetDateTime,
+    ) -> io::Result<()> {
+        self.append(&json!({
+            "time": time.format(&Rfc3339).unwrap_or_default(),
+            "method": "CONNECT",
+            "url": authority,
+            "status": status.as_u16(),
+            "requestBody": null,
+            "responseBody": answer,
+            "caller": caller,
+        }))
+    }
+
+    fn append(&self, entry: &Value) -> io::Result<()> {
+        let line = format!("{entry}\n");
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.write_all(line.as_bytes())
     }

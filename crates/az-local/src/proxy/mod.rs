@@ -8,6 +8,7 @@ pub(crate) mod clients;
 mod exchange;
 pub(crate) mod hosts;
 pub(crate) mod log;
+mod machines;
 mod onward;
 
 use crate::instance::Instance;
@@ -97,7 +98,7 @@ async fn proxy(
             &format!("'{host}' answers over https only."),
         )),
         Host::Unemulated => Ok(own_answer(exchange::unemulated(&host))),
-        Host::Unreachable => Ok(unreachable(&host)),
+        Host::Unreachable | Host::Public(_) => Ok(unreachable(&host)),
         Host::Other if instance.offline => Ok(offline(&host)),
         Host::Other | Host::Loopback => Ok(onward::forward(request, instance.offline).await),
     }
@@ -122,6 +123,9 @@ async fn connect(
     };
     let emulated = match hosts::classify(&host) {
         Host::Emulated(Service::Imds) | Host::Unreachable => return unreachable(&host),
+        Host::Public(address) => {
+            return machines::connect(instance, client, request, address, port).await;
+        }
         Host::Emulated(service) => Some(service),
         Host::Unemulated if hosts::is_certifiable(&host) => None,
         Host::Unemulated => return own_answer(exchange::unemulated(&host)),

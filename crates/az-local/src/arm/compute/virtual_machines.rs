@@ -8,6 +8,7 @@ use crate::arm::network::network_interfaces;
 use crate::arm::tracked::{Answers, Draft, Kind, always, etag};
 use crate::arm::{groups, operations, tracked};
 use crate::context::Context;
+use crate::machine;
 use crate::state::{Resource, StateError};
 use crate::wire::Response;
 use http::StatusCode;
@@ -422,6 +423,9 @@ pub(crate) fn act(call: &Call<'_>, name: &str, action: &str) -> Result<Response,
     };
     let mut machine = own(call, name, &format!("{action}/action"))?;
     machine.hidden.insert("powerState".to_owned(), json!(power));
+    if action != "start" {
+        call.cx.machine_ends(machine::vm_id(&machine), false);
+    }
     let operation = operations::begin(call.cx, "Updating", None)?;
     machine
         .hidden
@@ -442,6 +446,7 @@ pub(crate) fn act(call: &Call<'_>, name: &str, action: &str) -> Result<Response,
 /// With the machine goes its own identity, and what it was told to take along; the rest stands alone again.
 pub(crate) fn removed(cx: &Context<'_>, machine: &Resource) -> Result<(), StateError> {
     identity::removed(cx, machine)?;
+    cx.machine_ends(machine::vm_id(machine), true);
     let properties = &machine.body["properties"];
     let interfaces = properties["networkProfile"]["networkInterfaces"]
         .as_array()

@@ -1,5 +1,6 @@
 //! `Microsoft.Network`.
 
+pub(crate) mod inbound;
 pub(crate) mod network_interfaces;
 pub(crate) mod network_security_groups;
 pub(crate) mod public_ip_addresses;

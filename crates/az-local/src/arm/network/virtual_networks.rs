@@ -37,6 +37,20 @@ impl Range {
         (first & mask == first).then_some(Range { first, bits })
     }
 
+    /// The range that `text` lies in: security rules may name any address of it.
+    pub(crate) fn around(text: &str) -> Option<Self> {
+        let (address, bits) = text.split_once('/')?;
+        let bits: u32 = bits.parse().ok().filter(|bits| *bits <= 32)?;
+        let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
+        let first = u32::from(address.parse::<Ipv4Addr>().ok()?) & mask;
+        Some(Range { first, bits })
+    }
+
+    /// Whether an address is in the range.
+    pub(crate) fn contains(self, address: Ipv4Addr) -> bool {
+        (self.first..=self.last()).contains(&u32::from(address))
+    }
+
     fn last(self) -> u32 {
         self.first | u32::MAX.checked_shr(self.bits).unwrap_or(0)
     }

@@ -1,0 +1,111 @@
+//! Connections to machines: a `CONNECT` to a public IP address.
+
+use super::clients::{Client, MachineReference};
+use super::{Body, refuse, whole};
+use crate::arm::network::inbound::{self, Unreached};
+use crate::context::Context;
+use crate::instance::Instance;
+use crate::state::{Resource, StateError};
+use crate::wire::Caller;
+use crate::{arm, machine, ssh};
+use http::StatusCode;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+/// Connects the caller to the machine behind an address, if its network lets it.
+pub(super) async fn connect(
+    instance: Arc<Instance>,
+    client: Client,
+    request: hyper::Request<Incoming>,
+    address: Ipv4Addr,
+    port: u16,
+) -> hyper::Response<Body> {
+    let looking = Arc::clone(&instance);
+    let found = tokio::task::spawn_blocking(move || look_up(&looking, &client, address, port));
+    let machine = match found.await {
+        Ok(Ok(Ok(machine))) => machine,
+        Ok(Ok(Err(unreached))) => {
+            return refuse(status(&unreached), unreached.code(), &unreached.to_string());
+        }
+        Ok(Err(error)) => return failed(&error.to_string()),
+        Err(panic) => return failed(&panic.to_string()),
+    };
+    tokio::spawn(async move {
+        // Whoever is gone before the tunnel is open wants none.
+        let Ok(upgraded) = hyper::upgrade::on(request).await else {
+            return;
+        };
+        let name = machine.name().to_owned();
+        let served = ssh::serve(instance, machine, address, TokioIo::new(upgraded)).await;
+        if let Err(error) = served {
+            eprintln!("az-local: '{name}': {error}");
+        }
+    });
+    hyper::Response::new(whole(Full::default()))
+}
+
+/// Finds the machine, and writes to the log whether it was reached.
+fn look_up(
+    instance: &Instance,
+    client: &Client,
+    address: Ipv4Addr,
+    port: u16,
+) -> Result<Result<Resource, Unreached>, StateError> {
+    let caller = Caller {
+        machine: client.machine.as_ref().map(|machine| machine.key.clone()),
+        ..Caller::default()
+    };
+    let (found, caller) = instance.serve(caller, |cx| {
+        arm::settle(cx)?;
+        let from = match &client.machine {
+            None => inbound::DESK,
+            Some(reference) => match running(cx, reference)? {
+                Some(machine) => inbound::source(cx, &machine)?,
+                // A machine that is gone or stopped has no network any more.
+                None => return Ok::<_, StateError>(Err(Unreached::NoSuchAddress(address))),
+            },
+        };
+        inbound::reach(cx, address, port, from)
+    });
+    if let (Some(log), Ok(found)) = (&instance.log, &found) {
+        let (status, answer) = match found {
+            Ok(machine) => (StatusCode::OK, json!({"machine": machine.id})),
+            Err(unreached) => (status(unreached), error(unreached)),
+        };
+        let authority = format!("{address}:{port}");
+        let time = instance.clock.now();
+        if let Err(error) = log.write_connection(&authority, status, &answer, &caller, time) {
+            eprintln!("az-local: the request log could not be written: {error}");
+        }
+    }
+    found
+}
+
+fn running(cx: &Context<'_>, reference: &MachineReference) -> Result<Option<Resource>, StateError> {
+    Ok(machine::find(cx.tx, &reference.key)?.filter(|machine| {
+        machine::vm_id(machine) == reference.vm_id && machine::is_running(machine)
+    }))
+}
+
+fn status(unreached: &Unreached) -> StatusCode {
+    match unreached {
+        Unreached::Denied { .. } | Unreached::NoSecurityGroup(_) => StatusCode::FORBIDDEN,
+        _ => StatusCode::BAD_GATEWAY,
+    }
+}
+
+fn error(unreached: &Unreached) -> Value {
+    json!({"error": {"code": unreached.code(), "message": unreached.to_string()}})
+}
+
+fn failed(message: &str) -> hyper::Response<Body> {
+    refuse(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "InternalServerError",
+        message,
+    )
+}
