@@ -1,8 +1,8 @@
 #!/bin/sh
 # Step 1: a resource group, a virtual machine and a key vault.
 #
-# KEY_VAULT_NAME must be set. ADMIN_PASSWORD signs in to the machine by password; without it your SSH key does
-# (one is made if you have none), and on a local Azure a password that nobody needs to know.
+# KEY_VAULT_NAME must be set. ADMIN_PASSWORD signs in to the machine by password; without it an SSH key does: the one
+# that SSH_KEY names, else yours (one is made if you have none).
 . "$(dirname -- "$0")/lib.sh"
 
 say az-provision group create --name "$RESOURCE_GROUP" --location "$LOCATION"
@@ -19,8 +19,8 @@ vm_create() {
 
 if [ -n "${ADMIN_PASSWORD:-}" ]; then
     printf %s "$ADMIN_PASSWORD" | vm_create --admin-password-file -
-elif on_local_azure; then
-    printf 'Aa1-%s' "$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')" | vm_create --admin-password-file -
+elif [ -n "${SSH_KEY:-}" ]; then
+    vm_create --ssh-key-values "$SSH_KEY.pub"
 else
     vm_create --generate-ssh-keys
 fi

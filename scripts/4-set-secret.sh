@@ -1,42 +1,70 @@
 #!/bin/sh
 # Step 4: on the virtual machine, write a secret with the machine's identity, and read it back.
 #
-# On a local Azure the machine is `az-local vm exec`; in the cloud it is reached by SSH, and the program is copied
-# there: a release build runs on a Linux of the same architecture and at least the same age.
+# The programs are copied to the machine and run there by SSH: the static ones that scripts/build-static.sh builds,
+# which run on any Linux; without them this computer's own, which need a machine like it.
 . "$(dirname -- "$0")/lib.sh"
 
-set_secret="kv-set $SECRET_NAME --show-value -o text --wait-for-access $WAIT_FOR_ACCESS"
-get_secret="kv-get $SECRET_NAME --query value -o tsv --wait-for-access $WAIT_FOR_ACCESS"
+address=$(say az-provision vm show -d -g "$RESOURCE_GROUP" -n "$VM_NAME" --query publicIps -o tsv)
+[ -n "$address" ] || fail "$VM_NAME has no public IP address"
+machine=$ADMIN_USERNAME@$address
 
-if on_local_azure; then
-    on_machine() {
-        # The words of a command line hold no spaces of their own here.
-        # shellcheck disable=SC2086
-        say az-local vm exec -g "$RESOURCE_GROUP" -n "$VM_NAME" --env "KEY_VAULT_NAME=$KEY_VAULT_NAME" -- $1
-    }
-else
-    address=$(say az-provision vm show -d -g "$RESOURCE_GROUP" -n "$VM_NAME" --query publicIps -o tsv)
-    machine=$ADMIN_USERNAME@$address
-    ssh_options="-o StrictHostKeyChecking=accept-new -o ConnectTimeout=10"
+connection=$(mktemp -d)
+# shellcheck disable=SC2329  # called by the trap
+hang_up() {
+    reach ssh -O exit "$machine" 2>/dev/null || true
+    rm -rf "$connection"
+}
+trap hang_up EXIT
 
-    # A machine that was created just now takes a while to answer.
-    tries=0
-    # shellcheck disable=SC2086
-    until ssh $ssh_options "$machine" true; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 30 ] || fail "$machine does not answer"
-        sleep 5
-    done
-    # shellcheck disable=SC2086
-    say scp $ssh_options "$(command -v kv-set)" "$(command -v kv-get)" "$machine:"
+# Runs ssh or scp with what reaches the machine, over one connection that signs in once. A local Azure brings a
+# configuration; elsewhere a new machine's host key is taken as it is, and must stay so.
+reach() {
+    program=$1
+    shift
+    set -- -o ControlMaster=auto -o ControlPersist=60 -o "ControlPath=$connection/ssh" "$@"
+    [ -z "${SSH_KEY:-}" ] || set -- -i "$SSH_KEY" "$@"
+    if [ -n "${AZ_SSH_CONFIG:-}" ]; then
+        set -- -F "$AZ_SSH_CONFIG" "$@"
+    else
+        set -- -o StrictHostKeyChecking=accept-new -o ConnectTimeout=10 "$@"
+    fi
+    if [ -n "${ADMIN_PASSWORD:-}" ]; then
+        SSH_ASKPASS=$scripts_dir/askpass.sh SSH_ASKPASS_REQUIRE=force DISPLAY=${DISPLAY:-:0} "$program" "$@"
+    else
+        "$program" "$@"
+    fi
+}
+[ -z "${ADMIN_PASSWORD:-}" ] || export ADMIN_PASSWORD
 
-    on_machine() {
-        # shellcheck disable=SC2086,SC2029
-        say ssh $ssh_options "$machine" "KEY_VAULT_NAME='$KEY_VAULT_NAME' ./$1"
-    }
-fi
+# A machine that was created just now takes a while to answer.
+tries=0
+until architecture=$(reach ssh "$machine" uname -m 2>"$connection/problem"); do
+    case $(cat "$connection/problem") in
+        *"Connection refused"* | *"timed out"* | *"Connection reset"* | *"Connection closed"*) ;;
+        *)
+            cat "$connection/problem" >&2
+            fail "$machine cannot be reached"
+            ;;
+    esac
+    tries=$((tries + 1))
+    [ "$tries" -lt 30 ] || fail "$machine does not answer"
+    sleep 5
+done
 
-printf %s "$SECRET_VALUE" | on_machine "$set_secret"
+programs=${STATIC_DIR:-$scripts_dir/../target/static}/$architecture
+[ -x "$programs/kv-set" ] || programs=$(dirname -- "$(command -v kv-set)")
+show scp kv-set kv-get "$machine:"
+reach scp -q "$programs/kv-set" "$programs/kv-get" "$machine:"
 
-there=$(on_machine "$get_secret")
+# Runs a command line on the machine. A vault's name and a secret's need no quotes there.
+on_machine() {
+    show ssh "$machine" "KEY_VAULT_NAME=$KEY_VAULT_NAME ./$1"
+    reach ssh "$machine" "KEY_VAULT_NAME=$KEY_VAULT_NAME ./$1"
+}
+
+printf %s "$SECRET_VALUE" |
+    on_machine "kv-set $SECRET_NAME --show-value -o text --wait-for-access $WAIT_FOR_ACCESS"
+
+there=$(on_machine "kv-get $SECRET_NAME --query value -o tsv --wait-for-access $WAIT_FOR_ACCESS")
 [ "$there" = "$SECRET_VALUE" ] || fail "the vault holds another value than was written"

@@ -39,13 +39,34 @@ if [ -x "$tools_dir/az-provision" ]; then
 fi
 command -v az-provision >/dev/null || fail "the tools are not built: cargo build --release"
 
-# Whether this runs under a local Azure, whose machines take commands from `az-local vm exec`.
+# Whether this runs under a local Azure.
 on_local_azure() {
     [ -n "${AZ_LOCAL_DIR:-}" ]
 }
 
-# Runs a command, showing it first as a person would type it.
-say() {
+# The key that signs in to the machine. A local Azure's machines get one of their own, so that yours stays untouched;
+# in the cloud it is yours, or the one that SSH_KEY names.
+if on_local_azure && [ -z "${SSH_KEY:-}" ]; then
+    SSH_KEY=$AZ_LOCAL_DIR/ssh/tutorial_key
+    # Two steps may come here at once, and ssh-keygen does not replace what is there.
+    if ! [ -e "$SSH_KEY.pub" ]; then
+        made=$(mktemp -d "$AZ_LOCAL_DIR/ssh/new.XXXXXX")
+        ssh-keygen -q -t ed25519 -N '' -C az-local -f "$made/key"
+        if ln "$made/key" "$SSH_KEY" 2>/dev/null; then
+            mv "$made/key.pub" "$SSH_KEY.pub"
+        fi
+        rm -rf "$made"
+        until [ -e "$SSH_KEY.pub" ]; do sleep 1; done
+    fi
+fi
+
+# Shows a command as a person would type it.
+show() {
     printf '$ %s\n' "$*" >&2
+}
+
+# Runs a command, showing it first.
+say() {
+    show "$@"
     "$@"
 }

@@ -4,7 +4,8 @@
 #   scripts/tutorial.sh [--local] [--identity system|user]
 #
 # --local     builds what is missing and runs on a local Azure of its own, offline; without --identity, for both
-#             kinds of identity. Without --local it runs on the subscription that you are signed in to.
+#             kinds of identity. Without --local it runs on the subscription that you are signed in to. The programs
+#             that go to the machine are static where Rust has what that takes (scripts/build-static.sh).
 # --identity  which managed identity writes the secret (default in the cloud: system).
 #
 # AZ_LOCAL_REQUEST_LOG=FILE keeps what was sent to the local Azure.
@@ -44,6 +45,8 @@ esac
 if $local_azure; then
     echo "Building the tools and the local Azure …" >&2
     (cd "$here/.." && cargo build --release --locked --quiet)
+    # This computer's own programs run on a machine that is this computer, too.
+    "$here/build-static.sh" >&2 || echo "The machine gets the programs that were built for this computer." >&2
     tools=${AZ_TOOLS_DIR:-${CARGO_TARGET_DIR:-$here/../target}/release}
     PATH=$(cd "$tools" && pwd):$PATH
     AZ_TOOLS_DIR=$(cd "$tools" && pwd)

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod http;
+pub mod ssh;
 
 use assert_cmd::{Command, assert::Assert};
 use serde_json::Value;

@@ -3,6 +3,7 @@
 use crate::secret::same;
 use crate::state::Resource;
 use russh::keys::PublicKey;
+use russh::{MethodKind, MethodSet};
 use serde_json::{Value, json};
 
 /// A machine's user, and what proves to be that user.
@@ -36,8 +37,14 @@ impl Account {
         }
     }
 
-    pub(super) fn takes_passwords(&self) -> bool {
-        self.password.is_some()
+    /// The ways to sign in that can succeed.
+    pub(super) fn methods(&self) -> MethodSet {
+        let mut methods = MethodSet::empty();
+        methods.push(MethodKind::PublicKey);
+        if self.password.is_some() {
+            methods.push(MethodKind::Password);
+        }
+        methods
     }
 
     /// Whether this is the user's password.
@@ -91,7 +98,7 @@ mod tests {
             PublicKey::from_openssh(KEY).expect("a key"),
             PublicKey::from_openssh(OTHER).expect("a key"),
         );
-        assert!(account.takes_passwords());
+        assert!(account.methods().contains(&MethodKind::Password));
         assert!(account.has_password("azureuser", "Correct-Horse-1"));
         assert!(!account.has_password("azureuser", "Correct-Horse-2"));
         assert!(!account.has_password("azureuser", ""));
@@ -104,7 +111,7 @@ mod tests {
     #[test]
     fn where_passwords_are_off_none_is_right() {
         let account = Account::of(&machine(true));
-        assert!(!account.takes_passwords());
+        assert!(!account.methods().contains(&MethodKind::Password));
         assert!(!account.has_password("azureuser", "Correct-Horse-1"));
         assert!(!account.has_password("azureuser", ""));
     }

@@ -17,7 +17,7 @@ use crate::state::Resource;
 use account::Account;
 use host_keys::HostKeyError;
 use russh::server::{Config, run_stream};
-use russh::{Disconnect, MethodKind, MethodSet, SshId};
+use russh::{Disconnect, SshId};
 use session::Session;
 use std::borrow::Cow;
 use std::net::Ipv4Addr;
@@ -54,17 +54,12 @@ where
     let mut ended = instance.ended.subscribe();
     let account = Account::of(&machine);
     let (key, certificate) = instance.host_keys.of_machine(&vm_id, address)?;
-    let mut methods = MethodSet::empty();
-    methods.push(MethodKind::PublicKey);
-    if account.takes_passwords() {
-        methods.push(MethodKind::Password);
-    }
     let config = Arc::new(Config {
         server_id: SshId::Standard(Cow::Borrowed(concat!(
             "SSH-2.0-az-local_",
             env!("CARGO_PKG_VERSION")
         ))),
-        methods,
+        methods: account.methods(),
         auth_rejection_time: REJECTION_TIME,
         auth_rejection_time_initial: Some(Duration::ZERO),
         keys: vec![key],

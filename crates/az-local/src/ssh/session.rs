@@ -119,11 +119,14 @@ impl Session {
     }
 }
 
-fn verdict(accepted: bool) -> Auth {
+/// Without saying so, a refusal would take its method away, and a client could not try its next key.
+fn verdict(accepted: bool, account: &Account) -> Auth {
     if accepted {
-        Auth::Accept
-    } else {
-        Auth::reject()
+        return Auth::Accept;
+    }
+    Auth::Reject {
+        proceed_with_methods: Some(account.methods()),
+        partial_success: false,
     }
 }
 
@@ -143,7 +146,8 @@ impl Handler for Session {
         user: &str,
         offer: PublicKeyOffer<'_>,
     ) -> Result<Auth, Self::Error> {
-        Ok(verdict(self.account.has_key(user, offer.public_key)))
+        let known = self.account.has_key(user, offer.public_key);
+        Ok(verdict(known, &self.account))
     }
 
     async fn auth_publickey(
@@ -151,11 +155,13 @@ impl Handler for Session {
         user: &str,
         key: VerifiedPublicKey<'_>,
     ) -> Result<Auth, Self::Error> {
-        Ok(verdict(self.account.has_key(user, key.public_key)))
+        let known = self.account.has_key(user, key.public_key);
+        Ok(verdict(known, &self.account))
     }
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
-        Ok(verdict(self.account.has_password(user, password)))
+        let known = self.account.has_password(user, password);
+        Ok(verdict(known, &self.account))
     }
 
     async fn auth_succeeded(&mut self, _: &mut Russh) -> Result<(), Self::Error> {
