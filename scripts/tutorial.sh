@@ -50,7 +50,8 @@ if $local_azure; then
     tools=${AZ_TOOLS_DIR:-${CARGO_TARGET_DIR:-$here/../target}/release}
     PATH=$(cd "$tools" && pwd):$PATH
     AZ_TOOLS_DIR=$(cd "$tools" && pwd)
-    export PATH AZ_TOOLS_DIR TUTORIAL_IDENTITIES="${identities:-system user}"
+    STATIC_DIR=${CARGO_TARGET_DIR:-$here/../target}/static
+    export PATH AZ_TOOLS_DIR STATIC_DIR TUTORIAL_IDENTITIES="${identities:-system user}"
     log=()
     [ -z "${AZ_LOCAL_REQUEST_LOG:-}" ] || log=(--request-log "$AZ_LOCAL_REQUEST_LOG")
     # shellcheck disable=SC2016

@@ -118,3 +118,103 @@ fn sizes_are_those_of_a_location() {
         .assert()
         .code(2);
 }
+
+#[test]
+fn a_script_runs_on_the_machine_as_the_machine() {
+    let azure = Azure::start().with_group().with_vm();
+    let invoke = |script: &str, parameters: &[&str]| {
+        let mut command = azure.tool("az-provision");
+        command.args(["vm", "run-command", "invoke", "-g", GROUP, "-n", VM]);
+        command.args(["--command-id", "RunShellScript", "--scripts", script]);
+        if !parameters.is_empty() {
+            command.arg("--parameters").args(parameters);
+        }
+        end_to_end::json(&command.assert().success())
+    };
+    let said = |output: &serde_json::Value| {
+        output["value"][0]["message"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let name = invoke(
+        "curl -sS -H Metadata:true 'http://169.254.169.254/metadata/instance/compute/name?api-version=2021-02-01&format=text'",
+        &[],
+    );
+    assert_eq!(
+        name,
+        serde_json::json!({"value": [{
+            "code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Provisioning succeeded",
+            "message": format!("Enable succeeded: \n[stdout]\n{VM}\n[stderr]\n"),
+        }]})
+    );
+    // As with Azure, a script that fails is known by what it says.
+    let failed = invoke(
+        "echo \"$1 $user\"; echo bad >&2; exit 3",
+        &["hello", "user=me"],
+    );
+    assert_eq!(
+        said(&failed),
+        "Enable succeeded: \n[stdout]\nhello me\n\n[stderr]\nbad\n"
+    );
+    assert!(
+        !azure.log_text().contains("\"hello\""),
+        "parameters may be secrets"
+    );
+    // Only the end of a long output comes back.
+    let long = said(&invoke(
+        "head -c 100000 /dev/zero | tr '\\0' x; echo end",
+        &[],
+    ));
+    assert!(
+        long.ends_with("xend\n\n[stderr]\n") && long.len() < 4200,
+        "{}",
+        long.len()
+    );
+    // A script from standard input.
+    let mut piped = azure.run(&format!(
+        "az-provision vm run-command invoke -n {VM} --command-id RunShellScript --scripts @-"
+    ));
+    let piped = piped
+        .write_stdin("a=1\nb=2\necho $((a + b))\n")
+        .assert()
+        .success();
+    assert!(said(&end_to_end::json(&piped)).contains("[stdout]\n3\n"));
+}
+
+#[test]
+fn a_script_needs_a_machine_that_runs_and_waits_its_turn() {
+    let azure = Azure::start().with_group().with_vm();
+    let invoke = |script: &str, more: &[&str]| {
+        let mut command = azure.tool("az-provision");
+        command.args(["vm", "run-command", "invoke", "-n", VM]);
+        command.args(["--command-id", "RunShellScript", "--scripts", script]);
+        command.args(more).assert()
+    };
+    let before = azure.writes();
+    invoke(
+        "echo $TOKEN",
+        &["--dry-run", "--parameters", "TOKEN=very-secret"],
+    )
+    .success()
+    .stdout(contains("/runCommand").and(contains("very-secret").not()));
+    invoke(" ", &[]).code(2);
+    assert_eq!(azure.writes(), before);
+    let marker = azure.scratch().join("marker");
+    let wait = format!("until [ -e {} ]; do sleep 0.05; done", marker.display());
+    invoke(&wait, &["--no-wait"]).success().stdout("");
+    invoke("true", &[]).code(6).stderr(contains("in progress"));
+    std::fs::write(&marker, "").expect("a file");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !invoke("true", &["--no-wait"]).try_success().is_ok() {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "the first script does not end"
+        );
+    }
+    azure
+        .run(&format!("az-provision vm deallocate -n {VM}"))
+        .assert()
+        .success();
+    invoke("true", &[]).code(6).stderr(contains("running"));
+}

@@ -1,5 +1,6 @@
 //! What a service is handed with each request.
 
+use crate::machine::scripts::Script;
 use crate::state::Transaction;
 use crate::wire::Caller;
 use std::cell::RefCell;
@@ -55,6 +56,8 @@ pub(crate) struct Context<'a> {
     pub(crate) caller: RefCell<Caller>,
     /// The machines that this request takes down; what runs there ends once that is kept.
     pub(crate) ended: RefCell<Vec<EndedMachine>>,
+    /// The scripts that this request gives to machines; they run once that is kept.
+    pub(crate) scripts: RefCell<Vec<Script>>,
 }
 
 /// A machine that went down.

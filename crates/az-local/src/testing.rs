@@ -23,6 +23,7 @@ pub(crate) fn with_context<R>(work: impl FnOnce(&mut Context<'_>) -> R) -> R {
             keys: keys(),
             caller: RefCell::new(Caller::default()),
             ended: RefCell::new(Vec::new()),
+            scripts: RefCell::new(Vec::new()),
         };
         Ok(work(&mut context))
     });

@@ -142,12 +142,38 @@ pub(crate) enum Vm {
         #[arg(long)]
         force_deletion: bool,
     },
+    /// Have the machine's agent run a script
+    #[command(name = "run-command", subcommand)]
+    RunCommand(RunCommands),
     /// List the sizes that a location offers
     ListSizes {
         /// The location, as eastus
         #[arg(short, long)]
         location: Location,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunCommands {
+    /// Run a script on a machine and print what it printed
+    ///
+    /// As with az, the exit status does not tell the script's: its output does, the last 4096 bytes of it.
+    Invoke(RunCommand),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RunCommand {
+    #[command(flatten)]
+    pub(crate) act: VmAct,
+    /// What runs the script: RunShellScript on Linux, RunPowerShellScript on Windows
+    #[arg(long)]
+    pub(crate) command_id: String,
+    /// The script's lines; @FILE takes them from a file, @- from standard input
+    #[arg(long, num_args = 1.., required = true, value_name = "LINE")]
+    pub(crate) scripts: Vec<String>,
+    /// What the script is given: as $1, $2, … and, where named, as variables
+    #[arg(long, num_args = 1.., value_name = "[NAME=]VALUE")]
+    pub(crate) parameters: Vec<String>,
 }
 
 /// A machine that something is done to.

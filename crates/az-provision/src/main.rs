@@ -8,7 +8,7 @@ mod keyvault;
 mod vm;
 
 use az_core::cli::{Failure, Session};
-use cli::{Cli, Command, Group, Keyvault, Vm};
+use cli::{Cli, Command, Group, Keyvault, RunCommands, Vm};
 use std::process::ExitCode;
 use vm::power::Action;
 
@@ -58,6 +58,9 @@ async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
                 act,
                 force_deletion,
             } => vm::delete(&session, &act, force_deletion).await?,
+            Vm::RunCommand(RunCommands::Invoke(args)) => {
+                vm::run_command::invoke(&session, &args).await?
+            }
             Vm::ListSizes { location } => vm::sizes(&session, &location).await?,
         },
         Command::Keyvault(Keyvault::Create(args)) => keyvault::create(&session, &args).await?,

@@ -3,6 +3,7 @@
 use azure_core::Bytes;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+use std::borrow::Cow;
 use zeroize::Zeroizing;
 
 /// What stands in for a secret wherever a request is shown.
@@ -12,14 +13,18 @@ pub const REDACTED: &str = "<redacted>";
 #[derive(Clone, Debug)]
 pub struct Body {
     value: Value,
-    secrets: Vec<(&'static str, SecretString)>,
+    secrets: Vec<(Cow<'static, str>, SecretString)>,
 }
 
 impl Body {
     /// The body with a secret put at a JSON pointer, as `/properties/osProfile/adminPassword`. The
     /// member must be there already; [`REDACTED`] is the value to build it with.
-    pub fn with_secret(mut self, pointer: &'static str, secret: SecretString) -> Self {
-        self.secrets.push((pointer, secret));
+    pub fn with_secret(
+        mut self,
+        pointer: impl Into<Cow<'static, str>>,
+        secret: SecretString,
+    ) -> Self {
+        self.secrets.push((pointer.into(), secret));
         self
     }
 

@@ -233,6 +233,23 @@ impl Client {
             .await
     }
 
+    /// Runs the action at `path` with what it is given.
+    pub async fn post_body(
+        &self,
+        path: impl AsRef<str>,
+        api_version: &str,
+        body: impl Into<Body>,
+    ) -> Result<Answer, ArmError> {
+        self.write(
+            Method::Post,
+            path.as_ref(),
+            api_version,
+            &[],
+            Some(&body.into()),
+        )
+        .await
+    }
+
     /// Deletes what is at `path`, with more query parameters.
     pub async fn delete(
         &self,

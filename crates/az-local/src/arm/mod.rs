@@ -13,7 +13,7 @@ mod key_vault;
 mod locations;
 mod managed_identity;
 pub(crate) mod network;
-mod operations;
+pub(crate) mod operations;
 mod path;
 mod providers;
 mod resources;

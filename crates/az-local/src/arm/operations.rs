@@ -10,8 +10,8 @@ use crate::wire::Response;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 /// An operation that was accepted.
@@ -24,6 +24,12 @@ pub(crate) struct Operation {
     pub(crate) started: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
     pub(crate) ends: OffsetDateTime,
+    /// What it gives, where it gives anything.
+    #[serde(default)]
+    pub(crate) output: Option<Value>,
+    /// Whether something that takes its own time has to end it: by `ends` it has failed.
+    #[serde(default)]
+    pub(crate) awaited: bool,
 }
 
 impl Document for Operation {
@@ -71,6 +77,8 @@ pub(crate) fn begin(
         state: state.to_owned(),
         started: cx.now,
         ends: cx.now + cx.knobs.operation(),
+        output: None,
+        awaited: false,
     };
     cx.tx.put(&operation)?;
     if let Some(effect) = effect {
@@ -81,6 +89,32 @@ pub(crate) fn begin(
         })?;
     }
     Ok(operation)
+}
+
+/// Begins an operation that ends by [`end`], and fails when that has not happened within `limit`.
+pub(crate) fn begin_awaited(
+    cx: &Context<'_>,
+    state: &str,
+    limit: Duration,
+) -> Result<Operation, StateError> {
+    let operation = Operation {
+        ends: cx.now + limit,
+        awaited: true,
+        ..begin(cx, state, None)?
+    };
+    cx.tx.put(&operation)?;
+    Ok(operation)
+}
+
+/// Ends an operation that was awaited, with what it gives.
+pub(crate) fn end(cx: &Context<'_>, id: &str, output: Value) -> Result<(), StateError> {
+    let Some(mut operation) = cx.tx.get::<Operation>(id)? else {
+        return Ok(());
+    };
+    operation.ends = cx.now;
+    operation.awaited = false;
+    operation.output = Some(output);
+    cx.tx.put(&operation)
 }
 
 /// Does what is due.
@@ -152,6 +186,13 @@ pub(crate) fn status(call: &Call<'_>, id: &str) -> Result<Response, Error> {
     let mut body = json!({"name": operation.id, "startTime": text(operation.started)});
     if operation.ends <= call.cx.now {
         body["status"] = json!("Succeeded");
+        if operation.awaited {
+            body["status"] = json!("Failed");
+            body["error"] = json!({"code": "OperationTimedOut", "message": "The operation did not end in time."});
+        }
+        if let Some(output) = &operation.output {
+            body["properties"] = json!({"output": output});
+        }
         body["endTime"] = json!(text(operation.ends));
         return Ok(Response::json(StatusCode::OK, &body));
     }
@@ -166,7 +207,10 @@ pub(crate) fn status(call: &Call<'_>, id: &str) -> Result<Response, Error> {
 pub(crate) fn result(call: &Call<'_>, id: &str) -> Result<Response, Error> {
     let operation = find(call, id)?;
     if operation.ends <= call.cx.now {
-        return Ok(Response::empty(StatusCode::OK));
+        return Ok(match &operation.output {
+            Some(output) => Response::json(StatusCode::OK, output),
+            None => Response::empty(StatusCode::OK),
+        });
     }
     let response =
         Response::empty(StatusCode::ACCEPTED).with_header("location", result_url(call, &operation));

@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::context::{Context, EndedMachine, Knobs};
 use crate::entra::keys::SigningKeys;
 use crate::machine::programs;
+use crate::machine::scripts::{self, Script};
 use crate::proxy::authority::{Authority, AuthorityError};
 use crate::proxy::clients::Clients;
 use crate::proxy::log::RequestLog;
@@ -19,7 +20,7 @@ use folder::{Folder, FolderError};
 use settings::Settings;
 use std::cell::RefCell;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 use time::{Duration, OffsetDateTime};
 use tokio::sync::broadcast;
 
@@ -102,6 +103,7 @@ pub(crate) struct Instance {
     #[cfg(feature = "mutations")]
     pub(crate) mutation: crate::mutation::Current,
     port: OnceLock<u16>,
+    own: Weak<Instance>,
     knobs: RwLock<Knobs>,
 }
 
@@ -135,7 +137,8 @@ impl Instance {
                 HostKeys::load_or_create(tx)?,
             ))
         })?;
-        let instance = Arc::new(Instance {
+        let instance = Arc::new_cyclic(|own| Instance {
+            own: Weak::clone(own),
             folder,
             store,
             clock: Clock::ahead_by(Duration::milliseconds(settings.clock_offset_ms)),
@@ -175,6 +178,7 @@ impl Instance {
         let knobs = self.knobs();
         let mut noted = caller.clone();
         let mut ended = Vec::new();
+        let mut scripts = Vec::new();
         let result = self.store.transaction(|tx| {
             let now = self.clock.now();
             let context = Context {
@@ -185,14 +189,17 @@ impl Instance {
                 keys: &self.keys,
                 caller: RefCell::new(caller),
                 ended: RefCell::new(Vec::new()),
+                scripts: RefCell::new(Vec::new()),
             };
             let result = work(&context);
             noted = context.caller.into_inner();
             ended = context.ended.into_inner();
+            scripts = context.scripts.into_inner();
             result
         });
         if result.is_ok() {
             self.end_machines(&ended);
+            self.run_scripts(scripts);
         }
         (result, noted)
     }
@@ -217,6 +224,15 @@ impl Instance {
             programs::end_all(&machine.vm_id);
             if machine.gone {
                 self.folder.remove_machine(&machine.vm_id);
+            }
+        }
+    }
+
+    fn run_scripts(&self, scripts: Vec<Script>) {
+        for script in scripts {
+            // Gone only while the instance ends.
+            if let Some(instance) = self.own.upgrade() {
+                std::thread::spawn(move || scripts::run(&instance, &script));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! A virtual machine as the platform sees it: which one it is, whether it runs, and its identities.
 
 pub(crate) mod programs;
+pub(crate) mod scripts;
 
 use crate::state::{Resource, StateError, Transaction};
 use serde_json::Value;

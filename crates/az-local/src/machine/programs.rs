@@ -40,6 +40,11 @@ impl Surroundings {
         })
     }
 
+    /// The home folder.
+    pub(crate) fn home(&self) -> &Path {
+        &self.home
+    }
+
     /// The variables, for a program that is started by somebody else.
     pub(crate) fn into_environment(self) -> Environment {
         self.environment

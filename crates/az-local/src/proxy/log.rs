@@ -86,7 +86,9 @@ fn entry(
             .path
             .to_ascii_lowercase()
             .contains("/microsoft.keyvault/vaults/")
-            && request.path.to_ascii_lowercase().contains("/secrets");
+            && request.path.to_ascii_lowercase().contains("/secrets")
+        // What a script is given.
+        || request.path.to_ascii_lowercase().ends_with("/runcommand");
     json!({
         "time": time.format(&Rfc3339).unwrap_or_default(),
         "method": request.method.as_str(),

@@ -5,6 +5,7 @@ mod image;
 mod login;
 mod network;
 pub(crate) mod power;
+pub(crate) mod run_command;
 
 use crate::cli::{VmAct, VmShow};
 use az_core::{

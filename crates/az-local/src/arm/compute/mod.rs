@@ -4,6 +4,7 @@ pub(crate) mod disks;
 mod identity;
 mod images;
 mod os_profile;
+mod run_command;
 mod sizes;
 pub(crate) mod virtual_machines;
 
@@ -43,6 +44,9 @@ pub(crate) fn route(
         }
         ["virtualmachines", _, "instanceview"] if reads => {
             virtual_machines::instance_view(call, provider.name(0))?
+        }
+        ["virtualmachines", _, "runcommand"] if call.method() == Method::POST => {
+            run_command::invoke(call, provider.name(0))?
         }
         ["virtualmachines", _, action] if call.method() == Method::POST => {
             virtual_machines::act(call, provider.name(0), action)?

@@ -386,7 +386,7 @@ fn instance_state(call: &Call<'_>, machine: &Resource) -> Result<Value, Error> {
     }))
 }
 
-fn own(call: &Call<'_>, name: &str, action: &str) -> Result<Resource, Error> {
+pub(super) fn own(call: &Call<'_>, name: &str, action: &str) -> Result<Resource, Error> {
     let id = format!("{}/providers/{}/{name}", call.path.scope, KIND.name);
     call.authorize(&id, &format!("{}/{action}", KIND.name))?;
     groups::require(call)?;

@@ -1,0 +1,87 @@
+//! `Microsoft.Compute/virtualMachines/runCommand`: a script for a machine's agent
+//! (<https://learn.microsoft.com/rest/api/compute/virtual-machines/run-command>).
+
+use super::virtual_machines;
+use crate::arm::call::Call;
+use crate::arm::error::Error;
+use crate::arm::operations::{self, Operation};
+use crate::machine::{self, scripts::Script};
+use crate::wire::Response;
+use http::StatusCode;
+use serde_json::{Value, json};
+use time::Duration;
+
+/// How long a script may run
+/// (<https://learn.microsoft.com/azure/virtual-machines/linux/run-command#restrictions>).
+const LONGEST_RUN: Duration = Duration::minutes(90);
+
+/// `POST …/virtualMachines/{name}/runCommand`
+pub(super) fn invoke(call: &Call<'_>, name: &str) -> Result<Response, Error> {
+    let mut machine = virtual_machines::own(call, name, "runCommand/action")?;
+    let asked = Value::Object(call.body()?);
+    let command = asked["commandId"].as_str().unwrap_or_default();
+    if command.is_empty() {
+        return Err(Error::bad_request(
+            "InvalidParameter",
+            "Required parameter 'commandId' is missing (null).",
+        )
+        .target("commandId"));
+    }
+    if !command.eq_ignore_ascii_case("RunShellScript") {
+        return Err(Error::new(
+            404,
+            "NotFound",
+            format!(
+                "The run command '{command}' was not found; this local Azure has RunShellScript."
+            ),
+        ));
+    }
+    let lines = strings(&asked["script"]);
+    let parameters = asked["parameters"].as_array().into_iter().flatten();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let parameters = parameters
+        .map(|parameter| (text(&parameter["name"]), text(&parameter["value"])))
+        .collect();
+    if !machine::is_running(&machine) {
+        return Err(Error::conflict(
+            "OperationNotAllowed",
+            "The operation requires the VM to be running (or set to run).",
+        ));
+    }
+    let under_way = machine.hidden.get("runCommand").and_then(Value::as_str);
+    if let Some(id) = under_way
+        && let Some(operation) = call.cx.tx.get::<Operation>(id)?
+        && operation.ends > call.cx.now
+    {
+        return Err(Error::conflict(
+            "Conflict",
+            "Run command extension execution is in progress. Please wait for completion before invoking a run command.",
+        ));
+    }
+    let operation = operations::begin_awaited(call.cx, "Updating", LONGEST_RUN)?;
+    machine
+        .hidden
+        .insert("runCommand".to_owned(), json!(operation.id));
+    call.cx.tx.put(&machine)?;
+    let location = machine
+        .body
+        .get("location")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let status = operations::status_url(call, "Microsoft.Compute", location, &operation);
+    let response = Response::empty(StatusCode::ACCEPTED)
+        .with_header("azure-asyncoperation", status)
+        .with_header("location", operations::result_url(call, &operation));
+    call.cx.scripts.borrow_mut().push(Script {
+        machine,
+        operation: operation.id,
+        lines,
+        parameters,
+    });
+    Ok(operations::with_retry_after(call.cx, response))
+}
+
+fn strings(list: &Value) -> Vec<String> {
+    let items = list.as_array().into_iter().flatten();
+    items.filter_map(Value::as_str).map(str::to_owned).collect()
+}
