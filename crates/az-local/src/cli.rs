@@ -1,5 +1,6 @@
 //! What the user may say.
 
+use crate::environment::Shell;
 use crate::instance::Knob;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -61,7 +62,13 @@ pub(crate) enum Command {
         output: Format,
     },
     /// Print the environment for `eval "$(az-local env)"`, in bash, zsh or any POSIX shell.
+    ///
+    /// In fish: az-local env --shell fish | source. In PowerShell: az-local env --shell pwsh | Out-String |
+    /// Invoke-Expression.
     Env {
+        /// The shell that reads it
+        #[arg(long, value_enum, default_value_t = Shell::Sh)]
+        shell: Shell,
         /// 1 is the desk's own tenant, 2 is someone else
         #[arg(long, default_value_t = 1, value_name = "NUMBER")]
         tenant: usize,

@@ -4,6 +4,7 @@ use crate::instance::folder::Folder;
 use crate::instance::settings::Desk;
 use crate::ssh::client_config;
 use crate::state::Application;
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -144,42 +145,268 @@ impl Environment {
             .map(|(_, value)| value.as_str())
     }
 
-    /// As lines for `eval` in bash, zsh or any POSIX shell.
-    pub(crate) fn shell(&self) -> String {
-        let mut lines = String::new();
-        for name in &self.unset {
-            lines.push_str(&format!("unset {name}\n"));
-        }
-        for (name, value) in &self.set {
-            lines.push_str(&format!("export {name}={}\n", quote(value)));
-        }
-        lines
+    /// As lines for a shell to read, each a command of it.
+    pub(crate) fn lines(&self, shell: Shell) -> String {
+        let unset = self.unset.iter().map(|name| match shell {
+            Shell::Bash | Shell::Zsh | Shell::Sh => format!("unset {name}\n"),
+            Shell::Fish => fish_unset(name),
+            Shell::Pwsh => format!("Remove-Item -ErrorAction Ignore Env:{name}\n"),
+        });
+        let set = self.set.iter().map(|(name, value)| match shell {
+            Shell::Bash | Shell::Zsh | Shell::Sh => {
+                format!("export {name}={}\n", posix_quoted(value))
+            }
+            Shell::Fish => format!("set -gx {name} {}\n", fish_quoted(value)),
+            // Before PowerShell 7.5 an empty value removes the variable (about_Environment_Variables). Only NO_PROXY
+            // has one, and clients take an empty one and none alike.
+            Shell::Pwsh => format!("$env:{name} = {}\n", pwsh_quoted(value)),
+        });
+        unset.chain(set).collect()
     }
 }
 
-/// Quotes a value so that a POSIX shell reads it as it is.
-pub(crate) fn quote(value: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:@%+=,".contains(letter);
+/// A shell that can read the environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shell {
+    /// eval "$(az-local env)"
+    Bash,
+    /// eval "$(az-local env --shell zsh)"
+    Zsh,
+    /// eval "$(az-local env --shell sh)", for any POSIX shell
+    Sh,
+    /// az-local env --shell fish | source
+    Fish,
+    /// az-local env --shell pwsh | Out-String | Invoke-Expression
+    Pwsh,
+}
+
+/// Takes a variable from fish and from the programs that it starts.
+///
+/// A universal variable stays in every session of its user: it is not erased, but covered by an empty global one. One
+/// that is merely not exported would not cover it: fish exports the universal one then.
+fn fish_unset(name: &str) -> String {
+    format!("set -eg {name}; set -q {name}; and set -gx {name} ''\n")
+}
+
+/// Quotes a value so that bash, zsh and any POSIX shell read it as it is.
+pub(crate) fn posix_quoted(value: &str) -> String {
+    // No `=` and no `~`: zsh expands them at the beginning of a value.
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:@%+,".contains(letter);
     if !value.is_empty() && value.chars().all(plain) {
         return value.to_owned();
     }
     format!("'{}'", value.replace('\'', r"'\''"))
 }
 
+/// Quotes a value so that fish reads it as it is: between single quotes a backslash escapes itself and the quote
+/// (<https://fishshell.com/docs/current/language.html#quotes>).
+fn fish_quoted(value: &str) -> String {
+    format!("'{}'", value.replace('\\', r"\\").replace('\'', r"\'"))
+}
+
+/// What PowerShell takes for a single quote (`IsSingleQuote` in PowerShell's
+/// `src/System.Management.Automation/engine/parser/CharTraits.cs`): the straight one and four typographic ones.
+const PWSH_QUOTES: [char; 5] = ['\'', '\u{2018}', '\u{2019}', '\u{201a}', '\u{201b}'];
+
+/// Quotes a value so that PowerShell reads it as it is: between single quotes only the quotes mean something, and a
+/// doubled one stands for itself (about_Quoting_Rules).
+fn pwsh_quoted(value: &str) -> String {
+    let mut quoted = String::from("'");
+    for letter in value.chars() {
+        if PWSH_QUOTES.contains(&letter) {
+            quoted.push(letter);
+        }
+        quoted.push(letter);
+    }
+    quoted.push('\'');
+    quoted
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-    use std::process::Command;
+    use proptest::{
+        prelude::*,
+        test_runner::{Config, TestRunner},
+    };
+    use std::{
+        io::{ErrorKind, Write},
+        process::{Command, Stdio},
+    };
+
+    /// What a shell prints after it has read the lines; none where the shell is not installed.
+    ///
+    /// CI installs all of them, so there a missing one is a failure.
+    fn run(shell: Shell, lines: &str, then: &str) -> Option<String> {
+        let (program, read) = match shell {
+            Shell::Bash => ("bash", "eval \"$(cat)\""),
+            Shell::Zsh => ("zsh", "eval \"$(cat)\""),
+            Shell::Sh => ("sh", "eval \"$(cat)\""),
+            Shell::Fish => ("fish", "source"),
+            Shell::Pwsh => panic!("PowerShell is not run in tests"),
+        };
+        // Fish keeps its universal variables there.
+        let home = tempfile::tempdir().expect("a folder");
+        let spawned = Command::new(program)
+            .args(["-c", &format!("{read}\n{then}")])
+            .envs([("LC_ALL", "C.UTF-8"), ("TAKEN", "inherited")])
+            .env("HOME", home.path())
+            .env("XDG_CONFIG_HOME", home.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
+        let mut child = match spawned {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let ci = std::env::var_os("CI").is_some_and(|ci| !ci.is_empty());
+                assert!(!ci, "{program} is not installed");
+                eprintln!("{program} is not installed: its quoting was not tested");
+                return None;
+            }
+            spawned => spawned.expect("a shell"),
+        };
+        let mut input = child.stdin.take().expect("standard input");
+        input.write_all(lines.as_bytes()).expect("read");
+        drop(input);
+        let output = child.wait_with_output().expect("it ends");
+        assert!(output.status.success(), "{program}: {lines}");
+        Some(String::from_utf8(output.stdout).expect("UTF-8"))
+    }
+
+    fn setting(value: &str) -> Environment {
+        Environment {
+            set: vec![("X".to_owned(), value.to_owned())],
+            unset: Vec::new(),
+        }
+    }
+
+    /// What a program that the shell starts finds as X.
+    const SHOW_X: &str = "sh -c 'printf %s \"$X\"'";
+
+    fn any_value_survives(shell: Shell) {
+        if run(shell, "", "true").is_none() {
+            return;
+        }
+        for value in [
+            "",
+            " ",
+            "=ls",
+            "~",
+            "a:~",
+            "'",
+            "''",
+            "\\",
+            "\\'",
+            "$HOME",
+            "`",
+            "\n",
+            "!x",
+            "‘’‚‛",
+        ] {
+            let read = run(shell, &setting(value).lines(shell), SHOW_X);
+            assert_eq!(read.as_deref(), Some(value));
+        }
+        let outcome = TestRunner::new(Config::with_cases(32)).run(&"[^\0\r]{0,40}", |value| {
+            let read = run(shell, &setting(&value).lines(shell), SHOW_X);
+            prop_assert_eq!(read, Some(value));
+            Ok(())
+        });
+        outcome.unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    fn a_variable_is_taken_away(shell: Shell) {
+        let environment = Environment {
+            set: Vec::new(),
+            unset: vec!["TAKEN".to_owned(), "NEVER_THERE".to_owned()],
+        };
+        let script = "sh -c 'echo \"${TAKEN-gone} ${NEVER_THERE-gone}\"'";
+        if let Some(read) = run(shell, &environment.lines(shell), script) {
+            assert_eq!(read, "gone gone\n");
+        }
+    }
+
+    #[test]
+    fn bash_reads_any_value_as_it_is() {
+        any_value_survives(Shell::Bash);
+    }
+
+    #[test]
+    fn zsh_reads_any_value_as_it_is() {
+        any_value_survives(Shell::Zsh);
+    }
+
+    #[test]
+    fn a_posix_shell_reads_any_value_as_it_is() {
+        any_value_survives(Shell::Sh);
+    }
+
+    #[test]
+    fn fish_reads_any_value_as_it_is() {
+        any_value_survives(Shell::Fish);
+    }
+
+    #[test]
+    fn what_would_steer_a_client_is_taken_away_in_each_shell() {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Sh, Shell::Fish] {
+            a_variable_is_taken_away(shell);
+        }
+    }
+
+    #[test]
+    fn a_universal_variable_of_fish_is_covered_and_kept() {
+        let environment = Environment {
+            set: Vec::new(),
+            unset: vec!["KEPT".to_owned()],
+        };
+        let lines = format!("set -Ux KEPT once\n{}", environment.lines(Shell::Fish));
+        let show = "sh -c 'echo \"[$KEPT]\"'; set -eg KEPT; echo $KEPT";
+        if let Some(read) = run(Shell::Fish, &lines, show) {
+            assert_eq!(read, "[]\nonce\n");
+        }
+    }
+
+    #[test]
+    fn powershell_is_told_by_its_own_words() {
+        let environment = Environment {
+            set: vec![
+                ("A".to_owned(), "it's $here `n \"x\" ‘’‚‛".to_owned()),
+                ("NO_PROXY".to_owned(), String::new()),
+            ],
+            unset: vec!["B".to_owned()],
+        };
+        assert_eq!(
+            environment.lines(Shell::Pwsh),
+            "Remove-Item -ErrorAction Ignore Env:B\n\
+             $env:A = 'it''s $here `n \"x\" ‘‘’’‚‚‛‛'\n\
+             $env:NO_PROXY = ''\n"
+        );
+    }
+
+    /// Reads a string in single quotes, and what stands behind it, as PowerShell's tokenizer does
+    /// (`ScanStringLiteral` in `tokenizer.cs`).
+    fn pwsh_read(text: &str) -> Option<(String, &str)> {
+        let mut letters = text.char_indices().peekable();
+        let quote = |letter: char| "'\u{2018}\u{2019}\u{201a}\u{201b}".contains(letter);
+        letters.next().filter(|(_, first)| quote(*first))?;
+        let mut read = String::new();
+        while let Some((at, letter)) = letters.next() {
+            if !quote(letter) {
+                read.push(letter);
+                continue;
+            }
+            match letters.next_if(|(_, next)| quote(*next)) {
+                Some((_, second)) => read.push(second),
+                None => return Some((read, &text[at + letter.len_utf8()..])),
+            }
+        }
+        None
+    }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
-        fn a_shell_reads_a_quoted_value_as_it_is(value in "[^\0\r]{0,40}") {
-            let environment = Environment { set: vec![("X".to_owned(), value.clone())], unset: Vec::new() };
-            let script = format!("{}printf %s \"$X\"", environment.shell());
-            let output = Command::new("sh").arg("-c").arg(script).output().expect("a shell");
-            prop_assert_eq!(String::from_utf8_lossy(&output.stdout), value);
+        fn powershells_rules_read_any_value_as_it_is(value in "([^\0\r]|['‘’‚‛]){0,40}") {
+            let lines = setting(&value).lines(Shell::Pwsh);
+            let quoted = lines.strip_prefix("$env:X = ").expect("an assignment");
+            prop_assert_eq!(pwsh_read(quoted), Some((value, "\n")));
         }
     }
 }

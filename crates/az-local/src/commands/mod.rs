@@ -86,10 +86,10 @@ pub(crate) fn run(cli: Cli, around: &Surroundings) -> Result<ExitCode, Failure> 
                 Format::Text => print(&describe(&status)),
             }
         }
-        Command::Env { tenant } => {
+        Command::Env { shell, tenant } => {
             let asked = control::Command::Environment { tenant };
             let environment: Environment = find()?.ask(asked)?;
-            print(&environment.shell())
+            print(&environment.lines(shell))
         }
         Command::Clock { command } => {
             let asked = match command {

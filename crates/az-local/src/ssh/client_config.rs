@@ -1,6 +1,6 @@
 //! The files by which OpenSSH's client reaches the machines: `config` and `known_hosts`, in the instance's folder.
 
-use crate::environment::quote;
+use crate::environment::posix_quoted;
 use crate::instance::folder::{Folder, FolderError, make_private, write_private};
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,7 @@ pub(crate) fn write(folder: &Folder, program: &Path, known_hosts: &str) -> Resul
 /// The configuration's text.
 fn config(folder: &Path, program: &Path) -> String {
     // `%` begins one of ssh's own tokens.
-    let word = |path: &Path| quote(&path.to_string_lossy()).replace('%', "%%");
+    let word = |path: &Path| posix_quoted(&path.to_string_lossy()).replace('%', "%%");
     format!(
         "# The machines of the az-local in {folder}: ssh -F {own} USER@ADDRESS
 Host {addresses}

@@ -588,8 +588,23 @@ pub(crate) fn cases() -> Vec<Case> {
     }
     firsts.append(&mut rest);
     firsts.push(Case::new("parity/whole-tutorial", whole_tutorial));
+    firsts.push(Case::new("parity/powershell-document", |_| powershell()));
     firsts.push(Case::last("parity/document", documented));
     firsts
+}
+
+/// Every line of the tutorial's PowerShell stands in the document that says what ours is.
+fn powershell() -> Result<(), Missing> {
+    let tutorial = Tutorial::read()?;
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/powershell.md");
+    let document = std::fs::read_to_string(path).expect("a document");
+    let lines = tutorial.powershell();
+    assert!(!lines.is_empty(), "the tutorial has no PowerShell");
+    for line in lines {
+        let cell = format!("`{}`", line.replace('|', r"\|"));
+        assert!(document.contains(&cell), "docs/powershell.md lacks {line}");
+    }
+    Ok(())
 }
 
 /// Fails on a deviation that is not meant, and on one that is meant and is not there.

@@ -68,6 +68,22 @@ impl Tutorial {
         commands
     }
 
+    /// The lines of PowerShell, in order, of both options.
+    pub(crate) fn powershell(&self) -> Vec<&str> {
+        let mut lines = Vec::new();
+        let mut inside = false;
+        for line in self.text.lines().map(str::trim) {
+            match line {
+                "```azurepowershell" => inside = true,
+                "```" => inside = false,
+                "" => {}
+                line if inside => lines.push(line),
+                _ => {}
+            }
+        }
+        lines
+    }
+
     /// The Go program, byte for byte but for the indentation that Markdown's list gives it.
     pub(crate) fn go_program(&self) -> String {
         let mut lines = self.text.lines().skip_while(|line| line.trim() != "```go");
