@@ -206,7 +206,7 @@ fn a_script_needs_a_machine_that_runs_and_waits_its_turn() {
     invoke("true", &[]).code(6).stderr(contains("in progress"));
     std::fs::write(&marker, "").expect("a file");
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    while !invoke("true", &["--no-wait"]).try_success().is_ok() {
+    while invoke("true", &["--no-wait"]).try_success().is_err() {
         assert!(
             std::time::Instant::now() < deadline,
             "the first script does not end"

@@ -1,5 +1,6 @@
 //! Machines by SSH, with OpenSSH's own programs.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use end_to_end::http::Client;
 use end_to_end::ssh::{Machine, USER, key_pair, text, told};
 use end_to_end::{Azure, GROUP, IDENTITY, OFFICER, PASSWORD, VAULT, VM};
@@ -1092,19 +1093,7 @@ mod garbage {
         stream
             .set_read_timeout(Some(Duration::from_secs(20)))
             .expect("a limit");
-        let mut encoded = Command::new("base64");
-        encoded
-            .arg("-w0")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
-        let mut encoded = encoded.spawn().expect("base64 runs");
-        encoded
-            .stdin
-            .take()
-            .expect("a pipe")
-            .write_all(credentials.as_bytes())
-            .expect("written");
-        let encoded = text(&encoded.wait_with_output().expect("an end").stdout);
+        let encoded = STANDARD.encode(credentials);
         write!(stream, "CONNECT {address}:22 HTTP/1.1\r\nHost: {address}\r\nProxy-Authorization: Basic {encoded}\r\n\r\n")
             .expect("written");
         let mut head = Vec::new();

@@ -20,9 +20,11 @@ mod go;
 mod mutations;
 mod parity;
 mod sdks;
+mod ssh;
 mod suite;
 mod tutorial;
 
+use std::path::Path;
 use std::process::ExitCode;
 use suite::{Case, World};
 
@@ -35,19 +37,26 @@ const GROUPS: &[Group] = &[
     ("go", go::cases),
     ("python", sdks::python),
     ("js", sdks::javascript),
+    ("ssh", ssh::cases),
     ("parity", parity::cases),
     ("credentials", credentials::cases),
     ("contract", contract::cases),
 ];
 
 const USAGE: &str =
-    "usage: conformance [--mutate] [--list] [az|go|python|js|parity|credentials|contract ...]";
+    "usage: conformance [--mutate] [--list] [az|go|python|js|ssh|parity|credentials|contract ...]";
 
 fn main() -> ExitCode {
     let mut wanted = Vec::new();
     let (mut mutate, mut list) = (false, false);
-    for argument in std::env::args().skip(1) {
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
         match argument.as_str() {
+            // How the program starts itself.
+            ssh::INSIDE => {
+                ssh::inside(Path::new(&arguments.next().unwrap_or_default()));
+                return ExitCode::SUCCESS;
+            }
             "--mutate" => mutate = true,
             "--list" => list = true,
             "-h" | "--help" => {
