@@ -137,17 +137,26 @@ fn a_script_runs_on_the_machine_as_the_machine() {
             .unwrap_or_default()
             .to_owned()
     };
-    let name = invoke(
-        "curl -sS -H Metadata:true 'http://169.254.169.254/metadata/instance/compute/name?api-version=2021-02-01&format=text'",
-        &[],
-    );
+    let place = invoke("printenv HTTP_PROXY", &[]);
+    let proxy = said(&place);
+    let proxy = proxy
+        .split_once("[stdout]\n")
+        .and_then(|(_, rest)| rest.lines().next())
+        .expect("a line");
     assert_eq!(
-        name,
+        place,
         serde_json::json!({"value": [{
             "code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Provisioning succeeded",
-            "message": format!("Enable succeeded: \n[stdout]\n{VM}\n[stderr]\n"),
+            "message": format!("Enable succeeded: \n[stdout]\n{proxy}\n\n[stderr]\n"),
         }]})
     );
+    let answer = end_to_end::http::Client::through(&azure, proxy).send(
+        "GET",
+        "http://169.254.169.254/metadata/instance/compute/name?api-version=2021-02-01&format=text",
+        &[("metadata", "true")],
+        None,
+    );
+    assert_eq!(answer.text, VM);
     // As with Azure, a script that fails is known by what it says.
     let failed = invoke(
         "echo \"$1 $user\"; echo bad >&2; exit 3",
