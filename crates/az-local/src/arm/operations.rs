@@ -169,6 +169,21 @@ pub(crate) fn result_url(call: &Call<'_>, operation: &Operation) -> String {
     )
 }
 
+/// 202: an operation on a resource was accepted, and is polled where this says.
+pub(crate) fn accepted(
+    call: &Call<'_>,
+    namespace: &str,
+    resource: &Resource,
+    operation: &Operation,
+) -> Response {
+    let location = resource.body.get("location").and_then(Value::as_str);
+    let status = status_url(call, namespace, location.unwrap_or_default(), operation);
+    let response = Response::empty(StatusCode::ACCEPTED)
+        .with_header("azure-asyncoperation", status)
+        .with_header("location", result_url(call, operation));
+    with_retry_after(call.cx, response)
+}
+
 /// The answer with how long to wait before the next poll.
 pub(crate) fn with_retry_after(cx: &Context<'_>, response: Response) -> Response {
     let milliseconds = cx.knobs.retry_after_ms;

@@ -343,16 +343,12 @@ fn delete(call: &Call<'_>, kind: &'static Kind, id: &str) -> Result<Response, Er
         .hidden
         .insert("operation".to_owned(), json!(operation.id));
     call.cx.tx.put(&resource)?;
-    let location = resource
-        .body
-        .get("location")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let status_url = operations::status_url(call, namespace(kind), location, &operation);
-    let response = Response::empty(StatusCode::ACCEPTED)
-        .with_header("azure-asyncoperation", status_url)
-        .with_header("location", operations::result_url(call, &operation));
-    Ok(operations::with_retry_after(call.cx, response))
+    Ok(operations::accepted(
+        call,
+        namespace(kind),
+        &resource,
+        &operation,
+    ))
 }
 
 /// Takes a resource out of the state, with the role assignments on it and what it owned.

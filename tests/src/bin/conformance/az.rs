@@ -264,6 +264,7 @@ fn vm(world: &World) -> Result<(), Missing> {
          [ \"$(az vm get-instance-view -g {GROUP} -n {VM} --query 'instanceView.statuses[1].code' -o tsv)\" = PowerState/deallocated ]
          az vm start -g {GROUP} -n {VM}
          az vm restart -g {GROUP} -n {VM}
+         [ \"$(az vm run-command invoke -g {GROUP} -n {VM} --command-id RunShellScript --scripts 'echo \"$1 $user\"' 'echo bad >&2' --parameters hello user=me --query 'value[0].message' -o tsv)\" = \"$(printf 'Enable succeeded: \\n[stdout]\\nhello me\\n\\n[stderr]\\nbad')\" ]
          [ \"$(az vm show -d -g {GROUP} -n {VM} --query powerState -o tsv)\" = 'VM running' ]
          az vm delete -g {GROUP} -n {VM} --yes
          [ -z \"$(az vm list -o tsv)\" ]"

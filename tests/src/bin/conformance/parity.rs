@@ -215,6 +215,12 @@ static STORIES: &[(&str, &[Row])] = &[
                 ONCE,
             ),
             row(
+                "vm run-command invoke",
+                "az vm run-command invoke -g {g} -n {vm} --command-id RunShellScript --scripts 'echo $1' --parameters hello",
+                "az-provision vm run-command invoke -g {g} -n {vm} --command-id RunShellScript --scripts 'echo $1' --parameters hello",
+                &[Form::Json, Form::Tsv("value[0].message")],
+            ),
+            row(
                 "vm list-sizes",
                 "az vm list-sizes -l eastus",
                 "az-provision vm list-sizes -l eastus",

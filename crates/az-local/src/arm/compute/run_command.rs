@@ -7,7 +7,6 @@ use crate::arm::error::Error;
 use crate::arm::operations::{self, Operation};
 use crate::machine::{self, scripts::Script};
 use crate::wire::Response;
-use http::StatusCode;
 use serde_json::{Value, json};
 use time::Duration;
 
@@ -63,22 +62,14 @@ pub(super) fn invoke(call: &Call<'_>, name: &str) -> Result<Response, Error> {
         .hidden
         .insert("runCommand".to_owned(), json!(operation.id));
     call.cx.tx.put(&machine)?;
-    let location = machine
-        .body
-        .get("location")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let status = operations::status_url(call, "Microsoft.Compute", location, &operation);
-    let response = Response::empty(StatusCode::ACCEPTED)
-        .with_header("azure-asyncoperation", status)
-        .with_header("location", operations::result_url(call, &operation));
+    let response = operations::accepted(call, "Microsoft.Compute", &machine, &operation);
     call.cx.scripts.borrow_mut().push(Script {
         machine,
         operation: operation.id,
         lines,
         parameters,
     });
-    Ok(operations::with_retry_after(call.cx, response))
+    Ok(response)
 }
 
 fn strings(list: &Value) -> Vec<String> {

@@ -431,16 +431,12 @@ pub(crate) fn act(call: &Call<'_>, name: &str, action: &str) -> Result<Response,
         .hidden
         .insert("operation".to_owned(), json!(operation.id));
     call.cx.tx.put(&machine)?;
-    let location = machine
-        .body
-        .get("location")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let status = operations::status_url(call, "Microsoft.Compute", location, &operation);
-    let response = Response::empty(StatusCode::ACCEPTED)
-        .with_header("azure-asyncoperation", status)
-        .with_header("location", operations::result_url(call, &operation));
-    Ok(operations::with_retry_after(call.cx, response))
+    Ok(operations::accepted(
+        call,
+        "Microsoft.Compute",
+        &machine,
+        &operation,
+    ))
 }
 
 /// With the machine goes its own identity, and what it was told to take along; the rest stands alone again.
