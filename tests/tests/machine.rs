@@ -3,7 +3,10 @@
 use end_to_end::{Azure, GROUP, IDENTITY, PASSWORD, SIZE, VM, http::Client, json};
 use predicates::{prelude::*, str::contains};
 use serde_json::{Value, json};
-use std::thread;
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 const METADATA: &str = "http://169.254.169.254/metadata";
 const MACHINES: &str = "Microsoft.Compute/virtualMachines";
@@ -232,23 +235,89 @@ fn machines_made_at_the_same_time_have_each_its_own_identity() {
     }
 }
 
-/// A PUT of a network takes away the subnets that it does not name: who is overtaken has to look again.
 #[test]
 fn machines_made_at_the_same_time_share_a_network_that_is_not_there_yet() {
     let azure = Azure::start().with_group();
-    let names = ["one", "two", "three", "four"];
+    let names = ["one", "two"];
     thread::scope(|scope| {
         for name in names {
             let azure = &azure;
             scope.spawn(move || created(azure, name, "--vnet-name shared"));
         }
     });
-    let mut addresses: Vec<String> = names
-        .iter()
-        .map(|name| azure.text(&format!("az-provision vm show -d -n {name}"), "privateIps"))
-        .collect();
+    let mut addresses =
+        names.map(|name| azure.text(&format!("az-provision vm show -d -n {name}"), "privateIps"));
     addresses.sort();
-    assert_eq!(addresses, ["10.0.0.4", "10.0.0.5", "10.0.0.6", "10.0.0.7"]);
+    assert_eq!(addresses, ["10.0.0.4", "10.0.0.5"]);
+}
+
+/// A PUT of a network takes away the subnets that it does not name: who is overtaken has to look again.
+#[test]
+fn a_subnet_that_somebody_replaces_meanwhile_is_looked_for_again() {
+    let azure = Azure::with(&["--operation-time", "2s"]).with_group();
+    let client = Client::new(&azure);
+    let bearer = format!(
+        "Bearer {}",
+        client.token("https://management.azure.com/.default")
+    );
+    let group = azure.text(&format!("az-provision group show -n {GROUP}"), "id");
+    let replace = |network: &str, subnet: &str| {
+        let url = format!(
+            "https://management.azure.com{group}/providers/Microsoft.Network/virtualNetworks/{network}?api-version=2024-05-01"
+        );
+        let body = json!({"location": "eastus", "properties": {
+            "addressSpace": {"addressPrefixes": ["10.0.0.0/16"]},
+            "subnets": [{"name": subnet, "properties": {"addressPrefix": "10.0.0.0/24"}}],
+        }});
+        let headers = [("authorization", bearer.as_str())];
+        let answer = client.send("PUT", &url, &headers, Some(body.to_string()));
+        assert!(answer.status < 300, "{}", answer.text);
+    };
+    let subnet_of = |machine: &str| {
+        let log = azure.log();
+        let put = log.iter().rfind(|one| {
+            let url = one["url"].as_str().unwrap_or_default();
+            one["method"] == "PUT" && url.contains(&format!("/{machine}VMNic?"))
+        });
+        let properties = &put.expect("an interface")["requestBody"]["properties"];
+        properties["ipConfigurations"][0]["properties"]["subnet"]["id"].clone()
+    };
+    // Until the machine's creation has sent this.
+    let sent = |method: &str, url: &str| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let method = format!("\"method\":\"{method}\"");
+        let there = |line: &str| line.contains(url) && line.contains(&method);
+        while !azure.log_text().lines().any(there) {
+            assert!(Instant::now() < deadline, "no {method} {url}");
+            thread::yield_now();
+        }
+    };
+
+    // While the network is being made.
+    thread::scope(|scope| {
+        scope.spawn(|| created(&azure, "first", "--vnet-name early"));
+        sent("PUT", "/virtualNetworks/early?");
+        replace("early", "theirs");
+    });
+    assert!(
+        subnet_of("first")
+            .as_str()
+            .is_some_and(|id| id.ends_with("/early/subnets/theirs"))
+    );
+
+    // Between the look at it and its use: the public address is still being made.
+    replace("late", "before");
+    thread::scope(|scope| {
+        scope.spawn(|| created(&azure, "second", "--vnet-name late"));
+        sent("GET", "/virtualNetworks/late?");
+        sent("PUT", "/publicIPAddresses/secondPublicIP?");
+        replace("late", "after");
+    });
+    assert!(
+        subnet_of("second")
+            .as_str()
+            .is_some_and(|id| id.ends_with("/late/subnets/after"))
+    );
 }
 
 #[test]
