@@ -365,6 +365,70 @@ fn a_refused_resource_fails_the_deployment() {
     assert_eq!(states, ["Failed", "Succeeded"]);
 }
 
+/// A machine and a role for its own identity, as `az vm create --assign-identity --role --scope` writes them: the role
+/// comes after the machine, so the directory knows the principal though the template does not say what it is.
+#[test]
+fn a_role_for_a_new_machines_own_identity() {
+    let azure = Azure::apart().with_group();
+    let deployer = Deployer::to_group(&azure);
+    azure.create_vm("donor");
+    let nic = azure.text(
+        "az-provision vm show -n donor",
+        "networkProfile.networkInterfaces[0].id",
+    );
+    azure
+        .run("az-provision vm delete -n donor --yes")
+        .assert()
+        .success();
+    let machine = json!({
+        "type": "Microsoft.Compute/virtualMachines", "apiVersion": "2025-04-01", "name": "own", "location": "eastus",
+        "identity": {"type": "SystemAssigned"},
+        "properties": {
+            "hardwareProfile": {"vmSize": end_to_end::SIZE},
+            "networkProfile": {"networkInterfaces": [{"id": nic}]},
+            "storageProfile": {"osDisk": {"createOption": "FromImage"}, "imageReference": {
+                "publisher": "canonical", "offer": "0001-com-ubuntu-server-jammy", "sku": "22_04-lts", "version": "latest"}},
+            "osProfile": {"computerName": "own", "adminUsername": "azureuser", "adminPassword": end_to_end::PASSWORD},
+        },
+    });
+    let id = format!(
+        "{}/providers/Microsoft.Compute/virtualMachines/own",
+        deployer.scope
+    );
+    let role = json!({
+        "type": "Microsoft.Authorization/roleAssignments", "apiVersion": "2015-07-01",
+        "name": "11111111-2222-4333-8444-555555555555",
+        "dependsOn": ["Microsoft.Compute/virtualMachines/own"],
+        "properties": {
+            "roleDefinitionId": format!("[subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '{OFFICER_ID}')]"),
+            "principalId": format!("[reference('{id}', '2019-07-01', 'Full').identity.principalId]"),
+            "scope": deployer.scope,
+        },
+    });
+    let template = template(json!([role, machine]));
+    let set_delay = |delay: &str| {
+        let mut set = azure.local();
+        set.args(["set", "principal-delay", delay])
+            .assert()
+            .success();
+    };
+    set_delay("1h");
+    let early = deployer.refused(&template, json!({}));
+    assert!(early.text.contains("PrincipalNotFound"), "{}", early.text);
+    set_delay("100ms");
+    let deployed = deployer.deploy("own", &template, json!({}));
+    assert_eq!(deployed["properties"]["provisioningState"], "Succeeded");
+    let principal = azure.text(
+        &format!("az-identity vm show -g {GROUP} -n own"),
+        "principalId",
+    );
+    let assigned = azure.json(&format!(
+        "az-role assignment list --scope {}",
+        deployer.scope
+    ));
+    assert_eq!(assigned[0]["principalId"], principal);
+}
+
 /// A template gives nobody more rights than he has.
 #[test]
 fn a_deployment_has_its_callers_rights_only() {

@@ -1,7 +1,451 @@
-//! The life of a machine: its power, its end, the sizes that there are.
+//! The life of a machine: how it comes with identities and data, its power, its end, the sizes that there are.
 
-use end_to_end::{Azure, GROUP, VM};
+use end_to_end::{Azure, GROUP, IDENTITY, PASSWORD, SIZE, VM, http::Client, json};
 use predicates::{prelude::*, str::contains};
+use serde_json::{Value, json};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+const METADATA: &str = "http://169.254.169.254/metadata";
+const MACHINES: &str = "Microsoft.Compute/virtualMachines";
+
+/// A machine's creation, with more arguments.
+fn create(name: &str, more: &str) -> String {
+    format!(
+        "az-provision vm create -g {GROUP} -n {name} --size {SIZE} --admin-username azureuser --admin-password-file - {more}"
+    )
+}
+
+/// What a creation prints.
+fn created(azure: &Azure, name: &str, more: &str) -> Value {
+    json(
+        &azure
+            .run(&create(name, more))
+            .write_stdin(PASSWORD)
+            .assert()
+            .success(),
+    )
+}
+
+/// What a machine reads from its metadata service.
+fn metadata(azure: &Azure, machine: &str, path: &str) -> (u16, String) {
+    let environment = azure.on_machine(machine, "env").assert().success();
+    let text = String::from_utf8_lossy(&environment.get_output().stdout).into_owned();
+    let proxy = text
+        .lines()
+        .find_map(|line| line.strip_prefix("HTTP_PROXY="));
+    let client = Client::through(azure, proxy.expect("a proxy"));
+    let answer = client.send(
+        "GET",
+        &format!("{METADATA}/{path}"),
+        &[("metadata", "true")],
+        None,
+    );
+    (answer.status, answer.text)
+}
+
+fn token(azure: &Azure, machine: &str, more: &str) -> (u16, Value) {
+    let path = format!(
+        "identity/oauth2/token?api-version=2018-02-01&resource=https://vault.azure.net{more}"
+    );
+    let (status, text) = metadata(azure, machine, &path);
+    (status, serde_json::from_str(&text).expect("JSON"))
+}
+
+/// The body with which a machine was created.
+fn sent(azure: &Azure, machine: &str) -> Value {
+    let log = azure.log();
+    let put = log.iter().find(|one| {
+        let url = one["url"].as_str().unwrap_or_default();
+        one["method"] == "PUT" && url.contains(&format!("/{MACHINES}/{machine}?"))
+    });
+    put.expect("a creation")["requestBody"].clone()
+}
+
+fn identity(azure: &Azure, name: &str) -> Value {
+    azure.json(&format!("az-identity create -g {GROUP} -n {name}"))
+}
+
+#[test]
+fn a_machine_comes_with_the_identities_that_are_named() {
+    let azure = Azure::start().with_group();
+    let user = identity(&azure, IDENTITY);
+    let (id, name) = (user["id"].as_str().expect("an id"), IDENTITY);
+
+    // No word is the machine's own, a name is of its group, an id is of any.
+    let own = created(&azure, "own", "--assign-identity");
+    assert_eq!(own["identity"]["userAssignedIdentities"], json!({}));
+    let principal = own["identity"]["systemAssignedIdentity"].as_str();
+    assert_eq!(token(&azure, "own", "").0, 200);
+    let shown = azure.json(&format!("az-identity vm show -g {GROUP} -n own"));
+    assert_eq!(shown["principalId"].as_str(), principal);
+
+    let given = created(&azure, "given", &format!("--assign-identity {name}"));
+    assert_eq!(given["identity"]["systemAssignedIdentity"], "");
+    assert_eq!(
+        given["identity"]["userAssignedIdentities"][id]["principalId"],
+        user["principalId"]
+    );
+    assert_eq!(sent(&azure, "given")["identity"]["type"], "UserAssigned");
+
+    let both = created(&azure, "both", &format!("--assign-identity [system] {id}"));
+    assert_ne!(both["identity"]["systemAssignedIdentity"], "");
+    assert_eq!(
+        both["identity"]["userAssignedIdentities"][id]["clientId"],
+        user["clientId"]
+    );
+
+    assert!(created(&azure, "bare", "").get("identity").is_none());
+    assert!(sent(&azure, "bare").get("identity").is_none());
+}
+
+#[test]
+fn a_pipe_brings_a_new_machine_its_identity() {
+    let azure = Azure::start().with_group();
+    let user = identity(&azure, IDENTITY);
+    let line =
+        create(VM, "--assign-identity -").replace("--admin-password-file -", "--generate-ssh-keys");
+    azure
+        .run(&line)
+        .write_stdin(user.to_string())
+        .assert()
+        .success();
+    assert_eq!(token(&azure, VM, "").1["client_id"], user["clientId"]);
+    // Both cannot be read from one pipe.
+    azure
+        .run(&create(VM, "--assign-identity -"))
+        .write_stdin(PASSWORD)
+        .assert()
+        .code(2)
+        .stderr(contains("standard input"));
+}
+
+#[test]
+fn an_identity_that_is_not_there_is_found_out_before_anything_is_made() {
+    let azure = Azure::start().with_group();
+    let before = azure.writes();
+    azure
+        .run(&create(VM, "--assign-identity nobody"))
+        .write_stdin(PASSWORD)
+        .assert()
+        .code(3)
+        .stderr(contains("userAssignedIdentities/nobody"));
+    for word in ["x", "/subscriptions/s/resourceGroups/g"] {
+        azure
+            .run(&create(VM, &format!("--assign-identity {word}")))
+            .write_stdin(PASSWORD)
+            .assert()
+            .code(2);
+    }
+    assert_eq!(azure.writes(), before);
+}
+
+#[test]
+fn a_machine_with_other_identities_is_a_conflict_that_names_them() {
+    let azure = Azure::start().with_group();
+    identity(&azure, "one");
+    identity(&azure, "two");
+    let first = created(&azure, VM, "--assign-identity one two");
+    let before = azure.writes();
+    assert_eq!(created(&azure, VM, "--assign-identity two one"), first);
+    // Who asks for none does not mind.
+    assert_eq!(created(&azure, VM, "")["identity"]["type"], "UserAssigned");
+    for (words, said) in [
+        ("", "identities are 'one two', not '[system]'"),
+        ("one", "identities are 'one two', not 'one'"),
+        ("one two [system]", "not '[system] one two'"),
+    ] {
+        azure
+            .run(&create(VM, &format!("--assign-identity {words}")))
+            .write_stdin(PASSWORD)
+            .assert()
+            .code(6)
+            .stderr(contains(said).and(contains("az-identity vm assign")));
+    }
+    assert_eq!(azure.writes(), before);
+}
+
+#[test]
+fn a_dry_run_shows_the_identities_and_hides_the_data() {
+    let azure = Azure::start().with_group();
+    let before = azure.writes();
+    let line = create(VM, "--assign-identity [system] later --dry-run");
+    let mut command = azure.run(&line);
+    command.args([
+        "--custom-data",
+        "#!/bin/sh custom",
+        "--user-data",
+        "for user",
+    ]);
+    let shown = command.write_stdin(PASSWORD).assert().success();
+    let text = String::from_utf8_lossy(&shown.get_output().stdout).into_owned();
+    let machine: Value = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .find(|one: &Value| {
+            one["url"]
+                .as_str()
+                .is_some_and(|url| url.contains(MACHINES))
+        })
+        .expect("a machine");
+    let body = &machine["body"];
+    assert_eq!(body["identity"]["type"], "SystemAssigned, UserAssigned");
+    assert_eq!(body["properties"]["osProfile"]["customData"], "<redacted>");
+    assert_eq!(body["properties"]["userData"], "<redacted>");
+    assert_eq!(azure.writes(), before);
+}
+
+#[test]
+fn all_makes_a_machine_with_its_own_identity() {
+    let azure = Azure::start();
+    let line = format!(
+        "az-provision all -g {GROUP} -l eastus -n {VM} --vault-name kv-with-identity --size {SIZE} --admin-username azureuser --admin-password-file - --assign-identity"
+    );
+    let made = json(&azure.run(&line).write_stdin(PASSWORD).assert().success());
+    assert_ne!(made["vm"]["identity"]["systemAssignedIdentity"], "");
+    let again = json(&azure.run(&line).write_stdin(PASSWORD).assert().success());
+    assert_eq!(again, made);
+}
+
+#[test]
+fn machines_made_at_the_same_time_have_each_its_own_identity() {
+    let azure = Azure::start().with_group();
+    let names = ["left", "right"];
+    let users = names.map(|name| identity(&azure, &format!("{name}-identity")));
+    thread::scope(|scope| {
+        for name in names {
+            let azure = &azure;
+            scope
+                .spawn(move || created(azure, name, &format!("--assign-identity {name}-identity")));
+        }
+    });
+    for (name, (own, other)) in names.iter().zip([(0, 1), (1, 0)]) {
+        assert_eq!(
+            token(&azure, name, "").1["client_id"],
+            users[own]["clientId"]
+        );
+        let foreign = users[other]["clientId"].as_str().expect("an id");
+        let (status, refused) = token(&azure, name, &format!("&client_id={foreign}"));
+        assert_eq!(
+            (status, &refused["error_description"]),
+            (400, &json!("Identity not found"))
+        );
+    }
+}
+
+#[test]
+fn machines_made_at_the_same_time_share_a_network_that_is_not_there_yet() {
+    let azure = Azure::start().with_group();
+    let names = ["one", "two"];
+    thread::scope(|scope| {
+        for name in names {
+            let azure = &azure;
+            scope.spawn(move || created(azure, name, "--vnet-name shared"));
+        }
+    });
+    let mut addresses =
+        names.map(|name| azure.text(&format!("az-provision vm show -d -n {name}"), "privateIps"));
+    addresses.sort();
+    assert_eq!(addresses, ["10.0.0.4", "10.0.0.5"]);
+}
+
+/// A PUT of a network takes away the subnets that it does not name: who is overtaken has to look again.
+#[test]
+fn a_subnet_that_somebody_replaces_meanwhile_is_looked_for_again() {
+    let azure = Azure::with(&["--operation-time", "2s"]).with_group();
+    let client = Client::new(&azure);
+    let bearer = format!(
+        "Bearer {}",
+        client.token("https://management.azure.com/.default")
+    );
+    let group = azure.text(&format!("az-provision group show -n {GROUP}"), "id");
+    let replace = |network: &str, subnet: &str| {
+        let url = format!(
+            "https://management.azure.com{group}/providers/Microsoft.Network/virtualNetworks/{network}?api-version=2024-05-01"
+        );
+        let body = json!({"location": "eastus", "properties": {
+            "addressSpace": {"addressPrefixes": ["10.0.0.0/16"]},
+            "subnets": [{"name": subnet, "properties": {"addressPrefix": "10.0.0.0/24"}}],
+        }});
+        let headers = [("authorization", bearer.as_str())];
+        let answer = client.send("PUT", &url, &headers, Some(body.to_string()));
+        assert!(answer.status < 300, "{}", answer.text);
+    };
+    let subnet_of = |machine: &str| {
+        let log = azure.log();
+        let put = log.iter().rfind(|one| {
+            let url = one["url"].as_str().unwrap_or_default();
+            one["method"] == "PUT" && url.contains(&format!("/{machine}VMNic?"))
+        });
+        let properties = &put.expect("an interface")["requestBody"]["properties"];
+        properties["ipConfigurations"][0]["properties"]["subnet"]["id"].clone()
+    };
+    // Until the machine's creation has sent this.
+    let sent = |method: &str, url: &str| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let method = format!("\"method\":\"{method}\"");
+        let there = |line: &str| line.contains(url) && line.contains(&method);
+        while !azure.log_text().lines().any(there) {
+            assert!(Instant::now() < deadline, "no {method} {url}");
+            thread::yield_now();
+        }
+    };
+
+    // While the network is being made.
+    thread::scope(|scope| {
+        scope.spawn(|| created(&azure, "first", "--vnet-name early"));
+        sent("PUT", "/virtualNetworks/early?");
+        replace("early", "theirs");
+    });
+    assert!(
+        subnet_of("first")
+            .as_str()
+            .is_some_and(|id| id.ends_with("/early/subnets/theirs"))
+    );
+
+    // Between the look at it and its use: the public address is still being made.
+    replace("late", "before");
+    thread::scope(|scope| {
+        scope.spawn(|| created(&azure, "second", "--vnet-name late"));
+        sent("GET", "/virtualNetworks/late?");
+        sent("PUT", "/publicIPAddresses/secondPublicIP?");
+        replace("late", "after");
+    });
+    assert!(
+        subnet_of("second")
+            .as_str()
+            .is_some_and(|id| id.ends_with("/late/subnets/after"))
+    );
+}
+
+#[test]
+fn custom_data_and_user_data_reach_the_machine_and_nobody_else() {
+    let azure = Azure::start().with_group();
+    let file = azure.scratch().join("cloud-init.txt");
+    std::fs::write(&file, "#cloud-config\npackages: [hush]\n").expect("a file");
+    let mut command = azure.run(&create(VM, "--custom-data cloud-init.txt"));
+    let line = ["--user-data", "role=web key=quiet"];
+    let made = command.args(line).write_stdin(PASSWORD).assert().success();
+    assert_eq!(end_to_end::stderr(&made), "");
+
+    // The machine reads both.
+    let leaf = |name: &str| {
+        let path = format!("instance/compute/{name}?api-version=2021-02-01&format=text");
+        metadata(&azure, VM, &path)
+    };
+    let encoded = "cm9sZT13ZWIga2V5PXF1aWV0";
+    assert_eq!(leaf("userData"), (200, encoded.to_owned()));
+    let custom = "I2Nsb3VkLWNvbmZpZwpwYWNrYWdlczogW2h1c2hdCg==";
+    assert_eq!(leaf("customData"), (200, custom.to_owned()));
+
+    // At the desk user data is shown on request, custom data never.
+    let show = format!("az-provision vm show -g {GROUP} -n {VM}");
+    let plain = azure.json(&show);
+    assert!(plain.get("userData").is_none() && plain["osProfile"].get("customData").is_none());
+    for flags in ["--include-user-data", "-u -d"] {
+        assert_eq!(azure.json(&format!("{show} {flags}"))["userData"], encoded);
+    }
+
+    // The same again is the same; other user data is a difference.
+    let before = azure.writes();
+    let mut again = azure.run(&create(VM, "--custom-data cloud-init.txt"));
+    again.args(line).write_stdin(PASSWORD).assert().success();
+    azure
+        .run(&create(VM, "--user-data other"))
+        .write_stdin(PASSWORD)
+        .assert()
+        .code(6)
+        .stderr(contains("user data is not the same").and(contains("cm9s").not()));
+    assert_eq!(azure.writes(), before);
+
+    let log = azure.log_text();
+    for secret in ["hush", "quiet", "I2Nsb3VkLWNvbmZpZ", encoded] {
+        assert!(!log.contains(secret), "{secret} is in the log");
+    }
+}
+
+#[test]
+fn data_that_azure_would_refuse_is_not_sent() {
+    let azure = Azure::start().with_group();
+    let before = azure.writes();
+    let file = azure.scratch().join("long.txt");
+    std::fs::write(&file, vec![b'x'; 65_537]).expect("a file");
+    for (flag, longest) in [("--custom-data", "65535"), ("--user-data", "65536")] {
+        azure
+            .run(&create(VM, &format!("{flag} long.txt")))
+            .write_stdin(PASSWORD)
+            .assert()
+            .code(2)
+            .stderr(contains(flag).and(contains(longest)));
+    }
+    // A slip in a file's name is the text itself, as with az; it does not go unnoticed.
+    azure
+        .run(&create(VM, "--custom-data cloud-init.txt --dry-run"))
+        .write_stdin(PASSWORD)
+        .assert()
+        .success()
+        .stderr(contains("no file of that name"));
+    assert_eq!(azure.writes(), before);
+}
+
+#[test]
+fn azure_takes_data_in_base64_and_custom_data_once() {
+    let azure = Azure::apart().with_group();
+    created(&azure, VM, "--custom-data text --user-data text");
+    let client = Client::new(&azure);
+    let bearer = format!(
+        "Bearer {}",
+        client.token("https://management.azure.com/.default")
+    );
+    let id = azure.text(&format!("az-provision vm show -n {VM}"), "id");
+    let change = |properties: Value| {
+        let url = format!("https://management.azure.com{id}?api-version=2025-04-01");
+        let body = json!({"properties": properties}).to_string();
+        client.send("PATCH", &url, &[("authorization", &bearer)], Some(body))
+    };
+    let custom = |data: &str| change(json!({"osProfile": {"customData": data}}));
+    assert_eq!(custom("dGV4dA==").status, 200, "the same is no change");
+    let other = custom("b3RoZXI=");
+    assert_eq!(
+        (other.status, other.code().as_str()),
+        (409, "PropertyChangeNotAllowed")
+    );
+
+    let shown = || azure.json(&format!("az-provision vm show -n {VM} -u"))["userData"].clone();
+    assert_eq!(change(json!({"userData": "b3RoZXI="})).status, 200);
+    assert_eq!(shown(), "b3RoZXI=");
+    let bad = change(json!({"userData": "not base64"}));
+    assert_eq!((bad.status, bad.code().as_str()), (400, "InvalidParameter"));
+    assert_eq!(bad.json()["error"]["target"], "userData");
+    assert_eq!(change(json!({"userData": ""})).status, 200);
+    assert_eq!(shown(), Value::Null);
+
+    // A new machine with the body of the first.
+    azure
+        .run(&format!("az-provision vm delete -n {VM} --yes"))
+        .assert()
+        .success();
+    let mut body = sent(&azure, VM);
+    body["properties"]["osProfile"]["adminPassword"] = PASSWORD.into();
+    body["properties"]["osProfile"]["customData"] = "#!/bin/sh".into();
+    let url = format!("https://management.azure.com{id}?api-version=2025-04-01");
+    let refused = client.send(
+        "PUT",
+        &url,
+        &[("authorization", &bearer)],
+        Some(body.to_string()),
+    );
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (400, "InvalidParameter")
+    );
+    assert_eq!(
+        refused.json()["error"]["message"],
+        "Custom data in OSProfile must be in Base64 encoding and with a maximum length of 87380 characters."
+    );
+}
 
 fn power_state(azure: &Azure) -> String {
     azure.text(

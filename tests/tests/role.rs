@@ -1,6 +1,6 @@
 //! `az-role`: assignments and definitions.
 
-use end_to_end::{Azure, GROUP, IDENTITY, OFFICER, VAULT, VM, json};
+use end_to_end::{Azure, GROUP, IDENTITY, OFFICER, SIZE, VAULT, VM, json};
 use predicates::{prelude::*, str::contains};
 use serde_json::{Value, json};
 
@@ -298,6 +298,25 @@ fn a_machines_identity_piped_in_is_assigned() {
     let scope = azure.vault_id();
     let script = format!(
         "az-identity vm assign -g {GROUP} -n {VM} | az-role assignment create --assignee - --role '{OFFICER}' --scope {scope}"
+    );
+    let assigned = json(&azure.shell(&script).assert().success());
+    assert_eq!(
+        assigned["principalId"],
+        azure.text(
+            &format!("az-identity vm show -g {GROUP} -n {VM}"),
+            "principalId"
+        )
+    );
+}
+
+/// What `az vm create --assign-identity --role --scope` does in one.
+#[test]
+fn a_new_machine_piped_in_gets_a_role_for_its_own_identity() {
+    let azure = Azure::start().with_group().with_vault();
+    let scope = azure.vault_id();
+    let script = format!(
+        "az-provision vm create -g {GROUP} -n {VM} --size {SIZE} --admin-username azureuser --generate-ssh-keys --assign-identity |
+            az-role assignment create --assignee - --role '{OFFICER}' --scope {scope}"
     );
     let assigned = json(&azure.shell(&script).assert().success());
     assert_eq!(

@@ -19,6 +19,7 @@ pub mod credential;
 pub mod env;
 pub mod graph;
 pub mod http;
+pub mod identity;
 pub mod keyvault;
 pub mod name;
 pub mod subscription;

@@ -201,6 +201,9 @@ pub(crate) struct VmShow {
     /// With power state and IP addresses
     #[arg(short = 'd', long)]
     pub(crate) show_details: bool,
+    /// With the user data
+    #[arg(short = 'u', long)]
+    pub(crate) include_user_data: bool,
 }
 
 #[derive(Args, Debug)]
@@ -281,6 +284,17 @@ pub(crate) struct Machine {
     /// Availability zone
     #[arg(short, long, value_parser = ["1", "2", "3"])]
     pub(crate) zone: Option<String>,
+    /// The machine's managed identities: user-assigned ones by name (in the machine's group) or id, `[system]` for its
+    /// own; - reads them from standard input [without a word: `[system]`]
+    #[arg(long, num_args = 0.., value_name = "[system]|NAME|ID")]
+    pub(crate) assign_identity: Option<Vec<String>>,
+    /// What the machine's first start runs or reads, as cloud-init does: a file, or the text itself. No secrets: it stays on
+    /// the machine
+    #[arg(long, allow_hyphen_values = true, value_name = "FILE|TEXT", value_parser = parse_secret)]
+    pub(crate) custom_data: Option<SecretString>,
+    /// What all programs on the machine can read from its metadata service: a file, or the text itself. No secrets
+    #[arg(long, allow_hyphen_values = true, value_name = "FILE|TEXT", value_parser = parse_secret)]
+    pub(crate) user_data: Option<SecretString>,
 }
 
 pub(crate) const DEFAULT_IMAGE: &str = "canonical:0001-com-ubuntu-server-jammy:22_04-lts:latest";

@@ -63,14 +63,16 @@ impl Named {
         Ok(Named::Name(text.to_owned()))
     }
 
-    /// Reads what `az-identity` prints: an identity, a machine's identities, or a bare id.
+    /// Reads what `az-identity` prints, an identity or a machine's identities; a machine as `az-provision vm create`
+    /// prints it; or a bare id.
     pub(crate) fn from_item(item: &Item) -> Result<Self, Failure> {
         if let Value::String(text) = &item.value {
             return Named::parse(text);
         }
-        let id = item
-            .text("principalId")
-            .or_else(|| item.text("systemAssignedIdentity"));
+        let identity = item.value.get("identity").unwrap_or(&item.value);
+        let id = ["principalId", "systemAssignedIdentity"]
+            .iter()
+            .find_map(|member| identity.get(member).and_then(Value::as_str));
         match id.filter(|id| !id.is_empty()) {
             Some(id) if Uuid::try_parse(id).is_ok() => {
                 // Only managed identities carry these members in what the tools print.
@@ -203,6 +205,8 @@ mod tests {
         for value in [
             json!({"principalId": ID, "clientId": "x"}),
             json!({"systemAssignedIdentity": ID}),
+            json!({"id": "/x", "identity": {"systemAssignedIdentity": ID}}),
+            json!({"id": "/x", "identity": {"type": "SystemAssigned", "principalId": ID}}),
         ] {
             assert_eq!(
                 Named::from_item(&Item { line: 1, value }).expect("an identity"),

@@ -144,7 +144,17 @@ impl Client {
         path: impl AsRef<str>,
         api_version: &str,
     ) -> Result<Option<Value>, ArmError> {
-        match self.get(path, api_version).await {
+        self.find_with(path, api_version, &[]).await
+    }
+
+    /// Reads what is at `path`, with more query parameters; `None` where nothing is.
+    pub async fn find_with(
+        &self,
+        path: impl AsRef<str>,
+        api_version: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Option<Value>, ArmError> {
+        match self.get_with(path, api_version, query).await {
             Ok(value) => Ok(Some(value)),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),

@@ -8,6 +8,8 @@ mod id;
 mod operation;
 pub mod versions;
 
+/// Base64, in which Resource Manager takes what is not text.
+pub use azure_core::base64;
 pub use body::{Body, REDACTED};
 pub use client::{Answer, Client, ClientOptions, DryRun, Planned};
 pub use error::{ArmError, ServiceError};

@@ -15,8 +15,8 @@ pub(super) fn answer(
     machine: &Resource,
     path: &[&str],
 ) -> Result<Response, StateError> {
-    match request.query("api-version") {
-        Some(version) if is_version(version) => {}
+    let version = match request.query("api-version") {
+        Some(version) if is_version(version) => version,
         given => {
             let fault = match given {
                 None => "api-version was not specified in the request".to_owned(),
@@ -31,8 +31,8 @@ pub(super) fn answer(
                 }),
             ));
         }
-    }
-    let document = json!({"compute": compute(machine), "network": network(cx, machine)?});
+    };
+    let document = json!({"compute": compute(machine, version), "network": network(cx, machine)?});
     let mut part = &document;
     for step in path {
         let next = match part {
@@ -96,7 +96,11 @@ fn text(part: &Value) -> Response {
     response.with_header("content-type", "text/plain; charset=utf-8")
 }
 
-fn compute(machine: &Resource) -> Value {
+/// Members that came later than the first version, as
+/// <https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service#instance-metadata> dates them.
+const INTRODUCED: [(&str, &str); 2] = [("customData", "2019-02-01"), ("userData", "2021-01-01")];
+
+fn compute(machine: &Resource, version: &str) -> Value {
     let body = Value::Object(machine.body.clone());
     let at = |pointer: &str| body.pointer(pointer).cloned().unwrap_or_else(|| json!(""));
     let image = |name: &str| at(&format!("/properties/storageProfile/imageReference/{name}"));
@@ -117,9 +121,12 @@ fn compute(machine: &Resource) -> Value {
         .and_then(Value::as_array)
         .cloned()
         .unwrap_or_default();
-    json!({
+    let mut compute = json!({
         "azEnvironment": "AzurePublicCloud",
-        "customData": "",
+        // Azure has since disabled this member for `userData`
+        // (<https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service#instance-metadata>), and its
+        // machines find their custom data on a disk that cloud-init reads. There is none here: this shows it.
+        "customData": machine.hidden.get("customData").cloned().unwrap_or_else(|| json!("")),
         "evictionPolicy": "",
         "isHostCompatibilityLayerVm": "false",
         "licenseType": at("/properties/licenseType"),
@@ -178,13 +185,22 @@ fn compute(machine: &Resource) -> Value {
             .iter()
             .map(|(name, value)| json!({"name": name, "value": value}))
             .collect::<Vec<_>>(),
-        "userData": "",
+        "userData": machine.hidden.get("userData").cloned().unwrap_or_else(|| json!("")),
         "version": image("exactVersion"),
         "vmId": machine::vm_id(machine),
         "vmScaleSetName": "",
         "vmSize": at("/properties/hardwareProfile/vmSize"),
         "zone": at("/zones/0"),
-    })
+    });
+    if let Some(members) = compute.as_object_mut() {
+        // Versions are dates: they compare as text.
+        members.retain(|name, _| {
+            INTRODUCED
+                .iter()
+                .all(|(later, since)| later != name || version >= *since)
+        });
+    }
+    compute
 }
 
 /// The machine's interfaces. Public addresses of the Standard SKU are not shown, as in Azure.

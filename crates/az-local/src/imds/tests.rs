@@ -214,3 +214,36 @@ fn the_instance_document_is_read_whole_and_by_leaf() {
         assert_eq!(get(cx, "instance/nothing?api-version=2021-02-01").0, 404);
     });
 }
+
+#[test]
+fn user_data_and_custom_data_are_shown_by_the_versions_that_know_them() {
+    with_context(|cx| {
+        machine(cx, false, &[]);
+        let shown = |version: &str| get(cx, &format!("instance/compute?api-version={version}")).1;
+        assert_eq!(shown("2021-02-01")["userData"], "");
+        let mut resource: Resource = cx
+            .tx
+            .get(&Resource::key_of(VM))
+            .expect("a state")
+            .expect("a machine");
+        for (name, value) in [("userData", "dXNlcg=="), ("customData", "Y3VzdG9t")] {
+            resource.hidden.insert(name.to_owned(), json!(value));
+        }
+        cx.tx.put(&resource).expect("a machine");
+        for (version, user, custom) in [
+            ("2018-10-01", None, None),
+            ("2019-02-01", None, Some("Y3VzdG9t")),
+            ("2020-12-01", None, Some("Y3VzdG9t")),
+            ("2021-01-01", Some("dXNlcg=="), Some("Y3VzdG9t")),
+            ("2025-04-07", Some("dXNlcg=="), Some("Y3VzdG9t")),
+        ] {
+            let compute = shown(version);
+            let text = |name: &str| compute.get(name).and_then(Value::as_str);
+            assert_eq!(
+                (text("userData"), text("customData")),
+                (user, custom),
+                "{version}"
+            );
+        }
+    });
+}

@@ -1,6 +1,7 @@
 //! Creates a virtual machine.
 
 use super::{
+    data,
     image::{Facts, Image},
     login::Login,
     network::Network,
@@ -12,11 +13,15 @@ use crate::{
     keyvault::group_location,
 };
 use az_core::{
-    arm::{Body, REDACTED, ResourceId, versions},
+    arm::{ArmError, Body, Client, REDACTED, ResourceId, versions},
     cli::{Doing, Failure, Session, Status},
+    identity::{Identities, Word},
     name::{Location, MachineName},
 };
+use futures::future::join_all;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
+use std::path::Path;
 
 /// A machine that is wanted, checked as far as it can be without asking Azure.
 pub(crate) struct Request {
@@ -27,6 +32,11 @@ pub(crate) struct Request {
     network: Network,
     disk_gb: Option<u32>,
     zone: Option<String>,
+    /// The words for its identities; `None` where the flag was not given.
+    identities: Option<Vec<Word>>,
+    /// In base64, as all data here.
+    custom_data: Option<SecretString>,
+    user_data: Option<SecretString>,
 }
 
 /// Where the machine is to be.
@@ -59,9 +69,20 @@ impl Request {
                 args.size
             )));
         }
+        let words = args.assign_identity.as_deref();
+        if words.is_some_and(|words| words.iter().any(|word| word == "-"))
+            && args.admin_password_file.as_deref() == Some(Path::new("-"))
+        {
+            return Err(Failure::usage(
+                "--assign-identity and --admin-password-file cannot both read standard input",
+            ));
+        }
         Ok(Request {
             name: name.clone(),
             image,
+            identities: words.map(Word::read).transpose()?,
+            custom_data: data::CUSTOM.read(session, args.custom_data.as_ref())?,
+            user_data: data::USER.read(session, args.user_data.as_ref())?,
             network: Network::checked(name.as_str(), &args)?,
             login: Login::checked(session, &args)?,
             size: args.size,
@@ -72,6 +93,12 @@ impl Request {
 
     fn id(&self, group: &ResourceId) -> ResourceId {
         group.resource("Microsoft.Compute", "virtualMachines", self.name.as_str())
+    }
+
+    /// The identities that are asked for, if any are.
+    fn identities(&self, group: &ResourceId) -> Option<Identities> {
+        let words = self.identities.as_ref()?;
+        Some(Identities::named(words, group))
     }
 
     fn body(&self, nic: &ResourceId, target: &Target<'_>, facts: &Facts) -> Body {
@@ -89,6 +116,9 @@ impl Request {
                 .map(|key| json!({"keyData": key, "path": path}))
                 .collect();
             user["linuxConfiguration"] = json!({"disablePasswordAuthentication": login.password.is_none(), "ssh": {"publicKeys": keys}});
+        }
+        if self.custom_data.is_some() {
+            user["customData"] = REDACTED.into();
         }
         let mut disk = json!({"createOption": "FromImage", "caching": "ReadWrite"});
         if let Some(size) = self.disk_gb {
@@ -110,13 +140,23 @@ impl Request {
         if let Some(zone) = &self.zone {
             body["zones"] = json!([zone]);
         }
-        let body = Body::from(body);
-        match &login.password {
-            Some(password) => {
-                body.with_secret("/properties/osProfile/adminPassword", password.clone())
-            }
-            None => body,
+        if let Some(identities) = self.identities(target.group) {
+            body["identity"] = identities.to_json();
         }
+        if self.user_data.is_some() {
+            body["properties"]["userData"] = REDACTED.into();
+        }
+        let mut body = Body::from(body);
+        for (pointer, secret) in [
+            ("/properties/osProfile/adminPassword", &login.password),
+            ("/properties/osProfile/customData", &self.custom_data),
+            ("/properties/userData", &self.user_data),
+        ] {
+            if let Some(secret) = secret {
+                body = body.with_secret(pointer, secret.clone());
+            }
+        }
+        body
     }
 
     /// The machine's name without the characters that a host name cannot have, as `az` makes it.
@@ -124,9 +164,52 @@ impl Request {
         self.name.as_str().replace('_', "")
     }
 
-    /// Says how a machine that is there differs from the wanted one, if it does. A password cannot be
-    /// compared: Azure never gives it back.
-    fn compare(&self, there: &Value, location: &Location) -> Result<(), Failure> {
+    /// Reads the machine, with what it is compared by.
+    async fn find(&self, arm: &Client, id: &ResourceId) -> Result<Option<Value>, ArmError> {
+        let expand = [("$expand", "userData")];
+        let query = if self.user_data.is_some() {
+            &expand[..]
+        } else {
+            &[]
+        };
+        arm.find_with(id, versions::COMPUTE, query).await
+    }
+
+    /// Looks the user-assigned identities up, so that one that is not there is found out before anything is created.
+    async fn look_up_identities(&self, arm: &Client, group: &ResourceId) -> Result<(), Failure> {
+        let identities = self.identities(group).unwrap_or_default();
+        let found = join_all(
+            identities
+                .user
+                .iter()
+                .map(|id| arm.get(id, versions::MANAGED_IDENTITY)),
+        )
+        .await;
+        for (id, found) in identities.user.iter().zip(found) {
+            match found {
+                Err(error) if error.is_not_found() && !arm.is_dry_run() => {
+                    return Err(Failure::new(
+                        Status::NotFound,
+                        format!("there is no user-assigned identity '{id}'"),
+                    )
+                    .hint("Check --assign-identity, or create it with 'az-identity create'."));
+                }
+                // Who may assign an identity need not be allowed to read it: the machine's creation tells.
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Says how a machine that is there differs from the wanted one, if it does. Its password and its custom data
+    /// cannot be compared: Azure never gives them back. Identities are compared where some are asked for, and are to
+    /// be those alone, as `az` makes them: one too many is a right too many.
+    fn compare(
+        &self,
+        there: &Value,
+        group: &ResourceId,
+        location: &Location,
+    ) -> Result<(), Failure> {
         let properties = &there["properties"];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let mut differences = Vec::new();
@@ -174,6 +257,22 @@ impl Request {
                 zone.unwrap_or("none")
             ));
         }
+        if let Some(want) = &self.user_data
+            && properties["userData"].as_str() != Some(want.expose_secret())
+        {
+            differences.push("user data is not the same".to_owned());
+        }
+        let mut hint = "A machine is not overwritten: give the same settings, or another name.";
+        let is = Identities::of(there);
+        if let Some(want) = self.identities(group).filter(|want| *want != is) {
+            differences.push(format!(
+                "identities are '{}', not '{}'",
+                is.words(group),
+                want.words(group)
+            ));
+            hint = "A machine is not overwritten: give the same settings, or another name. 'az-identity vm assign' and \
+                'az-identity vm remove' change its identities.";
+        }
         if differences.is_empty() {
             return Ok(());
         }
@@ -181,7 +280,7 @@ impl Request {
             Status::Conflict,
             format!("it exists already, and its {}", differences.join(", its ")),
         )
-        .hint("A machine is not overwritten: give the same settings, or another name."))
+        .hint(hint))
     }
 }
 
@@ -222,23 +321,28 @@ pub(crate) async fn ensure(
     let id = request.id(target.group);
     let doing = format!("creating virtual machine '{}'", request.name);
     let subscription = target.group.subscription_id().unwrap_or_default();
-    // Both only read: side by side.
-    let (there, facts) = futures::join!(
-        arm.find(&id, versions::COMPUTE),
+    // All only read: side by side.
+    let (there, facts, identities) = futures::join!(
+        request.find(arm, &id),
         request.image.look_up(arm, subscription, target.location),
+        request.look_up_identities(arm, target.group),
     );
+    let assigned = request.identities.is_some();
     let _shown = session.progress(format!("Creating virtual machine {}", request.name));
     if let Some(there) = there.doing(&doing)? {
-        request.compare(&there, target.location).doing(&doing)?;
+        request
+            .compare(&there, target.group, target.location)
+            .doing(&doing)?;
         if target.no_wait {
             return Ok(Value::Null);
         }
         arm.wait_for_resource(&id, versions::COMPUTE, there)
             .await
             .doing(&doing)?;
-        return summary(arm, &id).await.doing(&doing);
+        return summary(arm, &id, assigned).await.doing(&doing);
     }
     let facts = facts.doing(&doing)?;
+    identities.doing(&doing)?;
     let tags = target.tags.clone().unwrap_or_else(|| json!({}));
     let nic = request
         .network
@@ -251,5 +355,5 @@ pub(crate) async fn ensure(
         return Ok(Value::Null);
     }
     arm.wait(answer).await.doing(&doing)?;
-    summary(arm, &id).await.doing(&doing)
+    summary(arm, &id, assigned).await.doing(&doing)
 }

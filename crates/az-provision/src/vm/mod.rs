@@ -1,6 +1,7 @@
 //! Virtual machines.
 
 pub(crate) mod create;
+mod data;
 mod image;
 mod login;
 mod network;
@@ -11,6 +12,7 @@ use crate::cli::{VmAct, VmShow};
 use az_core::{
     arm::{Client, ResourceId, versions},
     cli::{Doing, Failure, Session},
+    identity,
     name::{GroupName, Location, MachineName},
 };
 use futures::{StreamExt, TryStreamExt, stream};
@@ -43,10 +45,22 @@ async fn id_of(
 /// Reads a machine, by name alone if no group is given.
 pub(crate) async fn show(session: &Session, args: &VmShow) -> Result<Value, Failure> {
     let id = id_of(session, &args.name, args.resource_group.as_ref()).await?;
+    let arm = session.arm()?;
+    let expand = if args.include_user_data {
+        ",userData"
+    } else {
+        ""
+    };
     if args.show_details {
-        return details(session.arm()?, &id).await;
+        return details(arm, &id, &format!("instanceView{expand}")).await;
     }
-    Ok(shape(&session.arm()?.get(&id, versions::COMPUTE).await?))
+    let query = [("$expand", expand.trim_start_matches(','))];
+    let query = if args.include_user_data {
+        &query[..]
+    } else {
+        &[]
+    };
+    Ok(shape(&arm.get_with(&id, versions::COMPUTE, query).await?))
 }
 
 /// Reads the machines of a group or of the subscription.
@@ -69,7 +83,7 @@ pub(crate) async fn list(
     let detailed: Vec<Value> = stream::iter(machines)
         .map(|machine| async move {
             let id: ResourceId = machine["id"].as_str().unwrap_or_default().parse()?;
-            details(arm, &id).await
+            details(arm, &id, "instanceView").await
         })
         .buffered(SIDE_BY_SIDE)
         .try_collect()
@@ -118,9 +132,9 @@ pub(crate) async fn sizes(session: &Session, location: &Location) -> Result<Valu
 }
 
 /// A machine with its power state and addresses, as `az vm show -d` prints it.
-async fn details(arm: &Client, id: &ResourceId) -> Result<Value, Failure> {
+async fn details(arm: &Client, id: &ResourceId, expand: &str) -> Result<Value, Failure> {
     let machine = arm
-        .get_with(id, versions::COMPUTE, &[("$expand", "instanceView")])
+        .get_with(id, versions::COMPUTE, &[("$expand", expand)])
         .await?;
     let network = Addresses::read(arm, &machine).await?;
     let mut shaped = shape(&machine);
@@ -135,8 +149,12 @@ async fn details(arm: &Client, id: &ResourceId) -> Result<Value, Failure> {
     Ok(shaped)
 }
 
-/// What `az vm create` prints of a machine.
-pub(crate) async fn summary(arm: &Client, id: &ResourceId) -> Result<Value, Failure> {
+/// What `az vm create` prints of a machine; of its identities as of those just assigned, where that was asked for.
+pub(crate) async fn summary(
+    arm: &Client,
+    id: &ResourceId,
+    assigned: bool,
+) -> Result<Value, Failure> {
     let machine = arm
         .get_with(id, versions::COMPUTE, &[("$expand", "instanceView")])
         .await?;
@@ -155,11 +173,10 @@ pub(crate) async fn summary(arm: &Client, id: &ResourceId) -> Result<Value, Fail
         summary["zones"] = zone.into();
     }
     let identity = &machine["identity"];
-    if identity.is_object() && identity["type"] != "None" {
-        summary["identity"] = json!({
-            "systemAssignedIdentity": identity["principalId"].as_str().unwrap_or_default(),
-            "userAssignedIdentities": identity.get("userAssignedIdentities").unwrap_or(&json!({})),
-        });
+    if assigned {
+        summary["identity"] = identity::summary(identity);
+    } else if identity.is_object() {
+        summary["identity"] = identity.clone();
     }
     Ok(summary)
 }

@@ -103,8 +103,8 @@ impl Network {
             return Ok(nic);
         }
         let base = |properties: Value| json!({"location": location.canonical(), "tags": tags, "properties": properties});
-        let (subnet, nsg, public_ip) = try_join!(
-            self.subnet(arm, group, location, &base),
+        let (mut subnet, nsg, public_ip) = try_join!(
+            async { Ok(self.subnet(arm, group, location, &base).await) },
             async {
                 let Some(name) = &self.nsg else {
                     return Ok(None);
@@ -131,19 +131,36 @@ impl Network {
                 create_unless_there(arm, &id, body).await.map(Some)
             },
         )?;
-        let mut configuration =
-            json!({"privateIPAllocationMethod": "Dynamic", "subnet": {"id": subnet.as_str()}});
-        if let Some(id) = public_ip {
-            configuration["publicIPAddress"] = json!({"id": id.as_str()});
+        let interface = |subnet: &ResourceId| {
+            let mut configuration =
+                json!({"privateIPAllocationMethod": "Dynamic", "subnet": {"id": subnet.as_str()}});
+            if let Some(id) = &public_ip {
+                configuration["publicIPAddress"] = json!({"id": id.as_str()});
+            }
+            let name = format!("ipconfig{}", self.machine);
+            let mut properties =
+                json!({"ipConfigurations": [{"name": name, "properties": configuration}]});
+            if let Some(id) = &nsg {
+                properties["networkSecurityGroup"] = json!({"id": id.as_str()});
+            }
+            base(properties)
+        };
+        let mut tries = 0;
+        loop {
+            let made = match subnet {
+                Ok(subnet) => put(arm, &nic, interface(&subnet))
+                    .await
+                    .map(|_| nic.clone()),
+                Err(failure) => Err(failure),
+            };
+            tries += 1;
+            match made {
+                Err(failure) if tries < TRIES && is_overtaken(&failure) => {
+                    subnet = self.subnet(arm, group, location, &base).await;
+                }
+                made => return made,
+            }
         }
-        let name = format!("ipconfig{}", self.machine);
-        let mut properties =
-            json!({"ipConfigurations": [{"name": name, "properties": configuration}]});
-        if let Some(id) = nsg {
-            properties["networkSecurityGroup"] = json!({"id": id.as_str()});
-        }
-        put(arm, &nic, base(properties)).await?;
-        Ok(nic)
     }
 
     /// Says how an interface that is there, from an earlier run with other arguments, differs from the wanted one:
@@ -243,18 +260,24 @@ impl Network {
                 }
             }
         };
-        let Some(vnet) = existing else {
-            let body = base(json!({
-                "addressSpace": {"addressPrefixes": [self.vnet_prefix.to_string()]},
-                "subnets": [{"name": subnet_name, "properties": {"addressPrefix": self.subnet_prefix.to_string()}}],
-            }));
-            put(arm, &vnet_id, body).await?;
-            return Ok(vnet_id.child("subnets", &subnet_name));
+        let vnet = match existing {
+            Some(vnet) => arm
+                .wait_for_resource(&vnet_id, versions::NETWORK, vnet)
+                .await
+                .doing(format!("creating {vnet_id}"))?,
+            None => {
+                let body = base(json!({
+                    "addressSpace": {"addressPrefixes": [self.vnet_prefix.to_string()]},
+                    "subnets": [{"name": subnet_name, "properties": {"addressPrefix": self.subnet_prefix.to_string()}}],
+                }));
+                let made = put(arm, &vnet_id, body).await?;
+                if arm.is_dry_run() {
+                    return Ok(vnet_id.child("subnets", &subnet_name));
+                }
+                // Who made the same network at the same time may have put another subnet in this one's place.
+                made
+            }
         };
-        let vnet = arm
-            .wait_for_resource(&vnet_id, versions::NETWORK, vnet)
-            .await
-            .doing(format!("creating {vnet_id}"))?;
         let named = vnet["properties"]["subnets"]
             .as_array()
             .into_iter()
@@ -347,14 +370,35 @@ async fn create_unless_there(
                 .await
                 .doing(format!("creating {id}"))?;
         }
-        None => put(arm, id, body).await?,
+        None => {
+            put(arm, id, body).await?;
+        }
     }
     Ok(id.clone())
 }
 
-async fn put(arm: &Client, id: &ResourceId, body: Value) -> Result<(), Failure> {
+/// Creates or replaces a resource; gives it as it then is.
+async fn put(arm: &Client, id: &ResourceId, body: Value) -> Result<Value, Failure> {
     let made = async { arm.wait(arm.put(id, versions::NETWORK, body).await?).await };
     let made: Result<Value, ArmError> = made.await;
-    made.doing(format!("creating {}", id.name()))?;
-    Ok(())
+    made.doing(format!("creating {}", id.name()))
+}
+
+/// How often a subnet is looked for anew when somebody else changes the network meanwhile.
+const TRIES: usize = 5;
+
+/// Whether machines that are created side by side met in one network: a PUT of it takes away the subnets that it does
+/// not name, so that the one who was first finds its subnet gone, and the other is refused once it is in use. The
+/// network as it is then serves both.
+fn is_overtaken(failure: &Failure) -> bool {
+    const CODES: [&str; 4] = [
+        "InUseSubnetCannotBeDeleted",
+        "InvalidResourceReference",
+        "NetcfgSubnetRangesOverlap",
+        "ReferencedResourceNotProvisioned",
+    ];
+    failure
+        .code
+        .as_deref()
+        .is_some_and(|code| CODES.contains(&code))
 }

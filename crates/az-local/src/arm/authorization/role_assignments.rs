@@ -7,8 +7,8 @@ use crate::state::{Document, Resource, ServicePrincipal};
 use crate::wire::Response;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use time::Duration;
 use time::format_description::well_known::Rfc3339;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 const TYPE: &str = "Microsoft.Authorization/roleAssignments";
@@ -161,14 +161,36 @@ fn require_scope(call: &Call<'_>, scope: &str) -> Result<(), Error> {
     ))
 }
 
+/// When a request comes that needs the principal. A deployment makes everything at one instant here: what depends on a
+/// machine comes after the machine's own operation, as where `az vm create --assign-identity --scope` assigns a role.
+fn time_after(call: &Call<'_>, principal: &ServicePrincipal) -> Result<OffsetDateTime, Error> {
+    let owner = principal.managed_identity.as_deref();
+    let same_instant = owner.filter(|_| principal.created == call.cx.now);
+    let takes_time = match same_instant {
+        Some(owner) => call
+            .resource(owner)?
+            .is_some_and(|owner| owner.hidden.contains_key("operation")),
+        None => false,
+    };
+    Ok(if takes_time {
+        call.cx.now + call.cx.knobs.operation()
+    } else {
+        call.cx.now
+    })
+}
+
 /// The principal's type, if the directory knows it yet. A new principal reaches the directory that Resource Manager
 /// asks only after a while; for a request that says what the principal is, Azure does not depend on that
 /// (<https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---assigning-a-role-to-a-new-principal-sometimes-fails>).
 fn principal_type(call: &Call<'_>, id: &str, asked: Option<&str>) -> Result<String, Error> {
     let principal: Option<ServicePrincipal> = call.cx.tx.get(&id.to_ascii_lowercase())?;
     let delay = Duration::milliseconds(call.cx.knobs.principal_delay_ms);
+    let now = match &principal {
+        Some(principal) => time_after(call, principal)?,
+        None => call.cx.now,
+    };
     let known = principal.filter(|principal| {
-        let replicated = principal.created + delay <= call.cx.now;
+        let replicated = principal.created + delay <= now;
         principal.tenant_id == call.principal.tenant_id && (replicated || asked.is_some())
     });
     if known.is_none() {

@@ -2,6 +2,7 @@
 
 use crate::arm::error::Error;
 use crate::arm::tracked::Draft;
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 /// Passwords that Azure refuses, with the rules for the others at
@@ -140,13 +141,50 @@ pub(super) fn os_profile(draft: &mut Draft, asked: &Value, windows: bool) -> Res
             .hidden
             .insert("adminPassword".to_owned(), json!(password));
     }
-    if profile["customData"].is_string() {
+    let custom_data = text("customData");
+    if !custom_data.is_empty() {
+        // Its limit is of 65535 bytes, that of user data of 64 KiB.
+        check_base64(
+            &custom_data,
+            87_380,
+            "customData",
+            "Custom data in OSProfile",
+        )?;
         draft
             .resource
             .hidden
-            .insert("customData".to_owned(), profile["customData"].clone());
+            .insert("customData".to_owned(), json!(custom_data));
     }
     Ok(view)
+}
+
+/// Takes a request's `userData`: empty takes it away, as
+/// <https://learn.microsoft.com/azure/virtual-machines/user-data> says. It is answered on request only, and on the
+/// machine's metadata service.
+pub(super) fn user_data(draft: &mut Draft, asked: &Value) -> Result<(), Error> {
+    let Some(data) = asked["userData"].as_str() else {
+        return Ok(());
+    };
+    check_base64(data, 87_384, "userData", "UserData")?;
+    let hidden = &mut draft.resource.hidden;
+    if data.is_empty() {
+        hidden.remove("userData");
+    } else {
+        hidden.insert("userData".to_owned(), json!(data));
+    }
+    Ok(())
+}
+
+/// As Azure words it: <https://github.com/Azure/acs-engine/issues/4149>,
+/// <https://github.com/Azure/azure-powershell/issues/16597>.
+fn check_base64(data: &str, longest: usize, target: &'static str, what: &str) -> Result<(), Error> {
+    if data.len() <= longest && STANDARD.decode(data).is_ok() {
+        return Ok(());
+    }
+    let message = format!(
+        "{what} must be in Base64 encoding and with a maximum length of {longest} characters."
+    );
+    Err(Error::bad_request("InvalidParameter", message).target(target))
 }
 
 fn check_password(password: &str, windows: bool) -> Result<(), Error> {
@@ -192,6 +230,15 @@ mod tests {
             &"aB1-".repeat(19),
         ] {
             assert!(check_password(bad, false).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn data_is_base64_of_a_limited_length() {
+        let check = |data: &str| check_base64(data, 8, "customData", "Custom data in OSProfile");
+        assert!(check("aGFsbG8=").is_ok());
+        for bad in ["#!/bin/sh", "aGFsbG8", "aGFsbG8=\n", "aGFsbG8hIQ=="] {
+            assert!(check(bad).is_err(), "{bad}");
         }
     }
 }

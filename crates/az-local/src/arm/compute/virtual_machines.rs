@@ -1,6 +1,6 @@
 //! `Microsoft.Compute/virtualMachines`.
 
-use super::os_profile::os_profile;
+use super::os_profile::{os_profile, user_data};
 use super::{disks, identity, images, sizes};
 use crate::arm::call::Call;
 use crate::arm::error::Error;
@@ -81,7 +81,6 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
         "diagnosticsProfile",
         "licenseType",
         "priority",
-        "userData",
         "additionalCapabilities",
     ] {
         if let Some(value) = asked.get(member).filter(|value| !value.is_null()) {
@@ -89,6 +88,7 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
         }
     }
     draft.set("properties", properties);
+    user_data(draft, &asked)?;
     set_identity(draft, new_identity);
     for member in ["zones", "plan"] {
         if let Some(value) = draft
@@ -146,20 +146,22 @@ fn refuse_forbidden_changes(draft: &Draft, asked: &Value) -> Result<(), Error> {
             return Err(property_change(&pointer[1..].replace('/', ".")));
         }
     }
-    let password = asked
-        .pointer("/osProfile/adminPassword")
-        .and_then(Value::as_str);
-    let known = draft
-        .existing
-        .as_ref()
-        .and_then(|there| there.hidden.get("adminPassword"))
-        .and_then(Value::as_str);
-    match password {
-        Some(password) if Some(password) != known => {
-            Err(property_change("osProfile.adminPassword"))
+    // These are kept with the machine and never answered.
+    for (member, name) in [
+        ("adminPassword", "osProfile.adminPassword"),
+        ("customData", "customData"),
+    ] {
+        let asked = asked["osProfile"][member].as_str();
+        let known = draft
+            .existing
+            .as_ref()
+            .and_then(|there| there.hidden.get(member))
+            .and_then(Value::as_str);
+        if asked.is_some() && asked != known {
+            return Err(property_change(name));
         }
-        _ => Ok(()),
     }
+    Ok(())
 }
 
 fn property_change(property: &str) -> Error {
@@ -328,6 +330,7 @@ fn patch(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
         .and_then(|there| there.body.get("identity"));
     let identity = identity::change(call, draft.id(), old, draft.body.get("identity"), true)?;
     set_identity(draft, identity);
+    user_data(draft, &asked)?;
     if let Some(size) = asked
         .pointer("/hardwareProfile/vmSize")
         .and_then(Value::as_str)
@@ -353,9 +356,15 @@ fn view(call: &Call<'_>, machine: &Resource, value: &mut Value) -> Result<(), Er
         .query("$expand")
         .unwrap_or_default()
         .to_ascii_lowercase();
-    if expand.split(',').any(|word| word.trim() == "instanceview") {
+    let expands = |wanted: &str| expand.split(',').any(|word| word.trim() == wanted);
+    if expands("instanceview") {
         let state = instance_state(call, machine)?;
         value["properties"]["instanceView"] = state;
+    }
+    if let Some(data) = machine.hidden.get("userData")
+        && expands("userdata")
+    {
+        value["properties"]["userData"] = data.clone();
     }
     Ok(())
 }
