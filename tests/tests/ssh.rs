@@ -658,7 +658,12 @@ fn host_keys_are_a_machines_own_and_stay() {
         (fingerprint(&machine), machine.key.clone())
     };
     azure.local().arg("stop").assert().success();
+    let left = azure
+        .data_dir()
+        .join("machines/11111111-1111-1111-1111-111111111111");
+    std::fs::create_dir_all(left.join("home")).expect("a folder");
     azure.launch(&[]);
+    assert!(!left.exists(), "a machine that is not there has a home");
     let machine = Machine::there(&azure, VM, key);
     assert_eq!(fingerprint(&machine), first);
     assert_eq!(machine.says("cat file"), "kept");

@@ -94,15 +94,34 @@ impl Folder {
 
     /// The home folder on a machine.
     pub(crate) fn machine_home(&self, vm_id: &str) -> PathBuf {
-        self.path.join("machines").join(vm_id).join("home")
+        self.machines().join(vm_id).join("home")
     }
 }
 
 impl Folder {
+    fn machines(&self) -> PathBuf {
+        self.path.join("machines")
+    }
+
     /// Removes what a machine had.
     pub(crate) fn remove_machine(&self, vm_id: &str) {
         // What cannot be removed (a file of another user's) harms nobody: the next machine has another id.
-        let _ = fs::remove_dir_all(self.path.join("machines").join(vm_id));
+        let _ = fs::remove_dir_all(self.machines().join(vm_id));
+    }
+
+    /// Removes what machines had that are not there any more: those of an instance whose state was in memory, or that was
+    /// killed while it removed them.
+    pub(crate) fn keep_machines(&self, vm_ids: &[String]) {
+        let Ok(entries) = fs::read_dir(self.machines()) else {
+            return;
+        };
+        for name in entries.flatten().map(|entry| entry.file_name()) {
+            if let Some(name) = name.to_str()
+                && !vm_ids.iter().any(|vm_id| vm_id == name)
+            {
+                self.remove_machine(name);
+            }
+        }
     }
 }
 

@@ -8,13 +8,13 @@ use crate::arm;
 use crate::clock::Clock;
 use crate::context::{Context, EndedMachine, Knobs};
 use crate::entra::keys::SigningKeys;
-use crate::machine::programs;
 use crate::machine::scripts::{self, Script};
+use crate::machine::{self, programs};
 use crate::proxy::authority::{Authority, AuthorityError};
 use crate::proxy::clients::Clients;
 use crate::proxy::log::RequestLog;
 use crate::ssh::host_keys::{HostKeyError, HostKeys};
-use crate::state::{StateError, Store, Transaction};
+use crate::state::{Resource, StateError, Store, Transaction};
 use crate::wire::Caller;
 use folder::{Folder, FolderError};
 use settings::Settings;
@@ -130,6 +130,13 @@ impl Instance {
             tx.put(&settings)?;
             let now = OffsetDateTime::now_utc() + Duration::milliseconds(settings.clock_offset_ms);
             seed::seed(tx, options.subscriptions, now)?;
+            let machines: Vec<Resource> = tx.list("")?;
+            let machines: Vec<String> = machines
+                .iter()
+                .filter(|resource| resource.kind.eq_ignore_ascii_case(machine::KIND))
+                .map(|machine| machine::vm_id(machine).to_owned())
+                .collect();
+            folder.keep_machines(&machines);
             Ok::<_, OpenError>((
                 settings,
                 Authority::load_or_create(tx)?,

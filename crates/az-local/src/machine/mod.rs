@@ -25,6 +25,16 @@ pub(crate) fn vm_id(machine: &Resource) -> &str {
         .unwrap_or("")
 }
 
+/// The machine with this id or key, if it is still the one with this `vmId`, and runs: only then it has a network.
+pub(crate) fn find_running(
+    tx: &Transaction<'_>,
+    id: &str,
+    wanted: &str,
+) -> Result<Option<Resource>, StateError> {
+    let machine = find(tx, id)?;
+    Ok(machine.filter(|machine| vm_id(machine) == wanted && is_running(machine)))
+}
+
 /// The resource ids of the user-assigned identities that the machine has.
 pub(crate) fn user_assigned(machine: &Resource) -> Vec<String> {
     let identities = machine

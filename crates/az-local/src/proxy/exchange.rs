@@ -125,10 +125,8 @@ fn serve(instance: &Instance, client: &Client, request: &Request) -> (Response, 
         arm::settle(cx)?;
         // A machine that is gone or stopped has no network any more.
         if let Some(reference) = &client.machine {
-            let running = machine::find(cx.tx, &reference.key)?.is_some_and(|machine| {
-                machine::vm_id(&machine) == reference.vm_id && machine::is_running(&machine)
-            });
-            if !running {
+            let machine = machine::find_running(cx.tx, &reference.key, &reference.vm_id)?;
+            if machine.is_none() {
                 return Err(Undone::Answer(Box::new(Response::hang_up())));
             }
         }

@@ -1,9 +1,8 @@
 //! Connections to machines: a `CONNECT` to a public IP address.
 
-use super::clients::{Client, MachineReference};
+use super::clients::Client;
 use super::{Body, refuse, whole};
 use crate::arm::network::inbound::{self, Unreached};
-use crate::context::Context;
 use crate::instance::Instance;
 use crate::state::{Resource, StateError};
 use crate::wire::Caller;
@@ -63,11 +62,13 @@ fn look_up(
         arm::settle(cx)?;
         let from = match &client.machine {
             None => inbound::DESK,
-            Some(reference) => match running(cx, reference)? {
-                Some(machine) => inbound::source(cx, &machine)?,
-                // A machine that is gone or stopped has no network any more.
-                None => return Ok::<_, StateError>(Err(Unreached::NoSuchAddress(address))),
-            },
+            Some(reference) => {
+                match machine::find_running(cx.tx, &reference.key, &reference.vm_id)? {
+                    Some(machine) => inbound::source(cx, &machine)?,
+                    // A machine that is gone or stopped has no network any more.
+                    None => return Ok::<_, StateError>(Err(Unreached::NoSuchAddress(address))),
+                }
+            }
         };
         inbound::reach(cx, address, port, from)
     });
@@ -83,12 +84,6 @@ fn look_up(
         }
     }
     found
-}
-
-fn running(cx: &Context<'_>, reference: &MachineReference) -> Result<Option<Resource>, StateError> {
-    Ok(machine::find(cx.tx, &reference.key)?.filter(|machine| {
-        machine::vm_id(machine) == reference.vm_id && machine::is_running(machine)
-    }))
 }
 
 fn status(unreached: &Unreached) -> StatusCode {

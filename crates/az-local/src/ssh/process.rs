@@ -12,8 +12,8 @@ use std::io;
 use std::mem::discriminant;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
@@ -59,7 +59,8 @@ enum Input {
 pub(super) struct Process {
     input: mpsc::UnboundedSender<Input>,
     queued: Arc<AtomicUsize>,
-    group: Option<Pid>,
+    /// None once it has ended: its number is then anybody's.
+    group: Arc<Mutex<Option<Pid>>>,
     _line: oneshot::Sender<()>,
 }
 
@@ -106,7 +107,7 @@ impl Process {
         let (sender, receiver) = mpsc::unbounded_channel();
         let queued = Arc::new(AtomicUsize::new(0));
         let (line, cut) = oneshot::channel();
-        let (child, output) = match terminal {
+        let (child, output, feeding) = match terminal {
             Some(terminal) => {
                 let (pty, pts) = pty_process::open()?;
                 pty.resize(terminal.size)?;
@@ -114,8 +115,8 @@ impl Process {
                 let _ = terminal.apply(&pts);
                 let child = pty_process::Command::from(Command::from(command)).spawn(pts)?;
                 let (read, write) = pty.into_split();
-                tokio::spawn(feed_terminal(write, receiver, Arc::clone(&queued)));
-                (child, Output::Terminal(read))
+                let feeding = feed_terminal(write, receiver, Arc::clone(&queued));
+                (child, Output::Terminal(read), tokio::spawn(feeding))
             }
             None => {
                 let mut child = Command::from(command)
@@ -124,15 +125,21 @@ impl Process {
                     .stderr(Stdio::piped())
                     .process_group(0)
                     .spawn()?;
-                tokio::spawn(feed_pipe(child.stdin.take(), receiver, Arc::clone(&queued)));
+                let feeding = feed_pipe(child.stdin.take(), receiver, Arc::clone(&queued));
                 let output = Output::Pipes(child.stdout.take(), child.stderr.take());
-                (child, output)
+                (child, output, tokio::spawn(feeding))
             }
         };
         let group = child
             .id()
             .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        tokio::spawn(attend(child, group, output, channel, handle, cut));
+        let group = Arc::new(Mutex::new(group));
+        let ending = Arc::clone(&group);
+        tokio::spawn(async move {
+            attend(child, &ending, output, channel, handle, cut).await;
+            // It may wait for a terminal that nobody reads, and would keep that open.
+            feeding.abort();
+        });
         Ok(Process {
             input: sender,
             queued,
@@ -164,12 +171,15 @@ impl Process {
 
     /// Sends a signal to the program and those that it started.
     pub(super) fn signal(&self, signal: &Sig) {
-        if let (Some(group), Some(signal)) = (self.group, number(signal))
-            && !self.input.is_closed()
-        {
+        let group = lock(&self.group);
+        if let (Some(group), Some(signal)) = (*group, number(signal)) {
             let _ = kill_process_group(group, signal);
         }
     }
+}
+
+fn lock(group: &Mutex<Option<Pid>>) -> MutexGuard<'_, Option<Pid>> {
+    group.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// az-local itself, also where its file has been replaced meanwhile.
@@ -228,7 +238,7 @@ async fn feed_terminal(
 /// Carries a program's output until its end, and reports how it ended; or hangs up on it when the line is cut.
 async fn attend(
     mut child: Child,
-    group: Option<Pid>,
+    group: &Mutex<Option<Pid>>,
     output: Output,
     channel: ChannelWriteHalf<Msg>,
     handle: Handle,
@@ -238,6 +248,7 @@ async fn attend(
         status = carry(&mut child, output, &channel) => Some(status),
         _ = cut => None,
     };
+    let group = lock(group).take();
     let Some(status) = ended else {
         hang_up(child, group).await;
         return;

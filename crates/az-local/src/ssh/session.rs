@@ -5,7 +5,7 @@ use super::account::Account;
 use super::process::{Process, Program};
 use super::terminal::{self, Wanted};
 use crate::instance::Instance;
-use crate::machine::programs::Surroundings;
+use crate::machine::{self, programs::Surroundings};
 use crate::state::{Resource, StateError, Transaction};
 use russh::server::{
     Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session as Russh, VerifiedPublicKey,
@@ -68,10 +68,15 @@ impl Session {
         }
     }
 
-    async fn surroundings(&self) -> Result<Surroundings, StateError> {
+    /// What a program would find now; none on a machine that has gone down meanwhile.
+    async fn surroundings(&self) -> Result<Option<Surroundings>, StateError> {
         let (instance, machine) = (Arc::clone(&self.instance), self.machine.clone());
         let found = tokio::task::spawn_blocking(move || {
-            instance.settled(|tx: &Transaction<'_>| Surroundings::of(&instance, tx, &machine))
+            instance.settled(|tx: &Transaction<'_>| {
+                machine::find_running(tx, &machine.id, machine::vm_id(&machine))?
+                    .map(|there| Surroundings::of(&instance, tx, &there))
+                    .transpose()
+            })
         });
         match found.await {
             Ok(found) => found,
@@ -95,6 +100,7 @@ impl Session {
         };
         let started = surroundings
             .map_err(|error| error.to_string())
+            .and_then(|there| there.ok_or_else(|| "it is not running".to_owned()))
             .and_then(|surroundings| {
                 let terminal = channel.terminal.as_ref();
                 let handle = russh.handle();

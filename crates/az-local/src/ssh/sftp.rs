@@ -9,14 +9,14 @@ use russh_sftp::protocol::{
     StatusCode, Version,
 };
 use russh_sftp::server::{Handler, StatusReply};
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, futimens, utimensat};
 use std::collections::HashMap;
-use std::fs::{self, File, FileTimes, OpenOptions, Permissions, ReadDir};
+use std::fs::{self, File, OpenOptions, Permissions, ReadDir};
 use std::io;
 use std::os::unix::fs::{
-    DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown, symlink,
+    DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt, chown, fchown, symlink,
 };
 use std::path::{Component, Path, PathBuf};
-use std::time::{Duration, SystemTime};
 use tokio::io::join;
 use tokio::sync::oneshot;
 
@@ -129,31 +129,45 @@ fn real_path(path: &Path) -> PathBuf {
     }
 }
 
-/// Sets what a client gives of owner, permissions and times.
-fn set_attributes(attributes: &FileAttributes, path: Option<&Path>, file: &File) -> io::Result<()> {
+/// What attributes are set on.
+enum Target<'a> {
+    Path(&'a Path),
+    File(&'a File),
+}
+
+/// Sets what a client gives of size, owner, permissions and times. A file need not be readable for that.
+fn set_attributes(attributes: &FileAttributes, target: &Target<'_>) -> io::Result<()> {
     if let Some(size) = attributes.size {
-        match path {
-            Some(path) => OpenOptions::new().write(true).open(path)?.set_len(size)?,
-            None => file.set_len(size)?,
+        match target {
+            Target::Path(path) => OpenOptions::new().write(true).open(path)?.set_len(size)?,
+            Target::File(file) => file.set_len(size)?,
         }
     }
     if let Some(mode) = attributes.permissions {
-        file.set_permissions(Permissions::from_mode(mode & 0o7777))?;
+        let permissions = Permissions::from_mode(mode & 0o7777);
+        match target {
+            Target::Path(path) => fs::set_permissions(path, permissions)?,
+            Target::File(file) => file.set_permissions(permissions)?,
+        }
     }
     if let (Some(accessed), Some(modified)) = (attributes.atime, attributes.mtime) {
-        let time = |seconds: u32| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.into());
-        let times = FileTimes::new()
-            .set_accessed(time(accessed))
-            .set_modified(time(modified));
-        file.set_times(times)?;
+        let time = |seconds: u32| Timespec {
+            tv_sec: seconds.into(),
+            tv_nsec: 0,
+        };
+        let times = Timestamps {
+            last_access: time(accessed),
+            last_modification: time(modified),
+        };
+        match target {
+            Target::Path(path) => utimensat(CWD, *path, &times, AtFlags::empty())?,
+            Target::File(file) => futimens(file, &times)?,
+        }
     }
     if let (Some(user), Some(group)) = (attributes.uid, attributes.gid) {
-        let there = file.metadata()?;
-        if (there.uid(), there.gid()) != (user, group) {
-            match path {
-                Some(path) => chown(path, Some(user), Some(group))?,
-                None => std::os::unix::fs::fchown(file, Some(user), Some(group))?,
-            }
+        match target {
+            Target::Path(path) => chown(path, Some(user), Some(group))?,
+            Target::File(file) => fchown(file, Some(user), Some(group))?,
         }
     }
     Ok(())
@@ -284,8 +298,7 @@ impl Handler for Server {
         attributes: FileAttributes,
     ) -> Result<Status, Self::Error> {
         let path = self.path(&path);
-        File::open(&path)
-            .and_then(|file| set_attributes(&attributes, Some(&path), &file))
+        set_attributes(&attributes, &Target::Path(&path))
             .map(|()| done(id))
             .map_err(|error| refused(&error))
     }
@@ -297,7 +310,7 @@ impl Handler for Server {
         attributes: FileAttributes,
     ) -> Result<Status, Self::Error> {
         let (file, _) = self.file(&handle)?;
-        set_attributes(&attributes, None, file)
+        set_attributes(&attributes, &Target::File(file))
             .map(|()| done(id))
             .map_err(|error| refused(&error))
     }
