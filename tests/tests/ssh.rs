@@ -978,10 +978,12 @@ fn a_shell_is_resized_interrupted_and_left() {
     // ssh tells the machine as soon as it has noticed.
     terminal.type_in("until [ \"$(stty size)\" = '50 132' ]; do :; done; echo resized'!'\r");
     terminal.expect("resized!");
-    terminal.type_in("trap 'echo caught' INT; echo sleeping'!'; sleep 1000; echo \"after $?\"\r");
-    terminal.expect("sleeping!");
+    // What says so is what is interrupted.
+    terminal.type_in("bash -c \"echo sleep''ing; exec sleep 1000\"\r");
+    terminal.expect("sleeping\r\n");
     terminal.type_in("\x03");
-    terminal.expect("after 130");
+    terminal.type_in("echo after-$?\r");
+    terminal.expect("after-130");
     terminal.type_in("sleep 1000 &\r");
     terminal.type_in("kill %1; exit 5\r");
     assert_eq!(terminal.end(), Some(5));
