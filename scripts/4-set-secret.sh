@@ -10,6 +10,8 @@ address=$(say az-provision vm show -d -g "$RESOURCE_GROUP" -n "$VM_NAME" --query
 machine=$ADMIN_USERNAME@$address
 
 connection=$(mktemp -d)
+# How long the connection stays open between two commands (seconds).
+persist=60
 # shellcheck disable=SC2329  # called by the trap
 hang_up() {
     reach ssh -O exit "$machine" 2>/dev/null || true
@@ -22,7 +24,7 @@ trap hang_up EXIT
 reach() {
     program=$1
     shift
-    set -- -o ControlMaster=auto -o ControlPersist=60 -o "ControlPath=$connection/ssh" "$@"
+    set -- -o ControlMaster=auto -o "ControlPersist=$persist" -o "ControlPath=$connection/ssh" "$@"
     [ -z "${SSH_KEY:-}" ] || set -- -i "$SSH_KEY" "$@"
     if [ -n "${AZ_SSH_CONFIG:-}" ]; then
         set -- -F "$AZ_SSH_CONFIG" "$@"
@@ -43,7 +45,9 @@ until architecture=$(reach ssh "$machine" uname -m 2>"$connection/problem"); do
     case $(cat "$connection/problem") in
         *"Connection refused"* | *"timed out"* | *"Connection reset"* | *"Connection closed"*) ;;
         *)
-            cat "$connection/problem" >&2
+            # A connection that stays open hides what its ProxyCommand says.
+            persist=no
+            reach ssh "$machine" true >&2 || true
             fail "$machine cannot be reached"
             ;;
     esac

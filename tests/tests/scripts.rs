@@ -57,6 +57,60 @@ fn the_tutorial_runs_with_either_identity_and_leaves_nothing() {
             .stdout(line("kv-whole"));
         assert_empty(&azure);
     }
+    // The programs went there by SSH, and the machine itself asked for its tokens.
+    let log = azure.log();
+    let connections = log
+        .iter()
+        .filter(|exchange| exchange["method"] == "CONNECT");
+    let mut connections = connections.peekable();
+    assert!(connections.peek().is_some(), "nobody connected");
+    assert!(
+        connections
+            .all(|exchange| exchange["status"] == 200 && exchange["caller"]["machine"].is_null())
+    );
+    let tokens: Vec<_> = log
+        .iter()
+        .filter(|exchange| {
+            exchange["url"]
+                .as_str()
+                .is_some_and(|url| url.starts_with("http://169.254.169.254/metadata/identity/"))
+        })
+        .map(|exchange| exchange["caller"]["machine"].as_str().unwrap_or_default())
+        .collect();
+    assert!(tokens.len() >= 4, "{tokens:?}");
+    assert!(
+        tokens.iter().all(|machine| machine.ends_with("/vm-whole")),
+        "{tokens:?}"
+    );
+}
+
+#[test]
+fn with_a_password_the_machine_is_reached_by_it() {
+    let azure = Azure::start();
+    let mut tutorial = run(&azure, "tutorial.sh", "password", "system");
+    tutorial
+        .env("ADMIN_PASSWORD", end_to_end::PASSWORD)
+        .args(["--identity", "system"])
+        .assert()
+        .success()
+        .stdout(line("kv-password"));
+    assert_empty(&azure);
+}
+
+#[test]
+fn a_machine_that_nobody_may_reach_is_not_waited_for() {
+    let azure = Azure::start();
+    run(&azure, "1-create-resources.sh", "closed", "system")
+        .assert()
+        .success();
+    azure
+        .run("az-provision vm deallocate -n vm-closed")
+        .assert()
+        .success();
+    run(&azure, "4-set-secret.sh", "closed", "system")
+        .assert()
+        .code(2)
+        .stderr(predicates::str::contains("is not running (deallocated)"));
 }
 
 #[test]
