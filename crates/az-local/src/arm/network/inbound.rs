@@ -91,7 +91,7 @@ pub(crate) fn source(cx: &Context<'_>, machine: &Resource) -> Result<Ipv4Addr, S
     Ok(OUTBOUND)
 }
 
-/// Every public address that leads to a machine, with that machine.
+/// The machine that a connection to a public address reaches, or why it reaches none.
 pub(crate) fn reach(
     cx: &Context<'_>,
     address: Ipv4Addr,
