@@ -2,12 +2,12 @@
 
 use crate::control::reports::{self, ReportError};
 use crate::control::server::Control;
-use crate::environment::Environment;
-use crate::instance::folder::{Folder, FolderError, write_private};
+use crate::ground::folder::{Folder, FolderError, write_private};
 use crate::instance::{Instance, OpenError, Options};
-use crate::machine::programs;
+use crate::machines::environment::Environment;
+use crate::machines::programs;
+use crate::machines::ssh::client_config;
 use crate::proxy;
-use crate::ssh::client_config;
 use crate::state::StateError;
 use std::io;
 use std::net::Ipv4Addr;
@@ -17,7 +17,8 @@ use tokio::sync::mpsc;
 
 /// Why an instance could not be started.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum StartError {
+#[expect(missing_docs, reason = "each variant's message says what it is")]
+pub enum StartError {
     #[error(transparent)]
     Folder(#[from] FolderError),
     #[error(transparent)]
@@ -34,7 +35,7 @@ pub(crate) enum StartError {
 }
 
 /// A started instance: its sockets are open, and nobody is served yet.
-pub(crate) struct Server {
+pub struct Server {
     instance: Arc<Instance>,
     listener: TcpListener,
     control: Control,
@@ -43,7 +44,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// Opens an instance and its sockets. Clients may connect once this is done.
-    pub(crate) async fn start(folder: Folder, options: &Options) -> Result<Self, StartError> {
+    pub async fn start(folder: Folder, options: &Options) -> Result<Self, StartError> {
         let instance = Instance::open(folder, options)?;
         let wanted = instance.wanted_port.unwrap_or(0);
         let taken = |source| StartError::Port {
@@ -70,22 +71,22 @@ impl Server {
     }
 
     /// The proxy's port.
-    pub(crate) fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         self.port
     }
 
     /// The instance's folder.
-    pub(crate) fn folder(&self) -> &Folder {
+    pub fn folder(&self) -> &Folder {
         &self.instance.folder
     }
 
     /// The desk's environment in the first tenant.
-    pub(crate) fn environment(&self) -> Result<Environment, StartError> {
+    pub fn environment(&self) -> Result<Environment, StartError> {
         Ok(reports::desk_environment(&self.instance, 1)?)
     }
 
     /// Serves until `end` is done or the control socket is told to stop; gives what `end` gave.
-    pub(crate) async fn serve<T>(self, end: impl Future<Output = T>) -> (Option<T>, Ended) {
+    pub async fn serve<T>(self, end: impl Future<Output = T>) -> (Option<T>, Ended) {
         let (stop, mut stopped) = mpsc::channel(1);
         let result = tokio::select! {
             () = self.control.run(Arc::clone(&self.instance), stop) => (None, None),
@@ -100,7 +101,7 @@ impl Server {
 }
 
 /// Holds the connection of whoever asked for the end: it closes when all is done.
-pub(crate) struct Ended {
+pub struct Ended {
     _asker: Option<UnixStream>,
 }
 

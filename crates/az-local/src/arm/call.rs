@@ -2,11 +2,12 @@
 
 use super::error::Error;
 use super::path::Path;
-use crate::context::Context;
-use crate::entra::token::Principal;
-use crate::rbac::{self, Want};
+use crate::ground::wire::Request;
+use crate::rbac;
+use crate::rbac::want::Want;
+use crate::request::Context;
+use crate::request::Principal;
 use crate::state::{Resource, Subscription};
-use crate::wire::Request;
 use http::Method;
 use serde_json::{Map, Value, json};
 

@@ -1,7 +1,7 @@
 //! Resource Manager's errors: a status, a code, a message.
 
+use crate::ground::wire::Response;
 use crate::state::StateError;
-use crate::wire::Response;
 use http::StatusCode;
 use serde_json::{Value, json};
 

@@ -3,10 +3,11 @@
 use super::call::Call;
 use super::error::Error;
 use super::{locations, operations, tracked};
-use crate::context::Context;
-use crate::rbac;
+use crate::ground::wire::Response;
+use crate::request::Context;
+use crate::state::operations::Effect;
+use crate::state::role_assignments;
 use crate::state::{Resource, StateError};
-use crate::wire::Response;
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
@@ -166,7 +167,7 @@ fn patch(call: &Call<'_>) -> Result<Response, Error> {
 fn delete(call: &Call<'_>) -> Result<Response, Error> {
     call.authorize(&call.path.scope, &format!("{ACTION}/delete"))?;
     let mut group = require(call)?;
-    let effect = operations::Effect::DeleteGroup(group.id.clone());
+    let effect = Effect::DeleteGroup(group.id.clone());
     let operation = operations::begin(call.cx, "Deleting", Some(effect))?;
     group
         .hidden
@@ -184,7 +185,7 @@ pub(crate) fn remove(cx: &Context<'_>, id: &str) -> Result<(), StateError> {
         tracked::remove(cx, &resource.id)?;
     }
     super::deployments::forget(cx, id)?;
-    rbac::forget_scope(cx.tx, id)?;
+    role_assignments::forget_scope(cx.tx, id)?;
     cx.tx.delete::<Resource>(&Resource::key_of(id))?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use super::error::Error;
-use crate::wire::Response;
+use crate::ground::wire::Response;
 use http::StatusCode;
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 use super::call::Call;
 use super::error::Error;
 use super::tracked::{Answers, Draft, Kind, always, as_stored, patch_tags};
-use crate::context::Context;
+use crate::request::Context;
 use crate::state::{Resource, ServicePrincipal, StateError};
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -20,13 +20,10 @@ mod resources;
 mod subscriptions;
 mod tracked;
 
-pub(crate) use key_vault::deleted_vaults::DeletedVault;
-pub(crate) use key_vault::vaults::{find_by_host, settings as vault_settings};
-
-use crate::context::Context;
 use crate::entra::token::{TokenError, authenticate};
+use crate::ground::wire::{Request, Response};
+use crate::request::Context;
 use crate::state::StateError;
-use crate::wire::{Request, Response};
 use call::Call;
 use error::Error;
 use path::Path;

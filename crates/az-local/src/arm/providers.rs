@@ -5,9 +5,9 @@ use super::error::Error;
 use super::path::Provider;
 use super::tracked::{self, Kind};
 use super::{compute, deployments, key_vault, locations, managed_identity, network, operations};
-use crate::context::Context;
+use crate::ground::wire::Response;
+use crate::request::Context;
 use crate::state::{Resource, StateError, Subscription};
-use crate::wire::Response;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 

@@ -3,8 +3,8 @@
 use super::call::Call;
 use super::error::Error;
 use super::groups;
+use crate::ground::wire::Response;
 use crate::state::Resource;
-use crate::wire::Response;
 use http::StatusCode;
 use serde_json::{Value, json};
 

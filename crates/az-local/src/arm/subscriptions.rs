@@ -2,9 +2,9 @@
 
 use super::call::Call;
 use super::error::Error;
-use crate::rbac::{RoleAssignment, reaches};
+use crate::ground::wire::Response;
+use crate::state::role_assignments::{RoleAssignment, reaches};
 use crate::state::{Subscription, Tenant};
-use crate::wire::Response;
 use http::StatusCode;
 use serde_json::{Value, json};
 

@@ -5,10 +5,11 @@ use super::call::Call;
 use super::error::Error;
 use super::path::Provider;
 use super::{locations, operations, providers};
-use crate::context::Context;
-use crate::rbac;
+use crate::ground::wire::Response;
+use crate::request::Context;
+use crate::state::operations::Effect;
+use crate::state::role_assignments;
 use crate::state::{Document, Resource, StateError};
-use crate::wire::Response;
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -337,7 +338,7 @@ fn delete(call: &Call<'_>, kind: &'static Kind, id: &str) -> Result<Response, Er
         remove(call.cx, &resource.id)?;
         return Ok(Response::empty(StatusCode::OK));
     }
-    let effect = operations::Effect::DeleteResource(resource.id.clone());
+    let effect = Effect::DeleteResource(resource.id.clone());
     let operation = operations::begin(call.cx, "Deleting", Some(effect))?;
     resource
         .hidden
@@ -357,7 +358,7 @@ pub(crate) fn remove(cx: &Context<'_>, id: &str) -> Result<(), StateError> {
         return Ok(());
     };
     providers::removed(cx, &resource)?;
-    rbac::forget_scope(cx.tx, &resource.id)?;
+    role_assignments::forget_scope(cx.tx, &resource.id)?;
     cx.tx.delete::<Resource>(&resource.key())?;
     Ok(())
 }

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 /// Why there was no good answer.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ControlError {
+#[expect(missing_docs, reason = "each variant's message says what it is")]
+pub enum ControlError {
     #[error("no az-local runs on {}; start one with `az-local start`", .0.display())]
     NotRunning(PathBuf),
     #[error("the az-local on {} does not answer: {source}", folder.display())]
@@ -23,14 +24,14 @@ pub(crate) enum ControlError {
 }
 
 /// A running instance, by its folder.
-pub(crate) struct Client {
+pub struct Client {
     folder: PathBuf,
     contact: Contact,
 }
 
 impl Client {
     /// Finds the instance that runs on a folder.
-    pub(crate) fn find(folder: &Path) -> Result<Self, ControlError> {
+    pub fn find(folder: &Path) -> Result<Self, ControlError> {
         let not_running = || ControlError::NotRunning(folder.to_owned());
         let content = std::fs::read(folder.join(Contact::FILE)).map_err(|_| not_running())?;
         let contact: Contact = serde_json::from_slice(&content).map_err(|_| not_running())?;
@@ -44,7 +45,7 @@ impl Client {
     }
 
     /// Asks for something and reads the answer.
-    pub(crate) fn ask<T: DeserializeOwned>(&self, request: Command) -> Result<T, ControlError> {
+    pub fn ask<T: DeserializeOwned>(&self, request: Command) -> Result<T, ControlError> {
         let mut stream = self.connect()?;
         let line = self
             .send(&mut stream, request)
@@ -60,17 +61,17 @@ impl Client {
     }
 
     /// The instance's folder.
-    pub(crate) fn folder(&self) -> &Path {
+    pub fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// The port of its proxy.
-    pub(crate) fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         self.contact.port
     }
 
     /// Ends the instance and waits until its process has let go of everything.
-    pub(crate) fn stop(&self) -> Result<(), ControlError> {
+    pub fn stop(&self) -> Result<(), ControlError> {
         let mut stream = self.connect()?;
         let waited = self
             .send(&mut stream, Command::Stop)

@@ -7,43 +7,71 @@ pub(crate) mod client;
 pub(crate) mod reports;
 pub(crate) mod server;
 
-use crate::instance::Knob;
+use crate::state::knobs::Knob;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// What is asked of a running instance. Durations are milliseconds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "camelCase")]
-pub(crate) enum Command {
+pub enum Command {
     /// What runs, where, and who is there.
     Status,
     /// End; the connection closes when it is done.
     Stop,
-    /// The desk's environment in tenant `tenant` (from 1).
-    Environment { tenant: usize },
+    /// The desk's environment.
+    Environment {
+        /// Counts from 1.
+        tenant: usize,
+    },
     /// The clock's time and how far it is ahead.
     ClockShow,
     /// Move the clock forward.
-    ClockAdvance { by: i64 },
+    ClockAdvance {
+        /// Milliseconds.
+        by: i64,
+    },
     /// Answer wrongly.
     #[cfg(feature = "mutations")]
-    Mutate { name: String },
+    Mutate {
+        /// The wrong answer's name.
+        name: String,
+    },
     /// Turn a knob.
-    Set { knob: Knob, to: i64 },
+    Set {
+        /// Which one.
+        knob: Knob,
+        /// Milliseconds.
+        to: i64,
+    },
     /// All machines.
-    Machines { subscription: Option<String> },
+    Machines {
+        /// Of this one only.
+        subscription: Option<String>,
+    },
     /// What a command needs to run as if on a machine.
     Machine {
+        /// Needed where several have such a machine.
         subscription: Option<String>,
+        /// Its resource group.
         group: String,
+        /// Its name.
         name: String,
     },
     /// Everything that exists.
     Resources,
     /// Make the desk's application accept a certificate (DER in base64).
-    AddCertificate { tenant: usize, certificate: String },
+    AddCertificate {
+        /// Counts from 1.
+        tenant: usize,
+        /// DER in base64.
+        certificate: String,
+    },
     /// Make the desk's application trust the instance as an issuer, and sign an assertion.
-    Federate { tenant: usize },
+    Federate {
+        /// Counts from 1.
+        tenant: usize,
+    },
 }
 
 /// A request as it is sent.
@@ -64,9 +92,12 @@ pub(crate) enum Answer {
 /// Why the instance did not do it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) enum Refusal {
+pub enum Refusal {
+    /// What was named is not there.
     NotFound,
+    /// The request makes no sense.
     Invalid,
+    /// It went wrong.
     Failed,
 }
 

@@ -1,14 +1,15 @@
 //! What the control socket's commands answer.
 
 use super::{Contact, Refusal};
-use crate::arm::DeletedVault;
 use crate::entra::TOKEN_EXCHANGE;
-use crate::entra::keys::KeyError;
-use crate::environment::Environment;
 use crate::instance::Instance;
-use crate::instance::settings::Desk;
-use crate::machine::{self, programs::Surroundings};
-use crate::rbac::RoleAssignment;
+use crate::machines::environment::Environment;
+use crate::machines::programs::Surroundings;
+use crate::state::DeletedVault;
+use crate::state::RoleAssignment;
+use crate::state::machine;
+use crate::state::settings::Desk;
+use crate::state::signing_keys::KeyError;
 use crate::state::{
     Application, FederatedCredential, Resource, ServicePrincipal, StateError, Subscription, Tenant,
     Transaction,
@@ -19,7 +20,7 @@ use time::format_description::well_known::Rfc3339;
 
 /// Why a command was not done.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ReportError {
+pub enum ReportError {
     #[error("there is no tenant {0}; there are two, 1 and 2")]
     NoTenant(usize),
     #[error(

@@ -2,9 +2,9 @@
 
 use super::reports::{self, ReportError};
 use super::{Answer, Command, Contact, Envelope, Refusal};
+use crate::ground::folder::{FolderError, write_private};
+use crate::ground::secret::{random_secret, same};
 use crate::instance::Instance;
-use crate::instance::folder::{FolderError, write_private};
-use crate::secret::{random_secret, same};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;

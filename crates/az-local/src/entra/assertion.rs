@@ -3,7 +3,7 @@
 
 use super::error::{EntraError, stamp};
 use super::token::Proof;
-use crate::context::Context;
+use crate::request::Context;
 use crate::state::Application;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};

@@ -4,8 +4,8 @@ use super::assertion::Assertion;
 use super::error::EntraError;
 use super::token::Proof;
 use super::token_endpoint::Form;
-use crate::context::Context;
-use crate::secret::same;
+use crate::ground::secret::same;
+use crate::request::Context;
 use crate::state::{Application, ServicePrincipal, StateError, Tenant};
 
 /// RFC 7523, 2.2.

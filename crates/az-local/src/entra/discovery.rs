@@ -3,8 +3,8 @@
 use super::error::EntraError;
 use super::token::IssueError;
 use super::{Authority, LOGIN};
-use crate::context::Context;
-use crate::wire::{Request, Response};
+use crate::ground::wire::{Request, Response};
+use crate::request::Context;
 use http::StatusCode;
 use serde_json::json;
 

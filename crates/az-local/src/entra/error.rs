@@ -2,9 +2,9 @@
 //! (<https://learn.microsoft.com/entra/identity-platform/reference-error-codes>).
 
 use super::token::IssueError;
-use crate::context::Context;
+use crate::ground::wire::{Request, Response};
+use crate::request::Context;
 use crate::state::StateError;
-use crate::wire::{Request, Response};
 use http::StatusCode;
 use serde_json::json;
 use time::OffsetDateTime;

@@ -8,17 +8,14 @@ mod assertion;
 mod client;
 mod discovery;
 mod error;
-pub(crate) mod keys;
-#[cfg(test)]
-pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 pub(crate) mod token;
 mod token_endpoint;
 
-use crate::context::Context;
+use crate::ground::wire::{Request, Response};
+use crate::request::Context;
 use crate::state::{StateError, Tenant};
-use crate::wire::{Request, Response};
 use error::EntraError;
 use http::{Method, StatusCode};
 pub(crate) use token_endpoint::is_known_resource;

@@ -1,10 +1,10 @@
-use super::keys::generate_rsa;
-use super::testing::keys;
 use super::token::{TokenError, authenticate};
 use super::{TOKEN_EXCHANGE, handle};
-use crate::context::Context;
+use crate::request::Context;
+use crate::request::testing::{later, read, request, with_context};
+use crate::state::signing_keys::generate_rsa;
+use crate::state::testing::keys;
 use crate::state::{Application, FederatedCredential, ServicePrincipal, Tenant};
-use crate::testing::{later, read, request, with_context};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::Method;

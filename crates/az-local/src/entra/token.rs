@@ -1,23 +1,16 @@
 //! Access tokens: issued by Entra ID and IMDS, checked by every service.
 
-use super::keys::KeyError;
-use crate::context::Context;
+use crate::ground::wire::Request;
+use crate::request::Context;
+use crate::request::Principal;
+use crate::state::signing_keys::KeyError;
 use crate::state::{ServicePrincipal, StateError, Tenant};
-use crate::wire::Request;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
-
-/// Who a valid token speaks for.
-#[derive(Clone, Debug)]
-pub(crate) struct Principal {
-    pub(crate) object_id: String,
-    pub(crate) app_id: String,
-    pub(crate) tenant_id: String,
-}
 
 /// Why a request's token is not good.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

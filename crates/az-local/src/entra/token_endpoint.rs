@@ -3,9 +3,9 @@
 use super::client::{self, Client};
 use super::error::EntraError;
 use super::{TOKEN_EXCHANGE, token};
-use crate::context::Context;
+use crate::ground::wire::{Request, Response};
+use crate::request::Context;
 use crate::state::Tenant;
-use crate::wire::{Request, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;

@@ -2,8 +2,8 @@
 
 use super::GraphError;
 use super::filter::{Filter, FilterError, Term};
-use crate::context::Context;
-use crate::entra::token::Principal;
+use crate::request::Context;
+use crate::request::Principal;
 use crate::state::{Application, ServicePrincipal, StateError};
 use serde::Deserialize;
 use serde_json::{Value, json};

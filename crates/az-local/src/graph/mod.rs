@@ -6,10 +6,11 @@ mod filter;
 #[cfg(test)]
 mod tests;
 
-use crate::context::Context;
-use crate::entra::token::{Principal, TokenError, authenticate};
+use crate::entra::token::{TokenError, authenticate};
+use crate::ground::wire::{Request, Response};
+use crate::request::Context;
+use crate::request::Principal;
 use crate::state::StateError;
-use crate::wire::{Request, Response};
 use filter::{Filter, FilterError};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};

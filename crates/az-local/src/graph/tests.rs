@@ -1,8 +1,8 @@
 use super::handle;
-use crate::context::Context;
 use crate::entra::token::{Proof, issue};
+use crate::request::Context;
+use crate::request::testing::{read, request, with_context};
 use crate::state::{ServicePrincipal, Tenant};
-use crate::testing::{read, request, with_context};
 use http::Method;
 use serde_json::{Value, json};
 

@@ -2,12 +2,12 @@
 //! (<https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token>).
 
 use super::is_version;
-use crate::context::Context;
 use crate::entra::is_known_resource;
 use crate::entra::token::{self, Proof};
-use crate::machine;
+use crate::ground::wire::{Request, Response};
+use crate::request::Context;
+use crate::state::machine;
 use crate::state::{Resource, ServicePrincipal, StateError};
-use crate::wire::{Request, Response};
 use http::StatusCode;
 use serde_json::json;
 

@@ -1,10 +1,10 @@
 //! What a machine can know about itself: `/metadata/instance`.
 
 use super::{VERSIONS, is_version};
-use crate::context::Context;
-use crate::machine;
+use crate::ground::wire::{Request, Response};
+use crate::request::Context;
+use crate::state::machine;
 use crate::state::{Resource, StateError};
-use crate::wire::{Request, Response};
 use http::StatusCode;
 use serde_json::{Value, json};
 

@@ -8,10 +8,10 @@ mod instance;
 #[cfg(test)]
 mod tests;
 
-use crate::context::Context;
-use crate::machine;
+use crate::ground::wire::{Origin, Request, Response};
+use crate::request::Context;
+use crate::state::machine;
 use crate::state::{Resource, StateError};
-use crate::wire::{Origin, Request, Response};
 use http::{Method, StatusCode};
 use serde_json::json;
 

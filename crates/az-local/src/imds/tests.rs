@@ -1,8 +1,8 @@
 use super::handle;
-use crate::context::Context;
+use crate::ground::wire::Origin;
+use crate::request::Context;
+use crate::request::testing::{read, request, with_context};
 use crate::state::{Resource, ServicePrincipal, Tenant};
-use crate::testing::{read, request, with_context};
-use crate::wire::Origin;
 use http::Method;
 use serde_json::{Value, json};
 

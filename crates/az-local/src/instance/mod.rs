@@ -1,23 +1,27 @@
 //! A running instance: its state, clock, keys and settings, shared by all that serve it.
 
-pub(crate) mod folder;
+#[cfg(feature = "mutations")]
+pub(crate) mod mutation;
 pub(crate) mod seed;
-pub(crate) mod settings;
 
 use crate::arm;
-use crate::clock::Clock;
-use crate::context::{Context, EndedMachine, Knobs};
-use crate::entra::keys::SigningKeys;
-use crate::machine::scripts::{self, Script};
-use crate::machine::{self, programs};
-use crate::proxy::authority::{Authority, AuthorityError};
-use crate::proxy::clients::Clients;
-use crate::proxy::log::RequestLog;
-use crate::ssh::host_keys::{HostKeyError, HostKeys};
+use crate::ground::clock::Clock;
+use crate::ground::folder::{Folder, FolderError};
+use crate::ground::request_log::RequestLog;
+use crate::ground::wire::Caller;
+use crate::machines::programs;
+use crate::machines::scripts;
+use crate::request::Context;
+use crate::request::effects::EndedMachine;
+use crate::request::effects::Script;
+use crate::state::authority::{Authority, AuthorityError};
+use crate::state::host_keys::{HostKeyError, HostKeys};
+use crate::state::knobs::{Knob, Knobs};
+use crate::state::machine;
+use crate::state::proxy_clients::Clients;
+use crate::state::settings::Settings;
+use crate::state::signing_keys::SigningKeys;
 use crate::state::{Resource, StateError, Store, Transaction};
-use crate::wire::Caller;
-use folder::{Folder, FolderError};
-use settings::Settings;
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
@@ -26,52 +30,25 @@ use tokio::sync::broadcast;
 
 /// What the user chose when the instance was started. Knobs that are not chosen stay as kept.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Options {
+pub struct Options {
     /// Whether the state is kept in the folder; else it is in memory.
-    pub(crate) persistent: bool,
-    pub(crate) port: Option<u16>,
-    pub(crate) subscriptions: usize,
+    pub persistent: bool,
+    /// The proxy's port; 0 is any, none the one that the folder had before.
+    pub port: Option<u16>,
+    /// How many the first tenant has at least.
+    pub subscriptions: usize,
     /// Whether hosts that are not Azure's are refused.
-    pub(crate) offline: bool,
-    pub(crate) request_log: Option<PathBuf>,
-    pub(crate) knobs: Vec<(Knob, Duration)>,
-}
-
-/// A knob that takes a duration.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Knob {
-    /// From a role assignment's creation until it is effective.
-    RoleDelay,
-    /// From a principal's creation until role assignments can name it.
-    PrincipalDelay,
-    /// How long a long-running operation takes.
-    OperationTime,
-    /// How long clients are told to wait between two polls.
-    RetryAfter,
-    /// How long an access token is valid.
-    TokenLifetime,
-}
-
-impl Knob {
-    /// Turns the knob.
-    pub(crate) fn turn(self, knobs: &mut Knobs, to: Duration) {
-        let milliseconds = to.whole_milliseconds() as i64;
-        match self {
-            Knob::RoleDelay => knobs.role_delay_ms = milliseconds,
-            Knob::PrincipalDelay => knobs.principal_delay_ms = milliseconds,
-            Knob::OperationTime => knobs.operation_ms = milliseconds,
-            Knob::RetryAfter => knobs.retry_after_ms = milliseconds,
-            Knob::TokenLifetime => knobs.token_lifetime_s = to.whole_seconds().max(1),
-        }
-    }
+    pub offline: bool,
+    /// Where each exchange is written, a JSON object a line.
+    pub request_log: Option<PathBuf>,
+    /// Knobs, and what they are turned to.
+    pub knobs: Vec<(Knob, Duration)>,
 }
 
 /// Why an instance could not be opened.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum OpenError {
+#[expect(missing_docs, reason = "each variant's message says what it is")]
+pub enum OpenError {
     #[error(transparent)]
     Folder(#[from] FolderError),
     #[error(transparent)]
@@ -101,7 +78,7 @@ pub(crate) struct Instance {
     /// The port that the proxy had before, or was told to take.
     pub(crate) wanted_port: Option<u16>,
     #[cfg(feature = "mutations")]
-    pub(crate) mutation: crate::mutation::Current,
+    pub(crate) mutation: crate::instance::mutation::Current,
     port: OnceLock<u16>,
     own: Weak<Instance>,
     knobs: RwLock<Knobs>,
@@ -158,7 +135,7 @@ impl Instance {
             offline: options.offline,
             wanted_port: settings.port,
             #[cfg(feature = "mutations")]
-            mutation: crate::mutation::Current::default(),
+            mutation: crate::instance::mutation::Current::default(),
             port: OnceLock::new(),
             knobs: RwLock::new(settings.knobs),
         });

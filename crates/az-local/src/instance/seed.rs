@@ -1,8 +1,8 @@
 //! What a new instance begins with: tenants, subscriptions, and the desk's service principals.
 
-use super::settings::Desk;
+use crate::ground::secret::random_secret;
 use crate::rbac;
-use crate::secret::random_secret;
+use crate::state::settings::Desk;
 use crate::state::{Application, ServicePrincipal, StateError, Subscription, Tenant, Transaction};
 use time::OffsetDateTime;
 use uuid::Uuid;

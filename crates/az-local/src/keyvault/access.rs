@@ -1,11 +1,12 @@
 //! Who may do what with a vault's secrets: by Azure roles, or by the vault's own access policies.
 
 use super::error::Error;
-use crate::arm;
-use crate::context::Context;
-use crate::entra::token::Principal;
-use crate::rbac::{self, Want};
+use crate::rbac;
+use crate::rbac::want::Want;
+use crate::request::Context;
+use crate::request::Principal;
 use crate::state::Resource;
+use crate::state::vaults;
 use serde_json::Value;
 
 /// What can be done with secrets, as roles and as access policies name it.
@@ -64,7 +65,7 @@ pub(crate) struct Access<'a> {
 impl Access<'_> {
     /// Refuses unless the caller may do this with the secret (or, without one, with the vault's secrets).
     pub(crate) fn require(&self, act: Act, secret: Option<&str>) -> Result<(), Error> {
-        let settings = arm::vault_settings(self.vault);
+        let settings = vaults::settings(self.vault);
         if settings
             .get("enableRbacAuthorization")
             .and_then(Value::as_bool)

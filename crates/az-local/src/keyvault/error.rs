@@ -1,8 +1,8 @@
 //! Key Vault's errors: `error.code`, `error.message`, and for access an `innererror`.
 
 use crate::entra::token::TokenError;
+use crate::ground::wire::Response;
 use crate::state::StateError;
-use crate::wire::Response;
 use http::StatusCode;
 use serde_json::json;
 

@@ -4,15 +4,12 @@
 mod access;
 mod error;
 mod secrets;
-mod store;
 
-pub(crate) use store::forget;
-
-use crate::arm;
-use crate::context::Context;
 use crate::entra::token::authenticate;
+use crate::ground::wire::{Request, Response};
+use crate::request::Context;
+use crate::state::vaults;
 use crate::state::{Resource, StateError, Transaction};
-use crate::wire::{Request, Response};
 use access::Access;
 use error::Error;
 use http::Method;
@@ -40,12 +37,12 @@ const VERSIONS: [&str; 13] = [
 
 /// Whether a vault answers at this host name; without one the name does not resolve.
 pub(crate) fn exists(tx: &Transaction<'_>, host: &str) -> Result<bool, StateError> {
-    Ok(arm::find_by_host(tx, host)?.is_some())
+    Ok(vaults::find_by_host(tx, host)?.is_some())
 }
 
 /// Answers one request.
 pub(crate) fn handle(cx: &Context<'_>, request: &Request) -> Response {
-    let vault = arm::settle(cx).and_then(|()| arm::find_by_host(cx.tx, &request.host));
+    let vault = vaults::find_by_host(cx.tx, &request.host);
     let answer = match vault {
         Ok(Some(vault)) => serve(cx, request, &vault)
             .unwrap_or_else(|error| error.answer(&tenant(&vault)))
@@ -74,7 +71,7 @@ pub(crate) fn handle(cx: &Context<'_>, request: &Request) -> Response {
 }
 
 fn tenant(vault: &Resource) -> String {
-    arm::vault_settings(vault)
+    vaults::settings(vault)
         .get("tenantId")
         .and_then(Value::as_str)
         .unwrap_or_default()

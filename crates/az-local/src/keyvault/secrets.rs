@@ -2,10 +2,10 @@
 
 use super::access::{Access, Act};
 use super::error::Error;
-use super::store::{DeletedSecret, SecretVersion, deleted_key, prefix};
-use crate::arm;
+use crate::ground::wire::{Request, Response};
 use crate::state::Document;
-use crate::wire::{Request, Response};
+use crate::state::secrets::{DeletedSecret, SecretVersion, deleted_key, prefix};
+use crate::state::vaults;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
@@ -69,14 +69,14 @@ impl Call<'_> {
     }
 
     fn retention_days(&self) -> i64 {
-        arm::vault_settings(self.access.vault)
+        vaults::settings(self.access.vault)
             .get("softDeleteRetentionInDays")
             .and_then(Value::as_i64)
             .unwrap_or(90)
     }
 
     fn recovery_level(&self) -> &'static str {
-        let protected = arm::vault_settings(self.access.vault)
+        let protected = vaults::settings(self.access.vault)
             .get("enablePurgeProtection")
             .and_then(Value::as_bool);
         match (protected.unwrap_or(false), self.retention_days() < 90) {

@@ -1,11 +1,12 @@
 //! One request to an emulated host: read whole, handed to its service, answered, logged.
 
-use super::clients::Client;
-use super::hosts::{self, Host, Service};
+use crate::ground::hosts::{self, Host, Service};
+use crate::ground::wire::{Caller, Origin, Request, Response};
 use crate::instance::Instance;
 use crate::state::StateError;
-use crate::wire::{Caller, Origin, Request, Response};
-use crate::{arm, entra, graph, imds, keyvault, machine};
+use crate::state::machine;
+use crate::state::proxy_clients::Client;
+use crate::{arm, entra, graph, imds, keyvault};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};

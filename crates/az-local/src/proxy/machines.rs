@@ -1,12 +1,14 @@
 //! Connections to machines: a `CONNECT` to a public IP address.
 
-use super::clients::Client;
 use super::{Body, refuse, whole};
-use crate::arm::network::inbound::{self, Unreached};
+use crate::arm;
+use crate::ground::wire::Caller;
 use crate::instance::Instance;
+use crate::machines::inbound::{self, Unreached};
+use crate::machines::ssh;
+use crate::state::machine;
+use crate::state::proxy_clients::Client;
 use crate::state::{Resource, StateError};
-use crate::wire::Caller;
-use crate::{arm, machine, ssh};
 use http::StatusCode;
 use http_body_util::Full;
 use hyper::body::Incoming;

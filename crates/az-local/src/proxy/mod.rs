@@ -3,22 +3,18 @@
 //! Plain HTTP/1.1 with `CONNECT` (RFC 9110, 9.3.6). Emulated hosts end here, in TLS with a
 //! certificate of the instance's own authority; others are tunnelled.
 
-pub(crate) mod authority;
-pub(crate) mod clients;
 mod exchange;
-pub(crate) mod hosts;
-pub(crate) mod log;
 mod machines;
 mod onward;
 
+use crate::ground::hosts::{self, Host, Service};
+use crate::ground::wire::Response;
 use crate::instance::Instance;
 use crate::keyvault;
+use crate::state::proxy_clients::Client;
 use crate::state::{StateError, Transaction};
-use crate::wire::Response;
 use bytes::Bytes;
-use clients::Client;
 use exchange::HangUp;
-use hosts::{Host, Service};
 use http::{HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper::body::Incoming;

@@ -3,7 +3,7 @@
 //! Ids, names and permissions are those of
 //! <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles>.
 
-use super::Want;
+use super::want::Want;
 use serde::Deserialize;
 use std::sync::LazyLock;
 

@@ -6,7 +6,7 @@ mod role_definitions;
 use super::call::Call;
 use super::error::Error;
 use super::path::Provider;
-use crate::wire::Response;
+use crate::ground::wire::Response;
 
 /// Answers a call at the scope that the path names.
 pub(crate) fn route(call: &Call<'_>, provider: &Provider) -> Result<Response, Error> {

@@ -2,9 +2,10 @@
 
 use crate::arm::call::Call;
 use crate::arm::error::Error;
-use crate::rbac::{RoleAssignment, definitions, reaches};
+use crate::ground::wire::Response;
+use crate::rbac::definitions;
+use crate::state::role_assignments::{RoleAssignment, reaches};
 use crate::state::{Document, Resource, ServicePrincipal};
-use crate::wire::Response;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;

@@ -3,8 +3,8 @@
 use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::resources::equalities;
+use crate::ground::wire::Response;
 use crate::rbac::definitions::{self, RoleDefinition};
-use crate::wire::Response;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::tracked::{Answers, Draft, Kind, as_stored, patch_tags};
-use crate::context::Context;
+use crate::request::Context;
 use crate::state::{Resource, StateError};
 use serde_json::{Map, Value, json};
 use time::format_description::well_known::Rfc3339;

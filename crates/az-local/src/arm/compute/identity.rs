@@ -4,7 +4,7 @@
 use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::managed_identity;
-use crate::context::Context;
+use crate::request::Context;
 use crate::state::{Resource, ServicePrincipal, StateError};
 use serde_json::{Map, Value, json};
 

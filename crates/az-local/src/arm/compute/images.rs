@@ -3,7 +3,7 @@
 
 use crate::arm::call::Call;
 use crate::arm::error::Error;
-use crate::wire::Response;
+use crate::ground::wire::Response;
 use http::StatusCode;
 use serde_json::{Value, json};
 

@@ -11,7 +11,7 @@ pub(crate) mod virtual_machines;
 use super::call::Call;
 use super::error::Error;
 use super::path::Provider;
-use crate::wire::Response;
+use crate::ground::wire::Response;
 use http::{Method, StatusCode};
 use serde_json::json;
 

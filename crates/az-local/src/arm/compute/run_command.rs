@@ -4,9 +4,11 @@
 use super::virtual_machines;
 use crate::arm::call::Call;
 use crate::arm::error::Error;
-use crate::arm::operations::{self, Operation};
-use crate::machine::{self, scripts::Script};
-use crate::wire::Response;
+use crate::arm::operations;
+use crate::ground::wire::Response;
+use crate::request::effects::Script;
+use crate::state::machine;
+use crate::state::operations::Operation;
 use serde_json::{Value, json};
 use time::Duration;
 

@@ -509,7 +509,7 @@ impl Call<'_> {
         version: &str,
         body: Option<&Value>,
     ) -> Result<Value, Error> {
-        let request = crate::wire::Request {
+        let request = crate::ground::wire::Request {
             method,
             host: self.request.host.clone(),
             path: id

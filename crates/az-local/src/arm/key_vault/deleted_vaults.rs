@@ -4,89 +4,39 @@
 use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::operations;
-use crate::context::Context;
-use crate::keyvault;
-use crate::state::{Document, Resource, StateError};
-use crate::wire::Response;
+use crate::ground::wire::Response;
+use crate::request::Context;
+use crate::state::operations::Effect;
+use crate::state::{DeletedVault, StateError, secrets};
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 use time::macros::format_description;
-use time::{Duration, OffsetDateTime};
 
-/// A vault that was deleted.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct DeletedVault {
-    /// The vault as it was.
-    pub(crate) vault: Resource,
-    #[serde(with = "time::serde::rfc3339")]
-    pub(crate) deleted: OffsetDateTime,
-    /// A purge is under way.
-    pub(crate) purging: bool,
-}
-
-impl Document for DeletedVault {
-    const KIND: &'static str = "deletedVault";
-    fn key(&self) -> String {
-        self.vault.name().to_ascii_lowercase()
+fn view(vault: &DeletedVault) -> Value {
+    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+    let date = |time: OffsetDateTime| time.format(format).unwrap_or_default();
+    let name = vault.vault.name();
+    let mut view = json!({
+        "id": format!(
+            "/subscriptions/{}/providers/Microsoft.KeyVault/locations/{}/deletedVaults/{name}",
+            vault.subscription(),
+            vault.location()
+        ),
+        "name": name,
+        "type": "Microsoft.KeyVault/deletedVaults",
+        "properties": {
+            "vaultId": vault.vault.id,
+            "location": vault.location(),
+            "tags": vault.vault.body.get("tags").cloned().unwrap_or(json!({})),
+            "deletionDate": date(vault.deleted),
+            "scheduledPurgeDate": date(vault.purged_on()),
+        },
+    });
+    if vault.is_protected() {
+        view["properties"]["purgeProtectionEnabled"] = json!(true);
     }
-}
-
-impl DeletedVault {
-    fn properties(&self) -> &Value {
-        self.vault.body.get("properties").unwrap_or(&Value::Null)
-    }
-
-    fn location(&self) -> &str {
-        self.vault
-            .body
-            .get("location")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-    }
-
-    fn subscription(&self) -> &str {
-        self.vault.id.split('/').nth(2).unwrap_or_default()
-    }
-
-    fn is_protected(&self) -> bool {
-        self.properties()["enablePurgeProtection"] == true
-    }
-
-    fn purged_on(&self) -> OffsetDateTime {
-        self.deleted
-            + Duration::days(
-                self.properties()["softDeleteRetentionInDays"]
-                    .as_i64()
-                    .unwrap_or(90),
-            )
-    }
-
-    fn view(&self) -> Value {
-        let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
-        let date = |time: OffsetDateTime| time.format(format).unwrap_or_default();
-        let name = self.vault.name();
-        let mut view = json!({
-            "id": format!(
-                "/subscriptions/{}/providers/Microsoft.KeyVault/locations/{}/deletedVaults/{name}",
-                self.subscription(),
-                self.location()
-            ),
-            "name": name,
-            "type": "Microsoft.KeyVault/deletedVaults",
-            "properties": {
-                "vaultId": self.vault.id,
-                "location": self.location(),
-                "tags": self.vault.body.get("tags").cloned().unwrap_or(json!({})),
-                "deletionDate": date(self.deleted),
-                "scheduledPurgeDate": date(self.purged_on()),
-            },
-        });
-        if self.is_protected() {
-            view["properties"]["purgeProtectionEnabled"] = json!(true);
-        }
-        view
-    }
+    view
 }
 
 /// The deleted vault that holds a name. One whose retention has ended is purged on the way.
@@ -103,7 +53,7 @@ pub(crate) fn find(cx: &Context<'_>, name: &str) -> Result<Option<DeletedVault>,
 
 /// Takes a deleted vault out of the state, with its secrets.
 pub(crate) fn remove(cx: &Context<'_>, name: &str) -> Result<(), StateError> {
-    keyvault::forget(cx.tx, name)?;
+    secrets::forget(cx.tx, name)?;
     cx.tx.delete::<DeletedVault>(&name.to_ascii_lowercase())?;
     Ok(())
 }
@@ -118,7 +68,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Error> {
             .eq_ignore_ascii_case(call.subscription())
             && let Some(vault) = find(call.cx, vault.vault.name())?
         {
-            values.push(vault.view());
+            values.push(view(&vault));
         }
     }
     Ok(Response::json(StatusCode::OK, &json!({"value": values})))
@@ -149,7 +99,7 @@ pub(crate) fn get(call: &Call<'_>, location: &str, name: &str) -> Result<Respons
     )?;
     Ok(Response::json(
         StatusCode::OK,
-        &own(call, location, name)?.view(),
+        &view(&own(call, location, name)?),
     ))
 }
 
@@ -169,7 +119,7 @@ pub(crate) fn purge(call: &Call<'_>, location: &str, name: &str) -> Result<Respo
     }
     vault.purging = true;
     call.cx.tx.put(&vault)?;
-    let effect = operations::Effect::PurgeVault(vault.vault.name().to_owned());
+    let effect = Effect::PurgeVault(vault.vault.name().to_owned());
     let operation = operations::begin(call.cx, "Deleting", Some(effect))?;
     let response = Response::empty(StatusCode::ACCEPTED)
         .with_header("location", operations::result_url(call, &operation));

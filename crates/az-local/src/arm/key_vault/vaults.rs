@@ -1,20 +1,21 @@
 //! `Microsoft.KeyVault/vaults`.
 
-use super::deleted_vaults::{self, DeletedVault};
+use super::deleted_vaults;
 use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::groups;
 use crate::arm::tracked::{Answers, Draft, Kind, always, as_stored};
-use crate::context::Context;
-use crate::state::{Resource, StateError, Transaction};
-use crate::wire::Response;
+use crate::ground::wire::Response;
+use crate::request::Context;
+use crate::state::vaults::{find_by_name, settings};
+use crate::state::{DeletedVault, Resource, StateError, vaults};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 pub(crate) const KIND: Kind = Kind {
-    name: "Microsoft.KeyVault/vaults",
+    name: vaults::KIND,
     put,
     patch,
     delete: always,
@@ -25,33 +26,6 @@ pub(crate) const KIND: Kind = Kind {
 /// The first version in which a vault uses roles unless it says otherwise
 /// (<https://learn.microsoft.com/azure/key-vault/general/access-control-default>).
 const ROLES_BY_DEFAULT: &str = "2026-02-01";
-
-/// The vault behind a host name, if there is one.
-pub(crate) fn find_by_host(
-    tx: &Transaction<'_>,
-    host: &str,
-) -> Result<Option<Resource>, StateError> {
-    let name = host.split('.').next().unwrap_or_default();
-    find_by_name(tx, name)
-}
-
-/// Names are unique in the whole cloud.
-fn find_by_name(tx: &Transaction<'_>, name: &str) -> Result<Option<Resource>, StateError> {
-    let all: Vec<Resource> = tx.list("/subscriptions/")?;
-    Ok(all
-        .into_iter()
-        .find(|one| one.kind == KIND.name && one.name().eq_ignore_ascii_case(name)))
-}
-
-/// A vault's `properties`.
-pub(crate) fn settings(vault: &Resource) -> Map<String, Value> {
-    vault
-        .body
-        .get("properties")
-        .and_then(Value::as_object)
-        .cloned()
-        .unwrap_or_default()
-}
 
 fn check_name_rule(name: &str) -> bool {
     (3..=24).contains(&name.len())

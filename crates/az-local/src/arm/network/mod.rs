@@ -1,6 +1,5 @@
 //! `Microsoft.Network`.
 
-pub(crate) mod inbound;
 pub(crate) mod network_interfaces;
 pub(crate) mod network_security_groups;
 pub(crate) mod public_ip_addresses;
@@ -9,8 +8,8 @@ pub(crate) mod virtual_networks;
 use super::call::Call;
 use super::error::Error;
 use super::path::Provider;
+use crate::ground::wire::Response;
 use crate::state::Resource;
-use crate::wire::Response;
 use serde_json::Value;
 
 /// What is not a tracked type of its own: subnets and rules, which are part of their parents.

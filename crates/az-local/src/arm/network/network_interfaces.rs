@@ -5,7 +5,7 @@ use super::{id_at, invalid_reference, network_security_groups, public_ip_address
 use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::tracked::{Answers, Draft, Kind, as_stored, etag, patch_tags};
-use crate::context::Context;
+use crate::request::Context;
 use crate::state::{Resource, StateError};
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;

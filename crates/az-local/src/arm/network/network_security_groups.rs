@@ -5,8 +5,8 @@ use crate::arm::error::Error;
 use crate::arm::groups;
 use crate::arm::path::Provider;
 use crate::arm::tracked::{Answers, Draft, Kind, as_stored, etag, patch_tags};
+use crate::ground::wire::Response;
 use crate::state::Resource;
-use crate::wire::Response;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 

@@ -1,0 +1,232 @@
+//! What the user may say.
+
+use az_local::Knob;
+use az_local::Shell;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A local Azure: Entra ID, Resource Manager, Key Vault and IMDS behind a forward proxy, so that
+/// unmodified clients run against it, offline.
+///
+/// It is a test double: it keeps no secret safe and promises nothing about the real Azure.
+#[derive(Debug, Parser)]
+#[command(name = "az-local", version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// The instance's folder [default: AZ_LOCAL_DIR, else one of the user's own]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a command with a local Azure of its own, which ends with it.
+    ///
+    /// Exits with the command's status (128 + the signal's number when one ended it).
+    Run {
+        #[command(flatten)]
+        options: StartOptions,
+        /// The command, after `--`
+        #[arg(value_name = "COMMAND")]
+        program: OsString,
+        /// Its arguments
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "ARGUMENTS"
+        )]
+        arguments: Vec<OsString>,
+    },
+    /// Start a local Azure in the background; returns when it is ready.
+    ///
+    /// Its state is in memory, or in the folder when --data-dir or AZ_LOCAL_DIR names one.
+    Start {
+        #[command(flatten)]
+        options: StartOptions,
+        /// Stay in the foreground
+        #[arg(long)]
+        foreground: bool,
+        /// Leave the terminal's session (how a background start runs itself)
+        #[arg(long, hide = true, requires = "foreground")]
+        detached: bool,
+    },
+    /// Stop the local Azure.
+    Stop,
+    /// Show what runs: process, proxy, tenants, subscriptions, clock, knobs.
+    Status {
+        #[arg(short, long, value_enum, default_value_t = Format::Text)]
+        output: Format,
+    },
+    /// Print the environment for `eval "$(az-local env)"`, in bash, zsh or any POSIX shell.
+    ///
+    /// In fish: az-local env --shell fish | source. In PowerShell: az-local env --shell pwsh | Out-String |
+    /// Invoke-Expression.
+    Env {
+        /// The shell that reads it
+        #[arg(long, value_enum, default_value_t = Shell::Sh)]
+        shell: Shell,
+        /// 1 is the desk's own tenant, 2 is someone else
+        #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+        tenant: usize,
+    },
+    /// Print the configuration by which OpenSSH reaches the machines: `ssh -F "$AZ_SSH_CONFIG" USER@ADDRESS`.
+    ///
+    /// AZ_SSH_CONFIG, which `env` sets, names the file that holds it.
+    SshConfig,
+    /// Connect to a machine for `ssh` (its ProxyCommand)
+    #[command(hide = true)]
+    SshProxy { host: String, port: u16 },
+    /// Serve file transfers on standard input and output (what a machine runs for `sftp` and `scp`)
+    #[command(hide = true)]
+    SftpServer,
+    /// Look at the instance's clock, or move it forward.
+    Clock {
+        #[command(subcommand)]
+        command: ClockCommand,
+    },
+    /// Answer wrongly on purpose, in the way that NAME says.
+    #[cfg(feature = "mutations")]
+    Mutate { name: String },
+    /// Turn a knob: `az-local set role-delay 5s`.
+    Set {
+        knob: Knob,
+        /// A duration: 150ms, 5s, 10m, 1h
+        #[arg(value_parser = humantime::parse_duration)]
+        to: Duration,
+    },
+    /// Virtual machines, from the inside.
+    Vm {
+        #[command(subcommand)]
+        command: VmCommand,
+    },
+    /// Print every resource, deleted vault, role assignment and managed identity as JSON.
+    Resources {
+        /// Print how many there are, and nothing else
+        #[arg(long)]
+        count: bool,
+    },
+    /// Give the desk's application another way to prove who it is.
+    Credential {
+        #[command(subcommand)]
+        command: CredentialCommand,
+    },
+}
+
+/// How a new instance behaves. Knobs that are not given stay as the folder has them.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StartOptions {
+    /// The proxy's port on 127.0.0.1 [default: the folder's last one, else a free one]
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
+    /// How many subscriptions the desk has; a second tenant always has one more
+    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    pub(crate) subscriptions: usize,
+    /// Refuse connections to hosts that are not Azure's, too
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Append one JSON object for each exchange, secrets replaced
+    #[arg(long, value_name = "FILE")]
+    pub(crate) request_log: Option<PathBuf>,
+    /// From a role assignment's creation until it is effective [default: 300ms]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(crate) role_delay: Option<Duration>,
+    /// From a principal's creation until role assignments can name it [default: 150ms]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(crate) principal_delay: Option<Duration>,
+    /// How long a long-running operation takes [default: 150ms]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(crate) operation_time: Option<Duration>,
+    /// How long clients are told to wait between two polls [default: 100ms]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(crate) retry_after: Option<Duration>,
+    /// How long an access token is valid [default: 1day]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(crate) token_lifetime: Option<Duration>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClockCommand {
+    /// Print the clock's time and how far it is ahead.
+    Show,
+    /// Move the clock forward; it never goes back.
+    Advance {
+        /// A duration: 5s, 10m, 1h, 90days
+        #[arg(value_parser = humantime::parse_duration)]
+        by: Duration,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum VmCommand {
+    /// List the machines.
+    List {
+        /// Only those of this subscription (its id)
+        #[arg(long, value_name = "ID")]
+        subscription: Option<String>,
+    },
+    /// Run a command as if on a machine: its IMDS, a home folder of its own, no desk credential.
+    ///
+    /// The command is this computer's; it takes this process's place, so its exit status is its own.
+    Exec {
+        /// The machine's resource group
+        #[arg(short = 'g', long)]
+        resource_group: String,
+        /// The machine's name
+        #[arg(short = 'n', long)]
+        name: String,
+        /// The machine's subscription (its id)
+        #[arg(long, value_name = "ID")]
+        subscription: Option<String>,
+        /// A variable for the command's environment; may be repeated
+        #[arg(long = "env", value_name = "NAME=VALUE")]
+        variables: Vec<String>,
+        /// The command, after `--`
+        #[arg(value_name = "COMMAND")]
+        program: OsString,
+        /// Its arguments
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "ARGUMENTS"
+        )]
+        arguments: Vec<OsString>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CredentialCommand {
+    /// Make a certificate, register it, and write it with its key to a folder.
+    Certificate {
+        /// The folder for `certificate.pem` (or `certificate.pfx`)
+        #[arg(short, long, value_name = "DIR")]
+        output_dir: PathBuf,
+        /// Write PKCS#12 instead of PEM
+        #[arg(long)]
+        pkcs12: bool,
+        /// The PKCS#12 file's password: the first line of this file [default: none]
+        #[arg(long, value_name = "FILE", requires = "pkcs12")]
+        password_file: Option<PathBuf>,
+        /// 1 is the desk's own tenant, 2 is someone else
+        #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+        tenant: usize,
+    },
+    /// Register az-local as an issuer that is trusted, and write an assertion of its to a file.
+    Federated {
+        /// The assertion's file, as AZURE_FEDERATED_TOKEN_FILE names it
+        #[arg(short, long, value_name = "FILE")]
+        output_file: PathBuf,
+        /// 1 is the desk's own tenant, 2 is someone else
+        #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+        tenant: usize,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}

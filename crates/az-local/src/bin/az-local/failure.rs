@@ -1,0 +1,72 @@
+//! Every way a command can fail, and its exit status.
+
+use az_local::ControlError;
+use az_local::FolderError;
+use az_local::OpenError;
+use az_local::Refusal;
+use az_local::StartError;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("an az-local is already running on {}; `az-local stop` ends it", .0.display())]
+    Running(PathBuf),
+    #[error("az-local ended before it was ready:\n{0}")]
+    NotReady(String),
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error("'{command}' could not be run: {source}")]
+    Command { command: String, source: io::Error },
+    #[error("a signal could not be awaited: {0}")]
+    Signals(io::Error),
+    #[error("az-local could not be started: {0}")]
+    Spawn(io::Error),
+    #[error("neither HOME nor XDG_RUNTIME_DIR is set; say --data-dir")]
+    NoFolder,
+    #[error("--env takes NAME=VALUE, not '{0}'")]
+    Variable(String),
+    #[error("{}: {source}", path.display())]
+    File { path: PathBuf, source: io::Error },
+    #[error("a certificate could not be made: {0}")]
+    Certificate(String),
+    #[error("the instance's environment names no proxy")]
+    NoProxy,
+    #[error("no connection to {host}: {source}")]
+    Connection { host: String, source: io::Error },
+    #[error(
+        "the connection could not be handed to ssh: {0}. Its configuration must say `ProxyUseFdpass yes`"
+    )]
+    HandOver(io::Error),
+    #[error("standard output: {0}")]
+    Output(io::Error),
+}
+
+impl Failure {
+    /// 2 usage, 3 not found, 6 conflict, 126 and 127 as shells have them, else 1.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Failure::Control(ControlError::NotRunning(_)) => 3,
+            Failure::Control(ControlError::Refused { reason, .. }) => match reason {
+                Refusal::NotFound => 3,
+                Refusal::Invalid => 2,
+                Refusal::Failed => 1,
+            },
+            Failure::Running(_)
+            | Failure::Folder(FolderError::InUse(_))
+            | Failure::Start(StartError::Folder(FolderError::InUse(_)))
+            | Failure::Start(StartError::Open(OpenError::Folder(FolderError::InUse(_))))
+            | Failure::Start(StartError::Port { .. }) => 6,
+            Failure::NoFolder | Failure::Variable(_) => 2,
+            Failure::Command { source, .. } if source.kind() == io::ErrorKind::NotFound => 127,
+            Failure::Command { .. } => 126,
+            _ => 1,
+        })
+    }
+}

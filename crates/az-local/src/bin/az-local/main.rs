@@ -1,0 +1,36 @@
+//! A local Azure: Entra ID, Resource Manager, Key Vault and IMDS behind a forward proxy, so that
+//! unmodified clients run against it offline.
+//!
+//! It shares no code with the tools on purpose: a test double that used the client's own rules
+//! would repeat the client's mistakes.
+#![forbid(unsafe_code)]
+
+mod cli;
+mod commands;
+mod failure;
+
+use clap::Parser;
+use cli::Cli;
+use commands::Surroundings;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let folder = |name| {
+        std::env::var_os(name)
+            .filter(|path| !path.is_empty())
+            .map(PathBuf::from)
+    };
+    let around = Surroundings {
+        instance: folder("AZ_LOCAL_DIR"),
+        runtime: folder("XDG_RUNTIME_DIR"),
+        state: folder("XDG_STATE_HOME"),
+        home: folder("HOME"),
+        proxy: std::env::var("HTTPS_PROXY").ok(),
+    };
+    commands::run(cli, &around).unwrap_or_else(|failure| {
+        eprintln!("az-local: {failure}");
+        failure.exit_code()
+    })
+}

@@ -1,0 +1,9 @@
+//! What knows nothing of the instance: messages, clock, secrets, folders, host names, the request log.
+
+pub(crate) mod clock;
+pub(crate) mod folder;
+pub(crate) mod hosts;
+pub(crate) mod quoting;
+pub(crate) mod request_log;
+pub(crate) mod secret;
+pub(crate) mod wire;

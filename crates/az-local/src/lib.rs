@@ -1,0 +1,33 @@
+//! A local Azure: Entra ID, Resource Manager, Key Vault and IMDS behind a forward proxy, so that
+//! unmodified clients run against it offline.
+//!
+//! It shares no code with the tools on purpose: a test double that used the client's own rules
+//! would repeat the client's mistakes.
+//!
+//! The modules are storeys: each imports from those below it only, in the order of `docs/architecture.md`.
+#![forbid(unsafe_code)]
+
+mod arm;
+mod control;
+mod entra;
+mod graph;
+mod ground;
+mod imds;
+mod instance;
+mod keyvault;
+mod machines;
+mod proxy;
+mod rbac;
+mod request;
+mod server;
+mod state;
+
+pub use control::client::{Client, ControlError};
+pub use control::{Command, Refusal};
+pub use ground::folder::{Folder, FolderError, make_private, write_private};
+pub use instance::{OpenError, Options};
+pub use machines::environment::{Environment, Shell};
+pub use machines::ssh::{client_config, sftp};
+pub use server::{Ended, Server, StartError};
+pub use state::knobs::Knob;
+pub use state::signing_keys::generate_rsa;

@@ -1,0 +1,7 @@
+//! Machines as the programs that they run: what these find around them, who may sign in, and what reaches them.
+
+pub(crate) mod environment;
+pub(crate) mod inbound;
+pub(crate) mod programs;
+pub(crate) mod scripts;
+pub(crate) mod ssh;

@@ -1,0 +1,100 @@
+//! Scripts that Resource Manager's `runCommand` gives to machines.
+
+use super::programs::Surroundings;
+use crate::arm::operations;
+use crate::ground::folder::{make_private, write_private};
+use crate::ground::wire::Caller;
+use crate::instance::Instance;
+use crate::request::effects::Script;
+use crate::state::StateError;
+use serde_json::{Value, json};
+use std::io::{self, Read};
+use std::process::Stdio;
+
+/// How much of a script's output is answered: its end
+/// (<https://learn.microsoft.com/azure/virtual-machines/linux/run-command#restrictions>).
+const LONGEST_OUTPUT: usize = 4096;
+
+/// Runs a script and ends its operation.
+pub(crate) fn run(instance: &Instance, script: &Script) {
+    let (stdout, stderr) = match execute(instance, script) {
+        Ok(output) => output,
+        Err(error) => (String::new(), error.to_string()),
+    };
+    // Azure says so whatever the script's exit status was (Azure/azure-cli issue 14425).
+    let message = format!("Enable succeeded: \n[stdout]\n{stdout}\n[stderr]\n{stderr}");
+    let output = json!({"value": [{
+        "code": "ProvisioningState/succeeded",
+        "level": "Info",
+        "displayStatus": "Provisioning succeeded",
+        "message": message,
+    }]});
+    let (ended, _) = instance.serve(Caller::default(), |cx| {
+        operations::end(cx, &script.operation, Value::clone(&output))
+    });
+    if let Err(error) = ended {
+        eprintln!("az-local: a script's end could not be kept: {error}");
+    }
+}
+
+fn execute(
+    instance: &Instance,
+    script: &Script,
+) -> Result<(String, String), Box<dyn std::error::Error>> {
+    let surroundings = instance
+        .settled(|tx| Surroundings::of(instance, tx, &script.machine))
+        .map_err(|error: StateError| error)?;
+    let folder = surroundings
+        .home()
+        .join(".az-local/run-command")
+        .join(&script.operation);
+    make_private(&folder)?;
+    let file = folder.join("script.sh");
+    let mut text = script.lines.join("\n");
+    text.push('\n');
+    write_private(&file, text.as_bytes())?;
+    let mut command = surroundings.command("/bin/sh")?;
+    command
+        .arg(&file)
+        .args(script.parameters.iter().map(|(_, value)| value))
+        .current_dir(&folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    for (name, value) in &script.parameters {
+        // A variable, where its name can be one; the machine's own stay as they are.
+        let named = !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0');
+        if named && !command.get_envs().any(|(own, _)| own == name.as_str()) {
+            command.env(name, value);
+        }
+    }
+    let mut child = command.spawn()?;
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let output = std::thread::scope(|scope| {
+        let errors = scope.spawn(|| tail(stderr));
+        (tail(stdout), errors.join().unwrap_or_default())
+    });
+    child.wait()?;
+    Ok(output)
+}
+
+/// Reads to the end and keeps the last of it.
+fn tail(from: Option<impl Read>) -> String {
+    let mut kept: Vec<u8> = Vec::new();
+    let mut buffer = [0; LONGEST_OUTPUT];
+    let Some(mut from) = from else {
+        return String::new();
+    };
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => {
+                kept.extend_from_slice(&buffer[..read]);
+                kept.drain(..kept.len().saturating_sub(LONGEST_OUTPUT));
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+    }
+    String::from_utf8_lossy(&kept).into_owned()
+}

@@ -1,0 +1,98 @@
+//! The SSH server that every machine has, on a connection that came through the proxy.
+//!
+//! It has no socket of its own. Whoever speaks to it has shown the proxy's credentials and passed the machine's
+//! security rules; a program is run only for who then signs in as the machine's user.
+
+mod account;
+pub mod client_config;
+mod process;
+mod session;
+pub mod sftp;
+mod terminal;
+
+use crate::instance::Instance;
+use crate::state::Resource;
+use crate::state::host_keys::HostKeyError;
+use crate::state::machine;
+use account::Account;
+use russh::server::{Config, run_stream};
+use russh::{Disconnect, SshId};
+use session::Session;
+use std::borrow::Cow;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::broadcast;
+
+/// How long a client may take to sign in (sshd's `LoginGraceTime`).
+const LOGIN_GRACE_TIME: Duration = Duration::from_secs(120);
+
+/// How often a client may try (sshd's `MaxAuthTries`).
+const MAX_AUTH_TRIES: usize = 6;
+
+/// How long a wrong proof is thought about, always the same.
+const REJECTION_TIME: Duration = Duration::from_millis(50);
+
+/// Bytes that a client may send ahead of what a program has read, for each channel.
+const WINDOW: u32 = 2 * 1024 * 1024;
+
+/// Serves one connection to a machine until it ends, or the machine does.
+pub(crate) async fn serve<S>(
+    instance: Arc<Instance>,
+    machine: Resource,
+    address: Ipv4Addr,
+    stream: S,
+) -> Result<(), HostKeyError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let vm_id = machine::vm_id(&machine).to_owned();
+    // Before the machine is looked at: an end from now on is noticed.
+    let mut ended = instance.ended.subscribe();
+    let account = Account::of(&machine);
+    let (key, certificate) = instance.host_keys.of_machine(&vm_id, address)?;
+    let config = Arc::new(Config {
+        server_id: SshId::Standard(Cow::Borrowed(concat!(
+            "SSH-2.0-az-local_",
+            env!("CARGO_PKG_VERSION")
+        ))),
+        methods: account.methods(),
+        auth_rejection_time: REJECTION_TIME,
+        auth_rejection_time_initial: Some(Duration::ZERO),
+        keys: vec![key],
+        certificates: vec![certificate],
+        window_size: WINDOW,
+        max_auth_attempts: MAX_AUTH_TRIES,
+        inactivity_timeout: None,
+        ..Config::default()
+    });
+    let authenticated = Arc::new(AtomicBool::new(false));
+    let session = Session::new(instance, machine, account, Arc::clone(&authenticated));
+    let opened = tokio::time::timeout(LOGIN_GRACE_TIME, run_stream(config, stream, session));
+    // What is no SSH client, or one that has gone: there is nobody to tell.
+    let Ok(Ok(mut running)) = opened.await else {
+        return Ok(());
+    };
+    let handle = running.handle();
+    let grace = tokio::time::sleep(LOGIN_GRACE_TIME);
+    tokio::pin!(grace);
+    let reason = loop {
+        tokio::select! {
+            _ = &mut running => return Ok(()),
+            () = &mut grace, if !authenticated.load(Ordering::Relaxed) => break "not signed in in time",
+            name = ended.recv() => match name {
+                Ok(name) if name != vm_id => {}
+                // One that lags has missed who it was: better to end than to go on in a machine that is off.
+                Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => break "the machine is going down",
+                Err(broadcast::error::RecvError::Closed) => break "az-local is ending",
+            },
+        }
+    };
+    let told = handle.disconnect(Disconnect::ByApplication, reason.to_owned(), String::new());
+    if told.await.is_ok() {
+        let _ = running.await;
+    }
+    Ok(())
+}

@@ -1,0 +1,375 @@
+//! One program on a machine for one channel: its input and output, its signals, its end.
+
+use super::terminal::Wanted;
+use crate::ground::folder::FolderError;
+use crate::machines::programs::{Surroundings, shell};
+use pty_process::{OwnedReadPty, OwnedWritePty, Size};
+use russh::server::{Handle, Msg};
+use russh::{ChannelId, ChannelWriteHalf, Sig};
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::ffi::OsString;
+use std::io;
+use std::mem::discriminant;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::sync::{mpsc, oneshot};
+
+/// Bytes that are read from a program at once: a packet's worth.
+const CHUNK: usize = 32 * 1024;
+
+/// How long a program that was hung up on has to end by itself.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// How long a terminal that somebody in the background still holds is listened to after its program's end.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+
+/// What a client asks for.
+pub(super) enum Program {
+    /// The login shell.
+    Shell,
+    /// A command line for the shell.
+    Line(OsString),
+    /// The file transfer server.
+    Sftp,
+}
+
+/// Why a program was not started.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StartError {
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error(transparent)]
+    Terminal(#[from] pty_process::Error),
+    #[error("{0}")]
+    Spawn(#[from] io::Error),
+}
+
+enum Input {
+    Bytes(Vec<u8>),
+    Resize(Size),
+    End,
+}
+
+/// A program that runs. When this is dropped, the line to it is cut: it is hung up on, and does not stay.
+pub(super) struct Process {
+    input: mpsc::UnboundedSender<Input>,
+    queued: Arc<AtomicUsize>,
+    /// None once it has ended: its number is then anybody's.
+    group: Arc<Mutex<Option<Pid>>>,
+    _line: oneshot::Sender<()>,
+}
+
+impl Process {
+    /// Starts a program. Its output goes to `channel`, which is closed after its end.
+    pub(super) fn start(
+        surroundings: &Surroundings,
+        program: &Program,
+        variables: &[(String, String)],
+        terminal: Option<&Wanted>,
+        channel: ChannelWriteHalf<Msg>,
+        handle: Handle,
+    ) -> Result<Self, StartError> {
+        let mut command = match program {
+            Program::Sftp => {
+                let mut command = surroundings.command(own_program())?;
+                command.arg("sftp-server");
+                command
+            }
+            Program::Shell => {
+                let mut command = surroundings.command(shell())?;
+                // A leading dash makes it a login shell.
+                let name = shell().file_name().unwrap_or_default();
+                let mut login = OsString::from("-");
+                login.push(name);
+                command.arg0(login);
+                command
+            }
+            Program::Line(line) => {
+                let mut command = surroundings.command(shell())?;
+                command.arg("-c").arg(line);
+                command
+            }
+        };
+        // What a client sends is for what is not set yet: a machine's own variables stay.
+        for (name, value) in variables {
+            if !command.get_envs().any(|(own, _)| own == name.as_str()) {
+                command.env(name, value);
+            }
+        }
+        if let Some(terminal) = terminal {
+            command.env("TERM", &terminal.name);
+        }
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let queued = Arc::new(AtomicUsize::new(0));
+        let (line, cut) = oneshot::channel();
+        let (child, output, feeding) = match terminal {
+            Some(terminal) => {
+                let (pty, pts) = pty_process::open()?;
+                pty.resize(terminal.size)?;
+                // A mode that this system does not have is no reason to have no terminal.
+                let _ = terminal.apply(&pts);
+                let child = pty_process::Command::from(Command::from(command)).spawn(pts)?;
+                let (read, write) = pty.into_split();
+                let feeding = feed_terminal(write, receiver, Arc::clone(&queued));
+                (child, Output::Terminal(read), tokio::spawn(feeding))
+            }
+            None => {
+                let mut child = Command::from(command)
+                    .stdin(Stdio::piped())
+                    .stdout(Stdio::piped())
+                    .stderr(Stdio::piped())
+                    .process_group(0)
+                    .spawn()?;
+                let feeding = feed_pipe(child.stdin.take(), receiver, Arc::clone(&queued));
+                let output = Output::Pipes(child.stdout.take(), child.stderr.take());
+                (child, output, tokio::spawn(feeding))
+            }
+        };
+        let group = child
+            .id()
+            .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        let group = Arc::new(Mutex::new(group));
+        let ending = Arc::clone(&group);
+        tokio::spawn(async move {
+            attend(child, &ending, output, channel, handle, cut).await;
+            // It may wait for a terminal that nobody reads, and would keep that open.
+            feeding.abort();
+        });
+        Ok(Process {
+            input: sender,
+            queued,
+            group,
+            _line: line,
+        })
+    }
+
+    /// Bytes that the program has not read yet.
+    pub(super) fn queued(&self) -> usize {
+        self.queued.load(Ordering::Relaxed)
+    }
+
+    /// Hands input to the program.
+    pub(super) fn write(&self, bytes: &[u8]) {
+        self.queued.fetch_add(bytes.len(), Ordering::Relaxed);
+        // One that has ended reads nothing any more.
+        let _ = self.input.send(Input::Bytes(bytes.to_vec()));
+    }
+
+    /// Ends the program's input. A terminal's input has no end.
+    pub(super) fn end_input(&self) {
+        let _ = self.input.send(Input::End);
+    }
+
+    pub(super) fn resize(&self, size: Size) {
+        let _ = self.input.send(Input::Resize(size));
+    }
+
+    /// Sends a signal to the program and those that it started.
+    pub(super) fn signal(&self, signal: &Sig) {
+        let group = lock(&self.group);
+        if let (Some(group), Some(signal)) = (*group, number(signal)) {
+            let _ = kill_process_group(group, signal);
+        }
+    }
+}
+
+fn lock(group: &Mutex<Option<Pid>>) -> MutexGuard<'_, Option<Pid>> {
+    group.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// az-local itself, also where its file has been replaced meanwhile.
+fn own_program() -> OsString {
+    if cfg!(target_os = "linux") {
+        return "/proc/self/exe".into();
+    }
+    std::env::current_exe().map_or_else(|_| "az-local".into(), Into::into)
+}
+
+enum Output {
+    Terminal(OwnedReadPty),
+    Pipes(Option<ChildStdout>, Option<ChildStderr>),
+}
+
+async fn feed_pipe(
+    mut pipe: Option<ChildStdin>,
+    mut input: mpsc::UnboundedReceiver<Input>,
+    queued: Arc<AtomicUsize>,
+) {
+    while let Some(next) = input.recv().await {
+        match next {
+            Input::Bytes(bytes) => {
+                if let Some(open) = &mut pipe
+                    && open.write_all(&bytes).await.is_err()
+                {
+                    pipe = None;
+                }
+                queued.fetch_sub(bytes.len(), Ordering::Relaxed);
+            }
+            Input::End => pipe = None,
+            Input::Resize(_) => {}
+        }
+    }
+}
+
+async fn feed_terminal(
+    mut terminal: OwnedWritePty,
+    mut input: mpsc::UnboundedReceiver<Input>,
+    queued: Arc<AtomicUsize>,
+) {
+    while let Some(next) = input.recv().await {
+        match next {
+            Input::Bytes(bytes) => {
+                let _ = terminal.write_all(&bytes).await;
+                queued.fetch_sub(bytes.len(), Ordering::Relaxed);
+            }
+            Input::Resize(size) => {
+                let _ = terminal.resize(size);
+            }
+            Input::End => {}
+        }
+    }
+}
+
+/// Carries a program's output until its end, and reports how it ended; or hangs up on it when the line is cut.
+async fn attend(
+    mut child: Child,
+    group: &Mutex<Option<Pid>>,
+    output: Output,
+    channel: ChannelWriteHalf<Msg>,
+    handle: Handle,
+    cut: oneshot::Receiver<()>,
+) {
+    let ended = tokio::select! {
+        status = carry(&mut child, output, &channel) => Some(status),
+        _ = cut => None,
+    };
+    let group = lock(group).take();
+    let Some(status) = ended else {
+        hang_up(child, group).await;
+        return;
+    };
+    // A client that has gone does not hear it.
+    let id = channel.id();
+    let _ = match status {
+        Ok(status) => report(&handle, id, status).await,
+        Err(_) => Ok(()),
+    };
+    let _ = channel.eof().await;
+    let _ = channel.close().await;
+}
+
+async fn carry(
+    child: &mut Child,
+    output: Output,
+    channel: &ChannelWriteHalf<Msg>,
+) -> io::Result<ExitStatus> {
+    match output {
+        Output::Pipes(stdout, stderr) => {
+            // As with sshd, a program in the background that keeps the output open keeps the session open.
+            let (status, (), ()) = tokio::join!(
+                child.wait(),
+                pump(stdout, channel.make_writer()),
+                pump(stderr, channel.make_writer_ext(Some(STANDARD_ERROR))),
+            );
+            status
+        }
+        Output::Terminal(terminal) => {
+            let pumping = pump(Some(terminal), channel.make_writer());
+            tokio::pin!(pumping);
+            let mut drained = false;
+            let status = loop {
+                tokio::select! {
+                    () = &mut pumping, if !drained => drained = true,
+                    status = child.wait() => break status,
+                }
+            };
+            if !drained {
+                let _ = tokio::time::timeout(LAST_WORDS, pumping).await;
+            }
+            status
+        }
+    }
+}
+
+/// `SSH_EXTENDED_DATA_STDERR` (RFC 4254, 5.2)
+const STANDARD_ERROR: u32 = 1;
+
+/// Copies until the end; a terminal's end is an error to its reader.
+async fn pump(from: Option<impl AsyncRead + Unpin>, mut to: impl AsyncWrite + Unpin) {
+    if let Some(from) = from {
+        let mut from = BufReader::with_capacity(CHUNK, from);
+        let _ = tokio::io::copy_buf(&mut from, &mut to).await;
+    }
+}
+
+async fn hang_up(mut child: Child, group: Option<Pid>) {
+    let signal = |signal| group.map(|group| kill_process_group(group, signal));
+    signal(Signal::HUP);
+    // One that was stopped hears nothing before it goes on.
+    signal(Signal::CONT);
+    let ended = tokio::time::timeout(GRACE, child.wait()).await;
+    // Those that it started and that did not listen.
+    signal(Signal::KILL);
+    if ended.is_err() {
+        let _ = child.wait().await;
+    }
+}
+
+async fn report(handle: &Handle, id: ChannelId, status: ExitStatus) -> Result<(), ()> {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => handle.exit_status_request(id, code as u32).await,
+        (None, Some(signal)) => {
+            let dumped = status.core_dumped();
+            handle
+                .exit_signal_request(id, name(signal), dumped, String::new(), String::new())
+                .await
+        }
+        (None, None) => Ok(()),
+    }
+}
+
+/// The signals that SSH has a name for (RFC 4254, 6.10), with the numbers of this system.
+fn known() -> [(Sig, Signal); 12] {
+    [
+        (Sig::ABRT, Signal::ABORT),
+        (Sig::ALRM, Signal::ALARM),
+        (Sig::FPE, Signal::FPE),
+        (Sig::HUP, Signal::HUP),
+        (Sig::ILL, Signal::ILL),
+        (Sig::INT, Signal::INT),
+        (Sig::KILL, Signal::KILL),
+        (Sig::PIPE, Signal::PIPE),
+        (Sig::QUIT, Signal::QUIT),
+        (Sig::SEGV, Signal::SEGV),
+        (Sig::TERM, Signal::TERM),
+        (Sig::USR1, Signal::USR1),
+    ]
+}
+
+fn name(number: i32) -> Sig {
+    known()
+        .into_iter()
+        .find(|(_, signal)| signal.as_raw() == number)
+        .map_or_else(
+            || match Signal::from_named_raw(number) {
+                Some(Signal::USR2) => Sig::Custom("USR2".to_owned()),
+                _ => Sig::Custom("SIG@openssh.com".to_owned()),
+            },
+            |(name, _)| name,
+        )
+}
+
+fn number(name: &Sig) -> Option<Signal> {
+    match name {
+        Sig::Custom(name) if name == "USR2" => Some(Signal::USR2),
+        _ => known()
+            .into_iter()
+            .find(|(known, _)| discriminant(known) == discriminant(name))
+            .map(|(_, signal)| signal),
+    }
+}

@@ -1,0 +1,26 @@
+//! What is kept, and all SQL: no other module speaks to the database.
+
+pub(crate) mod authority;
+pub(crate) mod directory;
+pub(crate) mod host_keys;
+pub(crate) mod knobs;
+pub(crate) mod machine;
+pub(crate) mod operations;
+pub(crate) mod proxy_clients;
+pub(crate) mod resources;
+pub(crate) mod role_assignments;
+pub(crate) mod secrets;
+pub(crate) mod settings;
+pub(crate) mod signing_keys;
+pub(crate) mod store;
+#[cfg(test)]
+pub(crate) mod testing;
+pub(crate) mod vaults;
+
+pub(crate) use directory::{
+    Application, FederatedCredential, ServicePrincipal, Subscription, Tenant,
+};
+pub(crate) use resources::Resource;
+pub(crate) use role_assignments::RoleAssignment;
+pub(crate) use store::{Document, StateError, Store, Transaction};
+pub(crate) use vaults::DeletedVault;

@@ -1,0 +1,89 @@
+//! Key vaults, and those that were deleted.
+
+use super::resources::Resource;
+use super::store::{Document, StateError, Transaction};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use time::{Duration, OffsetDateTime};
+
+/// The type of key vaults.
+pub(crate) const KIND: &str = "Microsoft.KeyVault/vaults";
+
+/// The vault behind a host name, if there is one.
+pub(crate) fn find_by_host(
+    tx: &Transaction<'_>,
+    host: &str,
+) -> Result<Option<Resource>, StateError> {
+    let name = host.split('.').next().unwrap_or_default();
+    find_by_name(tx, name)
+}
+
+/// Names are unique in the whole cloud.
+pub(crate) fn find_by_name(
+    tx: &Transaction<'_>,
+    name: &str,
+) -> Result<Option<Resource>, StateError> {
+    let all: Vec<Resource> = tx.list("/subscriptions/")?;
+    Ok(all
+        .into_iter()
+        .find(|one| one.kind == KIND && one.name().eq_ignore_ascii_case(name)))
+}
+
+/// A vault's `properties`.
+pub(crate) fn settings(vault: &Resource) -> Map<String, Value> {
+    vault
+        .body
+        .get("properties")
+        .and_then(Value::as_object)
+        .cloned()
+        .unwrap_or_default()
+}
+
+/// A vault that was deleted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct DeletedVault {
+    /// The vault as it was.
+    pub(crate) vault: Resource,
+    #[serde(with = "time::serde::rfc3339")]
+    pub(crate) deleted: OffsetDateTime,
+    /// A purge is under way.
+    pub(crate) purging: bool,
+}
+
+impl Document for DeletedVault {
+    const KIND: &'static str = "deletedVault";
+    fn key(&self) -> String {
+        self.vault.name().to_ascii_lowercase()
+    }
+}
+
+impl DeletedVault {
+    pub(crate) fn properties(&self) -> &Value {
+        self.vault.body.get("properties").unwrap_or(&Value::Null)
+    }
+
+    pub(crate) fn location(&self) -> &str {
+        self.vault
+            .body
+            .get("location")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn subscription(&self) -> &str {
+        self.vault.id.split('/').nth(2).unwrap_or_default()
+    }
+
+    pub(crate) fn is_protected(&self) -> bool {
+        self.properties()["enablePurgeProtection"] == true
+    }
+
+    pub(crate) fn purged_on(&self) -> OffsetDateTime {
+        self.deleted
+            + Duration::days(
+                self.properties()["softDeleteRetentionInDays"]
+                    .as_i64()
+                    .unwrap_or(90),
+            )
+    }
+}
