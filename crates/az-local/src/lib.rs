@@ -9,6 +9,7 @@
 
 mod arm;
 mod control;
+mod dispatch;
 mod entra;
 mod graph;
 mod ground;

@@ -2,12 +2,14 @@
 
 use super::error::Error;
 use super::path::Path;
-use crate::ground::wire::Request;
+use crate::ground::wire::{Request, Response};
 use crate::rbac;
 use crate::rbac::want::Want;
 use crate::request::Context;
 use crate::request::Principal;
-use crate::state::{Resource, Subscription};
+use crate::state::{Resource, StateError, Subscription};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Method;
 use serde_json::{Map, Value, json};
 
@@ -18,7 +20,21 @@ pub(crate) struct Call<'a> {
     pub(crate) principal: Principal,
     pub(crate) path: Path,
     pub(crate) api_version: String,
+    /// Answers the calls that this one makes: a deployment is a client of Resource Manager.
+    pub(crate) router: &'a dyn Router,
 }
+
+/// What answers a call.
+pub(crate) trait Router {
+    /// Answers one.
+    fn route(&self, call: &Call<'_>) -> Result<Response, Error>;
+
+    /// Takes a resource out of the state, with what goes with it.
+    fn remove(&self, cx: &Context<'_>, id: &str) -> Result<(), StateError>;
+}
+
+/// How much of a list is answered at once where the caller does not say, and at most.
+const LARGEST_PAGE: usize = 1000;
 
 impl Call<'_> {
     /// The subscription's id as the path spells it.
@@ -115,21 +131,33 @@ impl Call<'_> {
         Ok(self.cx.tx.get(&Resource::key_of(id))?)
     }
 
-    /// A list, or the part of it that `$top` and `$skiptoken` ask for, with the link to the next part.
-    pub(crate) fn page(&self, values: Vec<Value>) -> Value {
-        let number = |name: &str| {
-            self.request
-                .query(name)
-                .and_then(|text| text.parse::<usize>().ok())
+    /// How many items the answer to a list has: `$top`, within bounds.
+    pub(crate) fn page_size(&self) -> usize {
+        let top = self.request.query("$top");
+        let top = top.and_then(|text| text.parse::<usize>().ok());
+        top.filter(|top| *top > 0)
+            .map_or(LARGEST_PAGE, |top| top.min(LARGEST_PAGE))
+    }
+
+    /// Where a list goes on: what `$skiptoken` names.
+    pub(crate) fn after(&self) -> Result<Option<String>, Error> {
+        let Some(token) = self.request.query("$skiptoken") else {
+            return Ok(None);
         };
-        let from = number("$skiptoken").unwrap_or(0);
-        let Some(top) = number("$top").filter(|top| *top > 0) else {
-            return json!({"value": values.into_iter().skip(from).collect::<Vec<_>>()});
-        };
-        let more = values.len() > from.saturating_add(top);
-        let part: Vec<Value> = values.into_iter().skip(from).take(top).collect();
-        let mut list = json!({"value": part});
-        if more {
+        let decoded = URL_SAFE_NO_PAD.decode(token).ok();
+        let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+        text.map(Some).ok_or_else(|| {
+            Error::bad_request(
+                "InvalidSkipToken",
+                "The skip token specified in the query string is invalid.",
+            )
+        })
+    }
+
+    /// A list, or a part of it with the link to the next part.
+    pub(crate) fn list(&self, values: Vec<Value>, next: Option<&str>) -> Value {
+        let mut list = json!({"value": values});
+        if let Some(next) = next {
             let query = self
                 .request
                 .query
@@ -137,7 +165,7 @@ impl Call<'_> {
                 .filter(|(name, _)| !name.eq_ignore_ascii_case("$skiptoken"));
             let query = url::form_urlencoded::Serializer::new(String::new())
                 .extend_pairs(query)
-                .append_pair("$skiptoken", &(from + top).to_string())
+                .append_pair("$skiptoken", &URL_SAFE_NO_PAD.encode(next))
                 .finish();
             list["nextLink"] = json!(format!(
                 "https://{}{}?{query}",

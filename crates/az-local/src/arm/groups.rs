@@ -2,17 +2,17 @@
 
 use super::call::Call;
 use super::error::Error;
-use super::{locations, operations, tracked};
+use super::filter::equalities;
+use super::group_scope::{refuse_while_deleting, require};
+use super::resource_type::check_tags;
+use super::{locations, operations};
 use crate::ground::wire::Response;
-use crate::request::Context;
-use crate::state::operations::Effect;
-use crate::state::role_assignments;
-use crate::state::{Resource, StateError};
+use crate::state::due::{self, Effect};
+use crate::state::resources::GROUP as KIND;
+use crate::state::{Range, Resource};
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
-/// The type of groups in the state.
-pub(crate) const KIND: &str = "Microsoft.Resources/resourceGroups";
 const ACTION: &str = "Microsoft.Resources/subscriptions/resourceGroups";
 
 /// Answers a call about one group.
@@ -38,31 +38,6 @@ pub(crate) fn route(call: &Call<'_>) -> Result<Response, Error> {
         Method::PATCH => patch(call),
         Method::DELETE => delete(call),
         _ => Err(Error::method_not_allowed(call.method().as_str())),
-    }
-}
-
-/// The group that the path names.
-pub(crate) fn require(call: &Call<'_>) -> Result<Resource, Error> {
-    let name = call.path.group.as_deref().unwrap_or_default();
-    let id = format!(
-        "/subscriptions/{}/resourceGroups/{name}",
-        call.subscription()
-    );
-    call.resource(&id)?
-        .ok_or_else(|| Error::group_not_found(name))
-}
-
-/// Nothing is made in a group that is on its way out.
-pub(crate) fn refuse_while_deleting(call: &Call<'_>, group: &Resource) -> Result<(), Error> {
-    match operations::running(call.cx, group)?.as_deref() {
-        Some("Deleting") => Err(Error::conflict(
-            "ResourceGroupBeingDeleted",
-            format!(
-                "The resource group '{}' is in deprovisioning state and cannot perform this operation.",
-                group.name()
-            ),
-        )),
-        _ => Ok(()),
     }
 }
 
@@ -117,7 +92,7 @@ fn put(call: &Call<'_>) -> Result<Response, Error> {
             ),
         ));
     }
-    tracked::check_tags(body.get("tags"))?;
+    check_tags(body.get("tags"))?;
     let mut kept = Map::new();
     kept.insert("location".to_owned(), json!(location));
     for member in ["tags", "managedBy"] {
@@ -134,20 +109,14 @@ fn put(call: &Call<'_>) -> Result<Response, Error> {
     } else {
         StatusCode::CREATED
     };
-    let group = Resource {
-        id: there.map_or_else(
-            || {
-                format!(
-                    "/subscriptions/{}/resourceGroups/{name}",
-                    call.subscription()
-                )
-            },
-            |there| there.id,
-        ),
-        kind: KIND.to_owned(),
-        body: kept,
-        hidden: Map::new(),
-    };
+    let mut group = there.unwrap_or_else(|| {
+        let id = format!(
+            "/subscriptions/{}/resourceGroups/{name}",
+            call.subscription()
+        );
+        Resource::new(id, KIND)
+    });
+    group.body = kept;
     call.cx.tx.put(&group)?;
     Ok(Response::json(status, &view(call, &group)?))
 }
@@ -155,8 +124,9 @@ fn put(call: &Call<'_>) -> Result<Response, Error> {
 fn patch(call: &Call<'_>) -> Result<Response, Error> {
     call.authorize(&call.path.scope, &format!("{ACTION}/write"))?;
     let mut group = require(call)?;
+    refuse_while_deleting(call, &group)?;
     let body = call.body()?;
-    tracked::check_tags(body.get("tags"))?;
+    check_tags(body.get("tags"))?;
     if let Some(tags) = body.get("tags") {
         group.body.insert("tags".to_owned(), tags.clone());
     }
@@ -167,27 +137,26 @@ fn patch(call: &Call<'_>) -> Result<Response, Error> {
 fn delete(call: &Call<'_>) -> Result<Response, Error> {
     call.authorize(&call.path.scope, &format!("{ACTION}/delete"))?;
     let mut group = require(call)?;
-    let effect = Effect::DeleteGroup(group.id.clone());
-    let operation = operations::begin(call.cx, "Deleting", Some(effect))?;
-    group
-        .hidden
-        .insert("operation".to_owned(), json!(operation.id));
-    call.cx.tx.put(&group)?;
+    // A second request joins the deletion that is under way.
+    let operation = match operations::deletion(call.cx, &group)? {
+        Some(operation) => operation,
+        None => {
+            let operation = operations::begin(call.cx, operations::DELETING)?;
+            let effect = Effect::DeleteGroup {
+                id: group.id.clone(),
+                incarnation: group.incarnation.clone(),
+            };
+            due::note(call.cx.tx, operation.ends, effect)?;
+            group
+                .hidden
+                .insert("operation".to_owned(), json!(operation.id));
+            call.cx.tx.put(&group)?;
+            operation
+        }
+    };
     let response = Response::empty(StatusCode::ACCEPTED)
         .with_header("location", operations::result_url(call, &operation));
     Ok(operations::with_retry_after(call.cx, response))
-}
-
-/// Takes a group out of the state, with all that is in it: vaults become deleted vaults, identities leave the
-/// directory, role assignments on what goes are dropped.
-pub(crate) fn remove(cx: &Context<'_>, id: &str) -> Result<(), StateError> {
-    for resource in cx.tx.list::<Resource>(&(Resource::key_of(id) + "/"))? {
-        tracked::remove(cx, &resource.id)?;
-    }
-    super::deployments::forget(cx, id)?;
-    role_assignments::forget_scope(cx.tx, id)?;
-    cx.tx.delete::<Resource>(&Resource::key_of(id))?;
-    Ok(())
 }
 
 /// `GET /subscriptions/{id}/resourcegroups`, with `$filter` by tag and `$top`.
@@ -197,33 +166,41 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Error> {
         .query("$filter")
         .map(parse_tag_filter)
         .transpose()?;
-    let prefix = format!("{}/resourcegroups/", Resource::key_of(&call.path.scope));
-    let mut values = Vec::new();
-    for group in call.cx.tx.list::<Resource>(&prefix)? {
-        if group.kind != KIND || !call.may(&group.id, &format!("{ACTION}/read"))? {
-            continue;
-        }
-        let tags = group.body.get("tags").and_then(Value::as_object);
-        let fits = wanted.as_ref().is_none_or(|(name, value)| {
-            tags.is_some_and(|tags| {
-                tags.iter().any(|(key, there)| {
-                    key.eq_ignore_ascii_case(name)
-                        && value.as_ref().is_none_or(|value| there == value)
-                })
-            })
-        });
-        if fits {
-            values.push(view(call, &group)?);
-        }
-    }
-    Ok(Response::json(StatusCode::OK, &call.page(values)))
+    let read = format!("{ACTION}/read");
+    let everywhere = call.may(&call.path.scope, &read)?;
+    let by_type = Resource::type_in(KIND, call.subscription());
+    let page = call.cx.tx.filtered_page(
+        &Range::Equal(Resource::BY_TYPE, &by_type),
+        call.after()?.as_deref(),
+        call.page_size(),
+        |group: &Resource| {
+            let fits = wanted.as_ref().is_none_or(|wanted| has_tag(group, wanted));
+            Ok::<_, Error>(fits && (everywhere || call.may(&group.id, &read)?))
+        },
+    )?;
+    let values = page
+        .items
+        .iter()
+        .map(|group| view(call, group))
+        .collect::<Result<_, _>>()?;
+    Ok(Response::json(
+        StatusCode::OK,
+        &call.list(values, page.next.as_deref()),
+    ))
+}
+
+fn has_tag(group: &Resource, (name, value): &(String, Option<String>)) -> bool {
+    let tags = group.body.get("tags").and_then(Value::as_object);
+    tags.into_iter().flatten().any(|(key, there)| {
+        key.eq_ignore_ascii_case(name) && value.as_ref().is_none_or(|value| there == value)
+    })
 }
 
 /// `tagname eq 'x'` and `tagname eq 'x' and tagvalue eq 'y'`, in any case.
 fn parse_tag_filter(filter: &str) -> Result<(String, Option<String>), Error> {
     let mut name = None;
     let mut value = None;
-    for (field, text) in super::resources::equalities(filter)? {
+    for (field, text) in equalities(filter)? {
         match field.to_ascii_lowercase().as_str() {
             "tagname" => name = Some(text),
             "tagvalue" => value = Some(text),

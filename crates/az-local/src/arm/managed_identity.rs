@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use super::error::Error;
-use super::tracked::{Answers, Draft, Kind, always, as_stored, patch_tags};
+use super::resource_type::{Draft, Kind};
 use crate::request::Context;
 use crate::state::{Resource, ServicePrincipal, StateError};
 use serde_json::{Value, json};
@@ -11,10 +11,8 @@ use uuid::Uuid;
 pub(crate) const KIND: Kind = Kind {
     name: "Microsoft.ManagedIdentity/userAssignedIdentities",
     put,
-    patch: patch_tags,
-    delete: always,
-    view: as_stored,
-    answers: Answers::AtOnce,
+    gone,
+    ..Kind::PLAIN
 };
 
 fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
@@ -77,7 +75,7 @@ pub(crate) fn new_principal(
 }
 
 /// With the identity goes its principal; machines that have it keep only its id, as in Azure.
-pub(crate) fn removed(cx: &Context<'_>, resource: &Resource) -> Result<(), StateError> {
+fn gone(cx: &Context<'_>, resource: &Resource) -> Result<Vec<String>, StateError> {
     let id = resource
         .body
         .get("properties")
@@ -86,5 +84,5 @@ pub(crate) fn removed(cx: &Context<'_>, resource: &Resource) -> Result<(), State
     if let Some(id) = id {
         cx.tx.delete::<ServicePrincipal>(id)?;
     }
-    Ok(())
+    Ok(Vec::new())
 }

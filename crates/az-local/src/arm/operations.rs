@@ -3,23 +3,30 @@
 
 use super::call::Call;
 use super::error::Error;
-use super::{groups, key_vault};
 use crate::ground::wire::Response;
 use crate::request::Context;
-use crate::state::operations::{Effect, Operation, Pending};
-use crate::state::{Document, Resource, StateError};
+use crate::state::due::stamp;
+use crate::state::operations::Operation;
+use crate::state::{Resource, StateError};
 use http::StatusCode;
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-/// Begins an operation; its end has this effect.
-pub(crate) fn begin(
-    cx: &Context<'_>,
-    state: &str,
-    effect: Option<Effect>,
-) -> Result<Operation, StateError> {
+/// The state of what is being deleted.
+pub(crate) const DELETING: &str = "Deleting";
+
+/// How long an operation can be asked about after its end.
+const KEPT: Duration = Duration::hours(24);
+
+/// How many old operations are forgotten when one begins.
+const FORGOTTEN: usize = 4;
+
+/// Begins an operation.
+pub(crate) fn begin(cx: &Context<'_>, state: &str) -> Result<Operation, StateError> {
+    let old = stamp(cx.now - KEPT);
+    cx.tx.delete_less(Operation::BY_END, &old, FORGOTTEN)?;
     let operation = Operation {
         id: Uuid::new_v4().to_string(),
         state: state.to_owned(),
@@ -29,13 +36,6 @@ pub(crate) fn begin(
         awaited: false,
     };
     cx.tx.put(&operation)?;
-    if let Some(effect) = effect {
-        cx.tx.put(&Pending {
-            operation: operation.id.clone(),
-            due: operation.ends,
-            effect,
-        })?;
-    }
     Ok(operation)
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn begin_awaited(
     let operation = Operation {
         ends: cx.now + limit,
         awaited: true,
-        ..begin(cx, state, None)?
+        ..begin(cx, state)?
     };
     cx.tx.put(&operation)?;
     Ok(operation)
@@ -65,31 +65,30 @@ pub(crate) fn end(cx: &Context<'_>, id: &str, output: Value) -> Result<(), State
     cx.tx.put(&operation)
 }
 
-/// Does what is due.
-pub(crate) fn settle(cx: &Context<'_>) -> Result<(), StateError> {
-    let mut due: Vec<Pending> = cx.tx.list("")?;
-    due.retain(|pending| pending.due <= cx.now);
-    due.sort_by_key(|pending| pending.due);
-    for pending in due {
-        match &pending.effect {
-            Effect::DeleteGroup(id) => groups::remove(cx, id)?,
-            Effect::DeleteResource(id) => super::tracked::remove(cx, id)?,
-            Effect::PurgeVault(name) => key_vault::deleted_vaults::remove(cx, name)?,
-        }
-        cx.tx.delete::<Pending>(&pending.key())?;
-    }
-    Ok(())
-}
-
 /// The state of the operation that a resource is under, while it runs.
 pub(crate) fn running(cx: &Context<'_>, resource: &Resource) -> Result<Option<String>, StateError> {
+    Ok(under_way(cx, resource)?.map(|operation| operation.state))
+}
+
+/// Whether a resource is on its way out.
+pub(crate) fn is_deleting(cx: &Context<'_>, resource: &Resource) -> Result<bool, StateError> {
+    Ok(deletion(cx, resource)?.is_some())
+}
+
+/// The operation that deletes a resource, while it runs.
+pub(crate) fn deletion(
+    cx: &Context<'_>,
+    resource: &Resource,
+) -> Result<Option<Operation>, StateError> {
+    Ok(under_way(cx, resource)?.filter(|operation| operation.state == DELETING))
+}
+
+fn under_way(cx: &Context<'_>, resource: &Resource) -> Result<Option<Operation>, StateError> {
     let Some(id) = resource.hidden.get("operation").and_then(Value::as_str) else {
         return Ok(None);
     };
     let operation: Option<Operation> = cx.tx.get(id)?;
-    Ok(operation
-        .filter(|operation| operation.ends > cx.now)
-        .map(|operation| operation.state))
+    Ok(operation.filter(|operation| operation.ends > cx.now))
 }
 
 /// The URL of an operation's status, for `Azure-AsyncOperation`.

@@ -9,19 +9,19 @@ pub(crate) struct Path {
     pub(crate) group: Option<String>,
     /// What follows the subscription or group where there is no provider, as `resources`.
     pub(crate) rest: Vec<String>,
-    pub(crate) provider: Option<Provider>,
+    pub(crate) provider: Option<ProviderPath>,
 }
 
 /// The part of a path behind `providers`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Provider {
+pub(crate) struct ProviderPath {
     /// As the path spells it.
     pub(crate) namespace: String,
     /// Types and names by turns; the last type may lack a name.
     pub(crate) segments: Vec<String>,
 }
 
-impl Provider {
+impl ProviderPath {
     /// The types alone, joined, as the path spells them: `virtualNetworks/subnets`.
     pub(crate) fn types(&self) -> String {
         self.segments
@@ -72,7 +72,7 @@ impl Path {
         // `/subscriptions/s/providers` and `…/providers/NS[/register]` are about providers themselves.
         let provider = provider_at
             .filter(|at| segments.len() > at + 2)
-            .map(|at| Provider {
+            .map(|at| ProviderPath {
                 namespace: segments[at + 1].clone(),
                 segments: segments[at + 2..].to_vec(),
             });

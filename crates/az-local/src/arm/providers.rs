@@ -2,60 +2,38 @@
 
 use super::call::Call;
 use super::error::Error;
-use super::path::Provider;
-use super::tracked::{self, Kind};
+use super::path::ProviderPath;
+use super::resource_type::{Kind, Provider};
+use super::tracked;
 use super::{compute, deployments, key_vault, locations, managed_identity, network, operations};
 use crate::ground::wire::Response;
-use crate::request::Context;
-use crate::state::{Resource, StateError, Subscription};
+use crate::state::Subscription;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-/// The namespaces that are here, with their tracked types.
-const PROVIDERS: &[(&str, &[&Kind])] = &[
-    ("Microsoft.Authorization", &[]),
-    (
-        "Microsoft.Compute",
-        &[&compute::virtual_machines::KIND, &compute::disks::KIND],
-    ),
-    ("Microsoft.KeyVault", &[&key_vault::vaults::KIND]),
-    ("Microsoft.ManagedIdentity", &[&managed_identity::KIND]),
-    (
-        "Microsoft.Network",
-        &[
-            &network::virtual_networks::KIND,
-            &network::network_security_groups::KIND,
-            &network::public_ip_addresses::KIND,
-            &network::network_interfaces::KIND,
-        ],
-    ),
-    ("Microsoft.Resources", &[]),
+/// The providers that are here.
+const PROVIDERS: &[&Provider] = &[
+    &Provider::of("Microsoft.Authorization", &[]),
+    &compute::PROVIDER,
+    &key_vault::PROVIDER,
+    &Provider::of("Microsoft.ManagedIdentity", &[&managed_identity::KIND]),
+    &network::PROVIDER,
+    &deployments::PROVIDER,
 ];
 
 /// A tracked type by its name.
 pub(crate) fn kind(name: &str) -> Option<&'static Kind> {
     PROVIDERS
         .iter()
-        .flat_map(|(_, kinds)| kinds.iter())
+        .flat_map(|provider| provider.types)
         .find(|kind| kind.name.eq_ignore_ascii_case(name))
         .copied()
 }
 
 /// Answers a call to a provider's types.
-pub(crate) fn route(call: &Call<'_>, provider: &Provider) -> Result<Response, Error> {
-    let Some((namespace, _)) = PROVIDERS
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case(&provider.namespace))
-    else {
-        return Err(Error::new(
-            404,
-            "InvalidResourceNamespace",
-            format!(
-                "The resource namespace '{}' is invalid.",
-                provider.namespace
-            ),
-        ));
-    };
+pub(crate) fn route(call: &Call<'_>, provider: &ProviderPath) -> Result<Response, Error> {
+    let found = known(&provider.namespace)?;
+    let namespace = found.namespace;
     let words: Vec<String> = provider
         .segments
         .iter()
@@ -72,13 +50,7 @@ pub(crate) fn route(call: &Call<'_>, provider: &Provider) -> Result<Response, Er
     if let ["locations", _, "operations", id] = words.as_slice() {
         return operations::status(call, id);
     }
-    let special = match *namespace {
-        "Microsoft.Compute" => compute::route(call, provider, &words)?,
-        "Microsoft.KeyVault" => key_vault::route(call, provider, &words)?,
-        "Microsoft.Network" => network::route(call, provider, &words)?,
-        "Microsoft.Resources" => deployments::route(call, provider, &words)?,
-        _ => None,
-    };
+    let special = (found.route)(call, provider, &words)?;
     if let Some(response) = special {
         return Ok(response);
     }
@@ -97,41 +69,10 @@ pub(crate) fn route(call: &Call<'_>, provider: &Provider) -> Result<Response, Er
     }
 }
 
-/// What goes with a resource that goes.
-pub(crate) fn removed(cx: &Context<'_>, resource: &Resource) -> Result<(), StateError> {
-    match resource.kind.as_str() {
-        "Microsoft.Compute/virtualMachines" => compute::virtual_machines::removed(cx, resource),
-        "Microsoft.ManagedIdentity/userAssignedIdentities" => {
-            managed_identity::removed(cx, resource)
-        }
-        "Microsoft.KeyVault/vaults" => key_vault::vaults::removed(cx, resource),
-        "Microsoft.Network/networkInterfaces" => network::network_interfaces::removed(cx, resource),
-        _ => Ok(()),
-    }
-}
-
-/// Refuses a write to a provider that the subscription has not registered.
-pub(crate) fn require_registered(call: &Call<'_>, namespace: &str) -> Result<(), Error> {
-    let subscription = call.known_subscription()?;
-    if subscription
-        .providers
-        .contains(&namespace.to_ascii_lowercase())
-    {
-        return Ok(());
-    }
-    Err(Error::conflict(
-        "MissingSubscriptionRegistration",
-        format!(
-            "The subscription is not registered to use namespace '{namespace}'. See https://aka.ms/rps-not-found for \
-             how to register subscriptions."
-        ),
-    ))
-}
-
 /// `POST /subscriptions/{id}/providers/{namespace}/register` and `…/unregister`
 fn register(call: &Call<'_>, namespace: &str, action: &str) -> Result<Response, Error> {
     let mut subscription = call.known_subscription()?;
-    let (name, _) = known(namespace)?;
+    let name = known(namespace)?.namespace;
     call.authorize(&call.path.scope, &format!("{name}/{action}/action"))?;
     let key = name.to_ascii_lowercase();
     match action {
@@ -144,10 +85,11 @@ fn register(call: &Call<'_>, namespace: &str, action: &str) -> Result<Response, 
     get(call, namespace)
 }
 
-fn known(namespace: &str) -> Result<&'static (&'static str, &'static [&'static Kind]), Error> {
+fn known(namespace: &str) -> Result<&'static Provider, Error> {
     PROVIDERS
         .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case(namespace))
+        .find(|provider| provider.namespace.eq_ignore_ascii_case(namespace))
+        .copied()
         .ok_or_else(|| {
             Error::new(
                 404,
@@ -189,7 +131,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Error> {
 pub(crate) fn list_all(_: &Call<'_>) -> Result<Response, Error> {
     let values: Vec<Value> = PROVIDERS
         .iter()
-        .map(|(name, kinds)| json!({"namespace": name, "resourceTypes": types(kinds)}))
+        .map(|provider| json!({"namespace": provider.namespace, "resourceTypes": types(provider.types)}))
         .collect();
     Ok(Response::json(StatusCode::OK, &json!({"value": values})))
 }
@@ -207,13 +149,14 @@ fn types(kinds: &[&Kind]) -> Vec<Value> {
         .collect()
 }
 
-fn view(subscription: &Subscription, (name, kinds): &(&str, &[&Kind])) -> Value {
+fn view(subscription: &Subscription, provider: &Provider) -> Value {
+    let name = provider.namespace;
     let registered = subscription.providers.contains(&name.to_ascii_lowercase());
     json!({
         "id": format!("/subscriptions/{}/providers/{name}", subscription.id),
         "namespace": name,
         "registrationState": if registered { "Registered" } else { "NotRegistered" },
         "registrationPolicy": "RegistrationRequired",
-        "resourceTypes": types(kinds),
+        "resourceTypes": types(provider.types),
     })
 }

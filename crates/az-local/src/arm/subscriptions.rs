@@ -3,8 +3,8 @@
 use super::call::Call;
 use super::error::Error;
 use crate::ground::wire::Response;
-use crate::state::role_assignments::{RoleAssignment, reaches};
-use crate::state::{Subscription, Tenant};
+use crate::state::role_assignments::{RoleAssignment, chain};
+use crate::state::{Range, Subscription, Tenant};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -33,17 +33,9 @@ pub(crate) fn tenants(call: &Call<'_>) -> Result<Response, Error> {
 
 /// `GET /subscriptions`: those in which the caller has any role at all.
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, Error> {
-    let assignments: Vec<RoleAssignment> = call.cx.tx.list("")?;
     let mut values = Vec::new();
-    for subscription in call.cx.tx.list::<Subscription>("")? {
-        let scope = format!("/subscriptions/{}", subscription.id);
-        let has_role = assignments.iter().any(|assignment| {
-            assignment
-                .principal_id
-                .eq_ignore_ascii_case(&call.principal.object_id)
-                && (reaches(&scope, &assignment.scope) || reaches(&assignment.scope, &scope))
-        });
-        if has_role && subscription.tenant_id == call.principal.tenant_id {
+    for subscription in call.cx.tx.all(&Range::<Subscription>::Below(""))? {
+        if subscription.tenant_id == call.principal.tenant_id && has_role(call, &subscription)? {
             values.push(view(&subscription));
         }
     }
@@ -52,6 +44,27 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Error> {
         StatusCode::OK,
         &json!({"value": values, "count": {"type": "Total", "value": count}}),
     ))
+}
+
+/// Whether the caller has any role at the subscription, above or below.
+fn has_role(call: &Call<'_>, subscription: &Subscription) -> Result<bool, Error> {
+    let scope = format!("/subscriptions/{}", subscription.id);
+    let id = &call.principal.object_id;
+    for above in chain(&scope) {
+        let at = RoleAssignment::principal_at(id, &above);
+        if call
+            .cx
+            .tx
+            .any(&Range::Equal(RoleAssignment::BY_PRINCIPAL, &at))?
+        {
+            return Ok(true);
+        }
+    }
+    let below = RoleAssignment::principal_at(id, &scope) + "/";
+    Ok(call
+        .cx
+        .tx
+        .any(&Range::Beginning(RoleAssignment::BY_PRINCIPAL, &below))?)
 }
 
 /// `GET /subscriptions/{id}`

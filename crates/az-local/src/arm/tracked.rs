@@ -1,112 +1,26 @@
-//! Resources that are created, read, changed and deleted alike: checks, authorization, storage and
-//! operations are here, what is special about a type is in its [`Kind`].
+//! How resources of any type are created, read, changed, listed and deleted: checks, authorization, storage and
+//! operations. What is special about a type is in its [`Kind`].
 
 use super::call::Call;
 use super::error::Error;
-use super::path::Provider;
-use super::{locations, operations, providers};
+use super::group_scope;
+use super::path::ProviderPath;
+use super::registration::require_registered;
+use super::resource_type::{Answers, Draft, Kind, check_tags};
+use super::{locations, operations};
 use crate::ground::wire::Response;
 use crate::request::Context;
-use crate::state::operations::Effect;
-use crate::state::role_assignments;
-use crate::state::{Document, Resource, StateError};
+use crate::state::due::{self, Effect};
+use crate::state::{Document, Range, Resource, StateError, addresses, holds, role_assignments};
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
-
-/// A type of resource.
-pub(crate) struct Kind {
-    /// As the provider spells it: `Microsoft.Network/virtualNetworks`.
-    pub(crate) name: &'static str,
-    /// Checks a request and completes the resource that it makes.
-    pub(crate) put: fn(&Call<'_>, &mut Draft) -> Result<(), Error>,
-    /// Checks a PATCH and changes the resource.
-    pub(crate) patch: fn(&Call<'_>, &mut Draft) -> Result<(), Error>,
-    /// Checks that the resource can go, and does what goes with it.
-    pub(crate) delete: fn(&Call<'_>, &Resource) -> Result<(), Error>,
-    /// Completes what a GET answers.
-    pub(crate) view: fn(&Call<'_>, &Resource, &mut Value) -> Result<(), Error>,
-    /// How a write is answered.
-    pub(crate) answers: Answers,
-}
-
-/// How a write is answered.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Answers {
-    /// With the finished resource.
-    AtOnce,
-    /// With an operation to poll at `Azure-AsyncOperation`.
-    Operation,
-    /// With a resource whose `provisioningState` is to be polled.
-    ProvisioningState(&'static str),
-}
-
-/// A resource in the making.
-pub(crate) struct Draft {
-    /// The request's body.
-    pub(crate) body: Map<String, Value>,
-    /// What is there, if anything is.
-    pub(crate) existing: Option<Resource>,
-    /// What will be there. It begins with `location` and `tags`.
-    pub(crate) resource: Resource,
-}
-
-impl Draft {
-    /// The request's `properties`.
-    pub(crate) fn properties(&self) -> Map<String, Value> {
-        self.body
-            .get("properties")
-            .and_then(Value::as_object)
-            .cloned()
-            .unwrap_or_default()
-    }
-
-    /// The existing resource's `properties`.
-    pub(crate) fn existing_properties(&self) -> Option<&Map<String, Value>> {
-        self.existing.as_ref()?.body.get("properties")?.as_object()
-    }
-
-    /// Sets a member of the resource.
-    pub(crate) fn set(&mut self, name: &str, value: Value) {
-        self.resource.body.insert(name.to_owned(), value);
-    }
-
-    pub(crate) fn id(&self) -> &str {
-        &self.resource.id
-    }
-
-    pub(crate) fn location(&self) -> &str {
-        self.resource
-            .body
-            .get("location")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-    }
-}
-
-/// A PATCH that changes only tags.
-pub(crate) fn patch_tags(_: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
-    if let Some(tags) = draft.body.get("tags").cloned() {
-        draft.set("tags", tags);
-    }
-    Ok(())
-}
-
-/// A deletion that nothing stands against.
-pub(crate) fn always(_: &Call<'_>, _: &Resource) -> Result<(), Error> {
-    Ok(())
-}
-
-/// A view with nothing to add.
-pub(crate) fn as_stored(_: &Call<'_>, _: &Resource, _: &mut Value) -> Result<(), Error> {
-    Ok(())
-}
+use std::collections::VecDeque;
 
 /// Answers a call about one resource, or about a collection of them.
 pub(crate) fn route(
     call: &Call<'_>,
     kind: &'static Kind,
-    provider: &Provider,
+    provider: &ProviderPath,
 ) -> Result<Response, Error> {
     let id = format!(
         "{}/providers/{}/{}",
@@ -135,10 +49,6 @@ pub(crate) fn route(
     }
 }
 
-fn namespace(kind: &Kind) -> &'static str {
-    kind.name.split('/').next().unwrap_or_default()
-}
-
 /// The resource, after the caller's right to read it and its group have been checked.
 fn existing(
     call: &Call<'_>,
@@ -147,7 +57,7 @@ fn existing(
     action: &str,
 ) -> Result<Option<Resource>, Error> {
     call.authorize(id, &format!("{}/{action}", kind.name))?;
-    super::groups::require(call)?;
+    group_scope::require(call)?;
     call.resource(id)
 }
 
@@ -193,47 +103,62 @@ fn bare_view(resource: &Resource) -> Value {
 
 fn list(call: &Call<'_>, kind: &Kind) -> Result<Response, Error> {
     if call.path.group.is_some() {
-        super::groups::require(call)?;
+        group_scope::require(call)?;
     }
-    let prefix = Resource::key_of(&call.path.scope) + "/";
-    let mut values = Vec::new();
-    for resource in call.cx.tx.list::<Resource>(&prefix)? {
-        if resource.kind.eq_ignore_ascii_case(kind.name)
-            && call.may(&resource.id, &format!("{}/read", kind.name))?
-        {
-            values.push(view(call, kind, &resource)?);
-        }
+    let read = format!("{}/read", kind.name);
+    let everywhere = call.may(&call.path.scope, &read)?;
+    let by_type = Resource::type_in(kind.name, call.subscription());
+    let below = format!(
+        "{}/providers/{}/",
+        Resource::key_of(&call.path.scope),
+        kind.name.to_ascii_lowercase()
+    );
+    let range = match call.path.group {
+        Some(_) => Range::Below(&below),
+        None => Range::Equal(Resource::BY_TYPE, &by_type),
+    };
+    let page = call.cx.tx.filtered_page(
+        &range,
+        call.after()?.as_deref(),
+        call.page_size(),
+        |resource: &Resource| Ok::<_, Error>(everywhere || call.may(&resource.id, &read)?),
+    )?;
+    if page.items.is_empty() && !everywhere {
+        call.authorize(&call.path.scope, &read)?;
     }
-    if values.is_empty() {
-        call.authorize(&call.path.scope, &format!("{}/read", kind.name))?;
-    }
-    Ok(Response::json(StatusCode::OK, &call.page(values)))
+    let values = page
+        .items
+        .iter()
+        .map(|resource| view(call, kind, resource))
+        .collect::<Result<_, _>>()?;
+    Ok(Response::json(
+        StatusCode::OK,
+        &call.list(values, page.next.as_deref()),
+    ))
 }
 
 fn put(call: &Call<'_>, kind: &'static Kind, id: &str) -> Result<Response, Error> {
     let existing = existing(call, kind, id, "write")?;
-    let group = super::groups::require(call)?;
-    super::groups::refuse_while_deleting(call, &group)?;
-    providers::require_registered(call, namespace(kind))?;
+    refuse_while_deleting(call, kind, existing.as_ref())?;
+    let group = group_scope::require(call)?;
+    group_scope::refuse_while_deleting(call, &group)?;
+    require_registered(call, kind.namespace())?;
     let body = call.body()?;
     let location = location_of(call, kind, &body, existing.as_ref(), id)?;
     check_tags(body.get("tags"))?;
-    let mut resource = Resource {
+    let name = id.rsplit('/').next().unwrap_or_default();
+    let mut resource = match &existing {
         // An id keeps the case it was created with.
-        id: existing
-            .as_ref()
-            .map_or_else(|| id.to_owned(), |there| there.id.clone()),
-        kind: kind.name.to_owned(),
-        body: Map::new(),
-        hidden: existing
-            .as_ref()
-            .map(|there| there.hidden.clone())
-            .unwrap_or_default(),
+        Some(there) => Resource {
+            body: Map::new(),
+            ..there.clone()
+        },
+        // The group's name in an id is spelled as the group was created.
+        None => Resource::new(
+            format!("{}/providers/{}/{name}", group.id, kind.name),
+            kind.name,
+        ),
     };
-    // The group's name in an id is spelled as the group was created.
-    if existing.is_none() {
-        resource.id = format!("{}/providers/{}/{}", group.id, kind.name, resource.name());
-    }
     resource.body.insert("location".to_owned(), json!(location));
     if let Some(tags) = body.get("tags").filter(|tags| tags.is_object()) {
         resource.body.insert("tags".to_owned(), tags.clone());
@@ -256,6 +181,7 @@ fn put(call: &Call<'_>, kind: &'static Kind, id: &str) -> Result<Response, Error
 
 fn patch(call: &Call<'_>, kind: &'static Kind, id: &str) -> Result<Response, Error> {
     let there = required(call, kind, id, "write")?;
+    refuse_while_deleting(call, kind, Some(&there))?;
     let body = call.body()?;
     check_tags(body.get("tags"))?;
     let mut draft = Draft {
@@ -275,12 +201,8 @@ fn finish(
     is_new: bool,
     state: &str,
 ) -> Result<Response, Error> {
-    let location = resource
-        .body
-        .get("location")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned();
+    let location = resource.location().to_owned();
+    take(call, kind, &resource)?;
     if let Some(properties) = resource
         .body
         .get_mut("properties")
@@ -299,7 +221,7 @@ fn finish(
         Answers::ProvisioningState(word) => (Some(word).filter(|_| is_new), false),
     };
     let operation = match state {
-        Some(state) => Some(operations::begin(call.cx, state, None)?),
+        Some(state) => Some(operations::begin(call.cx, state)?),
         None => None,
     };
     match &operation {
@@ -319,7 +241,7 @@ fn finish(
         // The resource itself is polled.
         Some(_) if !polls => Ok(operations::with_retry_after(call.cx, response)),
         Some(operation) => {
-            let url = operations::status_url(call, namespace(kind), &location, &operation);
+            let url = operations::status_url(call, kind.namespace(), &location, &operation);
             Ok(operations::with_retry_after(
                 call.cx,
                 response.with_header("azure-asyncoperation", url),
@@ -329,37 +251,102 @@ fn finish(
     }
 }
 
+/// Nothing changes what is on its way out.
+fn refuse_while_deleting(
+    call: &Call<'_>,
+    kind: &Kind,
+    resource: Option<&Resource>,
+) -> Result<(), Error> {
+    match resource {
+        Some(resource) if operations::is_deleting(call.cx, resource)? => {
+            Err((kind.being_deleted)(resource))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Takes what the resource holds of others, and gives back what it held and does not hold any more.
+fn take(call: &Call<'_>, kind: &Kind, resource: &Resource) -> Result<(), Error> {
+    let key = resource.key();
+    let wanted = (kind.holds)(resource);
+    if let Err(taken) = holds::take(call.cx.tx, &key, &wanted)? {
+        return Err(Error::conflict(
+            "ResourceInUse",
+            format!(
+                "Resource {} is used by {} and cannot be used by {} at the same time.",
+                taken.held, taken.holder, resource.id
+            ),
+        ));
+    }
+    addresses::keep_only(call.cx.tx, &key, &(kind.addresses)(resource))?;
+    Ok(())
+}
+
 fn delete(call: &Call<'_>, kind: &'static Kind, id: &str) -> Result<Response, Error> {
     let Some(mut resource) = existing(call, kind, id, "delete")? else {
         return Ok(Response::empty(StatusCode::NO_CONTENT));
     };
-    (kind.delete)(call, &resource)?;
+    // A second request joins the deletion that is under way.
+    if let Some(operation) = operations::deletion(call.cx, &resource)? {
+        return Ok(operations::accepted(
+            call,
+            kind.namespace(),
+            &resource,
+            &operation,
+        ));
+    }
+    if let Some(user) = holds::user(call.cx.tx, &resource.id)?
+        && let Some(error) = (kind.in_use)(&resource, &user)
+    {
+        return Err(error);
+    }
     if kind.answers != Answers::Operation {
-        remove(call.cx, &resource.id)?;
+        call.router.remove(call.cx, &resource.id)?;
         return Ok(Response::empty(StatusCode::OK));
     }
-    let effect = Effect::DeleteResource(resource.id.clone());
-    let operation = operations::begin(call.cx, "Deleting", Some(effect))?;
+    let operation = operations::begin(call.cx, operations::DELETING)?;
+    let effect = Effect::DeleteResource {
+        id: resource.id.clone(),
+        incarnation: resource.incarnation.clone(),
+    };
+    due::note(call.cx.tx, operation.ends, effect)?;
     resource
         .hidden
         .insert("operation".to_owned(), json!(operation.id));
     call.cx.tx.put(&resource)?;
     Ok(operations::accepted(
         call,
-        namespace(kind),
+        kind.namespace(),
         &resource,
         &operation,
     ))
 }
 
-/// Takes a resource out of the state, with the role assignments on it and what it owned.
-pub(crate) fn remove(cx: &Context<'_>, id: &str) -> Result<(), StateError> {
-    let Some(resource) = cx.tx.get::<Resource>(&Resource::key_of(id))? else {
-        return Ok(());
-    };
-    providers::removed(cx, &resource)?;
-    role_assignments::forget_scope(cx.tx, &resource.id)?;
-    cx.tx.delete::<Resource>(&resource.key())?;
+/// How many role assignments are dropped at once.
+const CHUNK: usize = 500;
+
+/// Takes a resource out of the state, with what goes with it: what it holds is free again, and the role assignments on
+/// it are dropped.
+pub(crate) fn remove(
+    cx: &Context<'_>,
+    kinds: &dyn Fn(&str) -> Option<&'static Kind>,
+    id: &str,
+) -> Result<(), StateError> {
+    let mut going = VecDeque::from([id.to_owned()]);
+    while let Some(id) = going.pop_front() {
+        let Some(resource) = cx.tx.get::<Resource>(&Resource::key_of(&id))? else {
+            continue;
+        };
+        let key = resource.key();
+        // First out of the state: what goes with it cannot lead back to it.
+        cx.tx.delete::<Resource>(&key)?;
+        if let Some(kind) = kinds(&resource.kind) {
+            going.extend((kind.gone)(cx, &resource)?);
+        }
+        holds::release(cx.tx, &key)?;
+        addresses::keep_only(cx.tx, &key, &[])?;
+        while role_assignments::forget_scope(cx.tx, &resource.id, CHUNK)? == CHUNK {}
+    }
     Ok(())
 }
 
@@ -405,43 +392,4 @@ fn location_of(
         )),
         _ => Ok(location),
     }
-}
-
-/// <https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources#limitations>
-pub(crate) fn check_tags(tags: Option<&Value>) -> Result<(), Error> {
-    let Some(tags) = tags.filter(|tags| !tags.is_null()) else {
-        return Ok(());
-    };
-    let refuse = |reason: String| Err(Error::bad_request("InvalidTags", reason));
-    let Some(tags) = tags.as_object() else {
-        return refuse("The tags must be an object with text values.".to_owned());
-    };
-    if tags.len() > 50 {
-        return Err(Error::bad_request(
-            "TooManyTags",
-            format!(
-                "The number of tags '{}' is more than the limit of '50'.",
-                tags.len()
-            ),
-        ));
-    }
-    for (name, value) in tags {
-        if name.is_empty()
-            || name.len() > 512
-            || name.contains(['<', '>', '%', '&', '\\', '?', '/'])
-        {
-            return refuse(format!("The tag name '{name}' is not valid."));
-        }
-        match value {
-            Value::String(text) if text.len() <= 256 => {}
-            Value::Null => {}
-            _ => return refuse(format!("The value of tag '{name}' is not valid.")),
-        }
-    }
-    Ok(())
-}
-
-/// A new etag, in the form that most providers use.
-pub(crate) fn etag() -> Value {
-    json!(format!("W/\"{}\"", Uuid::new_v4()))
 }

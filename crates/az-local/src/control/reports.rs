@@ -1,8 +1,9 @@
 //! What the control socket's commands answer.
 
 use super::{Contact, Refusal};
+use crate::dispatch;
 use crate::entra::TOKEN_EXCHANGE;
-use crate::instance::Instance;
+use crate::instance::{Access, Instance};
 use crate::machines::environment::Environment;
 use crate::machines::programs::Surroundings;
 use crate::state::DeletedVault;
@@ -11,10 +12,11 @@ use crate::state::machine;
 use crate::state::settings::Desk;
 use crate::state::signing_keys::KeyError;
 use crate::state::{
-    Application, FederatedCredential, Resource, ServicePrincipal, StateError, Subscription, Tenant,
-    Transaction,
+    Application, FederatedCredential, Range, Resource, ServicePrincipal, StateError, Subscription,
+    Tenant, Transaction,
 };
 use serde_json::{Value, json};
+use std::sync::Arc;
 use time::Duration;
 use time::format_description::well_known::Rfc3339;
 
@@ -62,9 +64,9 @@ fn find_desk(tx: &Transaction<'_>, number: usize) -> Result<Desk, ReportError> {
 }
 
 pub(super) fn status(instance: &Instance, contact: &Contact) -> Result<Value, ReportError> {
-    instance.store.transaction(|tx| {
+    instance.store.read(|tx| {
         let mut tenants = Vec::new();
-        for desk in tx.list::<Desk>("")? {
+        for desk in tx.all::<Desk>(&Range::Below(""))? {
             let tenant: Option<Tenant> = tx.get(&desk.tenant_id)?;
             let mut subscriptions = Vec::new();
             for id in &desk.subscription_ids {
@@ -102,7 +104,7 @@ pub(crate) fn desk_environment(
     instance: &Instance,
     tenant: usize,
 ) -> Result<Environment, ReportError> {
-    instance.store.transaction(|tx| {
+    instance.store.write(|tx| {
         let desk = find_desk(tx, tenant)?;
         let application: Application =
             tx.get(&desk.app_id)?.ok_or(ReportError::NoTenant(tenant))?;
@@ -128,35 +130,24 @@ fn all_machines(
     tx: &Transaction<'_>,
     subscription: Option<&str>,
 ) -> Result<Vec<Resource>, ReportError> {
-    let mut all: Vec<Resource> = tx.list("")?;
-    all.retain(|resource| {
-        let of_subscription = subscription.is_none_or(|wanted| {
-            resource
-                .id
-                .split('/')
-                .nth(2)
-                .is_some_and(|id| id.eq_ignore_ascii_case(wanted))
-        });
-        resource.kind.eq_ignore_ascii_case(machine::KIND) && of_subscription
-    });
-    Ok(all)
-}
-
-fn group_of(resource: &Resource) -> &str {
-    resource.id.split('/').nth(4).unwrap_or_default()
+    let kind = match subscription {
+        Some(id) => Resource::type_in(machine::KIND, id),
+        None => machine::KIND.to_ascii_lowercase() + "/",
+    };
+    Ok(tx.all(&Range::Beginning(Resource::BY_TYPE, &kind))?)
 }
 
 pub(super) fn machines(
-    instance: &Instance,
+    instance: &Arc<Instance>,
     subscription: Option<&str>,
 ) -> Result<Value, ReportError> {
-    instance.settled(|tx| {
+    dispatch::settled(instance, Access::Read, |tx| {
         let rows = all_machines(tx, subscription)?
             .iter()
             .map(|machine| {
                 json!({
                     "name": machine.name(),
-                    "resourceGroup": group_of(machine),
+                    "resourceGroup": machine.group(),
                     "id": machine.id,
                     "vmId": machine::vm_id(machine),
                     "running": machine::is_running(machine),
@@ -168,16 +159,15 @@ pub(super) fn machines(
 }
 
 pub(super) fn machine(
-    instance: &Instance,
+    instance: &Arc<Instance>,
     subscription: Option<&str>,
     group: &str,
     name: &str,
 ) -> Result<Value, ReportError> {
-    instance.settled(|tx| {
+    dispatch::settled(instance, Access::Write, |tx| {
         let mut found = all_machines(tx, subscription)?;
         found.retain(|machine| {
-            machine.name().eq_ignore_ascii_case(name)
-                && group_of(machine).eq_ignore_ascii_case(group)
+            machine.name().eq_ignore_ascii_case(name) && machine.group().eq_ignore_ascii_case(group)
         });
         let (group, name) = (group.to_owned(), name.to_owned());
         let machine = match found.as_slice() {
@@ -192,32 +182,38 @@ pub(super) fn machine(
 }
 
 /// Everything that a clean-up must have removed.
-pub(super) fn resources(instance: &Instance) -> Result<Value, ReportError> {
-    instance.settled(|tx| {
-        let resources: Vec<Resource> = tx.list("")?;
-        let identities: Vec<ServicePrincipal> = tx.list("")?;
+pub(super) fn resources(instance: &Arc<Instance>) -> Result<Value, ReportError> {
+    dispatch::settled(instance, Access::Read, |tx| {
+        let mut resources = Vec::new();
+        tx.each(&Range::Below(""), |resource: Resource| {
+            resources.push(json!({"id": resource.id, "type": resource.kind}));
+            Ok::<_, StateError>(())
+        })?;
+        let mut identities = Vec::new();
+        tx.each(&Range::Below(""), |principal: ServicePrincipal| {
+            if let Some(id) = &principal.managed_identity {
+                identities.push(json!({"id": id, "principalId": principal.object_id}));
+            }
+            Ok::<_, StateError>(())
+        })?;
+        let mut vaults = Vec::new();
+        tx.each(&Range::Below(""), |deleted: DeletedVault| {
+            vaults.push(json!({"id": deleted.vault.id}));
+            Ok::<_, StateError>(())
+        })?;
+        // Those that nobody made are the desks' own, which every instance begins with.
+        let mut assignments = Vec::new();
+        tx.each(&Range::Below(""), |assignment: RoleAssignment| {
+            if assignment.created_by.is_some() {
+                assignments.push(json!({"id": assignment.id}));
+            }
+            Ok::<_, StateError>(())
+        })?;
         Ok(json!({
-            "resources": resources
-                .iter()
-                .map(|resource| json!({"id": resource.id, "type": resource.kind}))
-                .collect::<Vec<_>>(),
-            "managedIdentities": identities
-                .iter()
-                .filter_map(|principal| Some((principal, principal.managed_identity.as_ref()?)))
-                .map(|(principal, id)| json!({"id": id, "principalId": principal.object_id}))
-                .collect::<Vec<_>>(),
-            "deletedVaults": tx
-                .list::<DeletedVault>("")?
-                .iter()
-                .map(|deleted| json!({"id": deleted.vault.id}))
-                .collect::<Vec<_>>(),
-            // Those that nobody made are the desks' own, which every instance begins with.
-            "roleAssignments": tx
-                .list::<RoleAssignment>("")?
-                .iter()
-                .filter(|assignment| assignment.created_by.is_some())
-                .map(|assignment| json!({"id": assignment.id}))
-                .collect::<Vec<_>>(),
+            "resources": resources,
+            "managedIdentities": identities,
+            "deletedVaults": vaults,
+            "roleAssignments": assignments,
         }))
     })
 }
@@ -227,7 +223,7 @@ pub(super) fn add_certificate(
     tenant: usize,
     certificate: String,
 ) -> Result<Value, ReportError> {
-    instance.store.transaction(|tx| {
+    instance.store.write(|tx| {
         let desk = find_desk(tx, tenant)?;
         let mut application: Application =
             tx.get(&desk.app_id)?.ok_or(ReportError::NoTenant(tenant))?;
@@ -245,7 +241,7 @@ const ASSERTION_LIFETIME: Duration = Duration::hours(1);
 
 pub(super) fn federate(instance: &Instance, tenant: usize) -> Result<Value, ReportError> {
     let key = instance.keys.current()?;
-    instance.store.transaction(|tx| {
+    instance.store.write(|tx| {
         let desk = find_desk(tx, tenant)?;
         let mut application: Application =
             tx.get(&desk.app_id)?.ok_or(ReportError::NoTenant(tenant))?;

@@ -133,7 +133,7 @@ fn refused(reason: Refusal, message: &str) -> Answer {
     }
 }
 
-fn answer(instance: &Instance, contact: &Contact, command: Command) -> Answer {
+fn answer(instance: &Arc<Instance>, contact: &Contact, command: Command) -> Answer {
     let done = match command {
         Command::Stop => Ok(serde_json::Value::Null),
         Command::Status => reports::status(instance, contact),

@@ -2,11 +2,11 @@
 
 use super::assertion::Assertion;
 use super::error::EntraError;
+use super::form::Form;
 use super::token::Proof;
-use super::token_endpoint::Form;
 use crate::ground::secret::same;
 use crate::request::Context;
-use crate::state::{Application, ServicePrincipal, StateError, Tenant};
+use crate::state::{Application, Range, ServicePrincipal, StateError, Tenant};
 
 /// RFC 7523, 2.2.
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -56,8 +56,11 @@ fn principal_of(
     cx: &Context<'_>,
     application: &Application,
 ) -> Result<Option<ServicePrincipal>, StateError> {
-    let all: Vec<ServicePrincipal> = cx.tx.list("")?;
-    Ok(all.into_iter().find(|principal| {
-        principal.app_id == application.app_id && principal.tenant_id == application.tenant_id
-    }))
+    let id = application.app_id.to_ascii_lowercase();
+    let all = cx
+        .tx
+        .all(&Range::Equal(ServicePrincipal::BY_APPLICATION, &id))?;
+    Ok(all
+        .into_iter()
+        .find(|principal| principal.tenant_id == application.tenant_id))
 }

@@ -1,8 +1,8 @@
 //! Discovery: where a tenant's endpoints and keys are, and which hosts are one cloud.
 
+use super::authority::{Authority, LOGIN};
 use super::error::EntraError;
 use super::token::IssueError;
-use super::{Authority, LOGIN};
 use crate::ground::wire::{Request, Response};
 use crate::request::Context;
 use http::StatusCode;

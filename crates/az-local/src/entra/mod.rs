@@ -5,9 +5,11 @@
 //! (<https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>).
 
 mod assertion;
+mod authority;
 mod client;
 mod discovery;
 mod error;
+mod form;
 #[cfg(test)]
 mod tests;
 pub(crate) mod token;
@@ -15,16 +17,11 @@ mod token_endpoint;
 
 use crate::ground::wire::{Request, Response};
 use crate::request::Context;
-use crate::state::{StateError, Tenant};
+use authority::Authority;
+pub(crate) use authority::TOKEN_EXCHANGE;
 use error::EntraError;
 use http::{Method, StatusCode};
 pub(crate) use token_endpoint::is_known_resource;
-
-/// The host that documents name, whichever of its aliases was asked.
-const LOGIN: &str = "https://login.microsoftonline.com";
-
-/// The audience of a federated assertion, unless its credential says otherwise.
-pub(crate) const TOKEN_EXCHANGE: &str = "api://AzureADTokenExchange";
 
 /// Answers one request to Entra ID.
 pub(crate) fn handle(cx: &Context<'_>, request: &Request) -> Response {
@@ -60,46 +57,4 @@ fn route(cx: &Context<'_>, request: &Request) -> Result<Response, EntraError> {
         }),
         _ => Ok(Response::empty(StatusCode::NOT_FOUND)),
     }
-}
-
-/// Whom a URL's first segment speaks of.
-enum Authority {
-    /// One tenant.
-    Tenant(Tenant),
-    /// `common`, `organizations`, `consumers`: whichever the user turns out to be of.
-    Any(String),
-}
-
-impl Authority {
-    fn find(cx: &Context<'_>, segment: &str) -> Result<Self, EntraError> {
-        let name = segment.to_ascii_lowercase();
-        if ["common", "organizations", "consumers"].contains(&name.as_str()) {
-            return Ok(Authority::Any(name));
-        }
-        Ok(Authority::Tenant(tenant(cx, segment)?))
-    }
-
-    /// As it stands in URLs.
-    fn segment(&self) -> &str {
-        match self {
-            Authority::Tenant(tenant) => &tenant.id,
-            Authority::Any(name) => name,
-        }
-    }
-
-    /// As it stands in issuers.
-    fn issuer(&self) -> &str {
-        match self {
-            Authority::Tenant(tenant) => &tenant.id,
-            Authority::Any(_) => "{tenantid}",
-        }
-    }
-}
-
-/// The tenant with this id.
-fn tenant(cx: &Context<'_>, id: &str) -> Result<Tenant, EntraError> {
-    let found: Result<Option<Tenant>, StateError> = cx.tx.get(&id.to_ascii_lowercase());
-    found?.ok_or_else(|| EntraError::TenantNotFound {
-        tenant: id.to_owned(),
-    })
 }

@@ -1,57 +1,15 @@
 //! The token endpoints: an application proves who it is and gets an access token.
 
+use super::authority::TOKEN_EXCHANGE;
 use super::client::{self, Client};
 use super::error::EntraError;
-use super::{TOKEN_EXCHANGE, token};
+use super::form::Form;
+use super::token;
 use crate::ground::wire::{Request, Response};
 use crate::request::Context;
 use crate::state::Tenant;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 use serde_json::{Value, json};
-
-/// A form's fields.
-pub(crate) struct Form(Vec<(String, String)>);
-
-impl Form {
-    fn read(request: &Request) -> Self {
-        let mut fields: Vec<(String, String)> = url::form_urlencoded::parse(&request.body)
-            .into_owned()
-            .collect();
-        // RFC 6749, 2.3.1: a client may also send its id and secret as basic credentials.
-        if let Some((id, secret)) = basic_credentials(request) {
-            fields.push(("client_id".to_owned(), id));
-            fields.push(("client_secret".to_owned(), secret));
-        }
-        Form(fields)
-    }
-
-    /// A field's value, unless it is missing or empty.
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(key, value)| key == name && !value.is_empty())
-            .map(|(_, value)| value.as_str())
-    }
-
-    /// A field's value.
-    pub(crate) fn require(&self, name: &'static str) -> Result<&str, EntraError> {
-        self.get(name).ok_or(EntraError::MissingParameter(name))
-    }
-}
-
-fn basic_credentials(request: &Request) -> Option<(String, String)> {
-    let encoded = request.header("authorization")?.strip_prefix("Basic ")?;
-    let decoded = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
-    let (id, secret) = decoded.split_once(':')?;
-    let plain = |text: &str| {
-        percent_encoding::percent_decode_str(text)
-            .decode_utf8_lossy()
-            .into_owned()
-    };
-    Some((plain(id), plain(secret)))
-}
 
 /// `POST /{tenant}/oauth2/v2.0/token`: asks by `scope`.
 pub(crate) fn v2(
@@ -99,7 +57,7 @@ fn prove(cx: &Context<'_>, form: &Form, tenant: &str) -> Result<(Tenant, Client)
     if ["common", "organizations", "consumers"].contains(&tenant) {
         return Err(EntraError::NoTenant);
     }
-    let tenant = super::tenant(cx, tenant)?;
+    let tenant = super::authority::tenant(cx, tenant)?;
     let grant = form.require("grant_type")?;
     if grant != "client_credentials" {
         return Err(EntraError::UnsupportedGrantType(grant.to_owned()));

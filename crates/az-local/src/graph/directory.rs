@@ -1,23 +1,108 @@
 //! The directory's objects as Graph shows them.
 
-use super::GraphError;
+use super::error::GraphError;
 use super::filter::{Filter, FilterError, Term};
 use crate::request::Context;
 use crate::request::Principal;
-use crate::state::{Application, ServicePrincipal, StateError};
+use crate::state::{Application, Range, ServicePrincipal, StateError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
+
+/// Which part of a list is asked for.
+pub(super) struct Part {
+    pub(super) size: usize,
+    pub(super) after: Option<String>,
+}
+
+/// A part of a list.
+pub(super) struct Found {
+    pub(super) items: Vec<Value>,
+    /// Where the list goes on.
+    pub(super) next: Option<String>,
+}
 
 /// The service principals of the caller's tenant that a filter lets through.
 pub(super) fn service_principals(
     cx: &Context<'_>,
     caller: &Principal,
     filter: Option<&Filter>,
-) -> Result<Vec<Value>, GraphError> {
-    let all = in_tenant(cx, caller)?.iter().map(show).collect();
-    Ok(select(all, filter, "ServicePrincipal")?)
+    part: &Part,
+) -> Result<Found, GraphError> {
+    let terms = known_terms(filter, "ServicePrincipal")?;
+    if let Some(candidates) = by_index(cx, caller, terms)? {
+        let items = candidates
+            .iter()
+            .filter(|principal| principal.tenant_id == caller.tenant_id)
+            .map(show)
+            .filter(|object| terms.iter().all(|term| holds(object, term)))
+            .collect();
+        return Ok(Found { items, next: None });
+    }
+    let name;
+    let range = match terms.iter().find_map(starts_with_name) {
+        Some(beginning) => {
+            name = ServicePrincipal::name_in(&caller.tenant_id, beginning);
+            Range::Beginning(ServicePrincipal::BY_NAME, name.as_str())
+        }
+        None => Range::Equal(ServicePrincipal::BY_TENANT, caller.tenant_id.as_str()),
+    };
+    let page = cx.tx.filtered_page(
+        &range,
+        part.after.as_deref(),
+        part.size,
+        |principal: &ServicePrincipal| {
+            let object = show(principal);
+            Ok::<_, StateError>(terms.iter().all(|term| holds(&object, term)))
+        },
+    )?;
+    Ok(Found {
+        items: page.items.iter().map(show).collect(),
+        next: page.next,
+    })
+}
+
+/// The few principals that a term names by what they are looked up by; none where no term does.
+fn by_index(
+    cx: &Context<'_>,
+    caller: &Principal,
+    terms: &[Term],
+) -> Result<Option<Vec<ServicePrincipal>>, StateError> {
+    for term in terms {
+        let (name, value) = match term {
+            Term::Equals { name, value } | Term::AnyEquals { name, value } => (name, value),
+            Term::StartsWith { .. } => continue,
+        };
+        let lower = value.to_ascii_lowercase();
+        let found = match name.as_str() {
+            "id" => cx.tx.get(&lower)?.into_iter().collect(),
+            "appId" | "servicePrincipalNames" => cx
+                .tx
+                .all(&Range::Equal(ServicePrincipal::BY_APPLICATION, &lower))?,
+            "alternativeNames" if value.starts_with('/') => cx
+                .tx
+                .all(&Range::Equal(ServicePrincipal::BY_RESOURCE, &lower))?,
+            "displayName" => {
+                let name = ServicePrincipal::name_in(&caller.tenant_id, value);
+                let range = Range::Equal(ServicePrincipal::BY_NAME, name.as_str());
+                cx.tx.page(&range, None, MOST_OF_A_NAME)?.items
+            }
+            _ => continue,
+        };
+        return Ok(Some(found));
+    }
+    Ok(None)
+}
+
+/// How many principals of one name are answered.
+const MOST_OF_A_NAME: usize = 999;
+
+fn starts_with_name(term: &Term) -> Option<&str> {
+    match term {
+        Term::StartsWith { name, value } if name == "displayName" => Some(value),
+        _ => None,
+    }
 }
 
 /// The service principal with this object id.
@@ -26,7 +111,12 @@ pub(super) fn service_principal(
     caller: &Principal,
     id: &str,
 ) -> Result<Value, GraphError> {
-    find(cx, caller, id, |principal| &principal.object_id)
+    let found: Option<ServicePrincipal> = cx.tx.get(&id.to_ascii_lowercase())?;
+    found
+        .filter(|principal| principal.tenant_id == caller.tenant_id)
+        .as_ref()
+        .map(show)
+        .ok_or_else(|| GraphError::NotFound(id.to_owned()))
 }
 
 /// The service principal of the application with this id.
@@ -35,20 +125,24 @@ pub(super) fn by_app_id(
     caller: &Principal,
     app_id: &str,
 ) -> Result<Value, GraphError> {
-    find(cx, caller, app_id, |principal| &principal.app_id)
+    of_application(cx, caller, app_id)?
+        .as_ref()
+        .map(show)
+        .ok_or_else(|| GraphError::NotFound(app_id.to_owned()))
 }
 
-fn find(
+fn of_application(
     cx: &Context<'_>,
     caller: &Principal,
-    id: &str,
-    key: impl Fn(&ServicePrincipal) -> &String,
-) -> Result<Value, GraphError> {
-    in_tenant(cx, caller)?
-        .iter()
-        .find(|principal| key(principal).eq_ignore_ascii_case(id))
-        .map(show)
-        .ok_or_else(|| GraphError::NotFound(id.to_owned()))
+    app_id: &str,
+) -> Result<Option<ServicePrincipal>, StateError> {
+    let id = app_id.to_ascii_lowercase();
+    let all = cx
+        .tx
+        .all(&Range::Equal(ServicePrincipal::BY_APPLICATION, &id))?;
+    Ok(all
+        .into_iter()
+        .find(|principal| principal.tenant_id == caller.tenant_id))
 }
 
 /// The applications of the caller's tenant that a filter lets through.
@@ -56,26 +150,29 @@ pub(super) fn applications(
     cx: &Context<'_>,
     caller: &Principal,
     filter: Option<&Filter>,
-) -> Result<Vec<Value>, GraphError> {
-    let principals = in_tenant(cx, caller)?;
-    let all: Vec<Application> = cx.tx.list("")?;
-    let all = all
-        .iter()
-        .filter(|application| application.tenant_id == caller.tenant_id)
-        .map(|application| {
-            let principal = principals
-                .iter()
-                .find(|found| found.app_id == application.app_id);
-            json!({
-                "id": application.app_id,
-                "appId": application.app_id,
-                "displayName": principal.map(|principal| principal.display_name.as_str()),
-                "identifierUris": [],
-                "signInAudience": "AzureADMyOrg",
-            })
-        })
-        .collect();
-    Ok(select(all, filter, "Application")?)
+    part: &Part,
+) -> Result<Found, GraphError> {
+    let terms = known_terms(filter, "Application")?;
+    let range = Range::Equal(Application::BY_TENANT, caller.tenant_id.as_str());
+    let page = cx.tx.page(&range, part.after.as_deref(), part.size)?;
+    let mut items = Vec::new();
+    for application in &page.items {
+        let principal = of_application(cx, caller, &application.app_id)?;
+        let object = json!({
+            "id": application.app_id,
+            "appId": application.app_id,
+            "displayName": principal.map(|principal| principal.display_name),
+            "identifierUris": [],
+            "signInAudience": "AzureADMyOrg",
+        });
+        if terms.iter().all(|term| holds(&object, term)) {
+            items.push(object);
+        }
+    }
+    Ok(Found {
+        items,
+        next: page.next,
+    })
 }
 
 #[derive(Deserialize)]
@@ -105,28 +202,23 @@ pub(super) fn by_ids(
     if !wanted {
         return Ok(Vec::new());
     }
-    let principals = in_tenant(cx, caller)?;
-    Ok(principals
-        .iter()
-        .filter(|principal| {
-            asked
-                .ids
-                .iter()
-                .any(|id| id.eq_ignore_ascii_case(&principal.object_id))
-        })
-        .map(|principal| {
-            let mut object = show(principal);
+    if asked.ids.len() > MOST_IDS {
+        return Err(GraphError::BadRequest("Too many values in 'ids'."));
+    }
+    let mut found = Vec::new();
+    for id in &asked.ids {
+        let principal: Option<ServicePrincipal> = cx.tx.get(&id.to_ascii_lowercase())?;
+        if let Some(principal) = principal.filter(|one| one.tenant_id == caller.tenant_id) {
+            let mut object = show(&principal);
             object["@odata.type"] = json!("#microsoft.graph.servicePrincipal");
-            object
-        })
-        .collect())
+            found.push(object);
+        }
+    }
+    Ok(found)
 }
 
-fn in_tenant(cx: &Context<'_>, caller: &Principal) -> Result<Vec<ServicePrincipal>, StateError> {
-    let mut all: Vec<ServicePrincipal> = cx.tx.list("")?;
-    all.retain(|principal| principal.tenant_id == caller.tenant_id);
-    Ok(all)
-}
+/// <https://learn.microsoft.com/graph/api/directoryobject-getbyids>
+const MOST_IDS: usize = 1000;
 
 fn show(principal: &ServicePrincipal) -> Value {
     let is_managed = principal.managed_identity.is_some();
@@ -158,12 +250,11 @@ fn show(principal: &ServicePrincipal) -> Value {
     })
 }
 
-/// The objects for which every term of the filter holds.
-fn select(
-    objects: Vec<Value>,
-    filter: Option<&Filter>,
+/// The terms of a filter, all about what can be filtered by.
+fn known_terms<'a>(
+    filter: Option<&'a Filter>,
     resource: &'static str,
-) -> Result<Vec<Value>, FilterError> {
+) -> Result<&'a [Term], FilterError> {
     let terms = filter.map(|filter| filter.0.as_slice()).unwrap_or_default();
     for term in terms {
         let (name, known) = match term {
@@ -189,7 +280,12 @@ fn select(
             });
         }
     }
-    let holds = |object: &Value, term: &Term| match term {
+    Ok(terms)
+}
+
+/// Whether a term holds for an object.
+fn holds(object: &Value, term: &Term) -> bool {
+    match term {
         Term::Equals { name, value } => object[name]
             .as_str()
             .is_some_and(|held| held.eq_ignore_ascii_case(value)),
@@ -202,9 +298,5 @@ fn select(
                     .is_some_and(|held| held.eq_ignore_ascii_case(value))
             })
         }),
-    };
-    Ok(objects
-        .into_iter()
-        .filter(|object| terms.iter().all(|term| holds(object, term)))
-        .collect())
+    }
 }

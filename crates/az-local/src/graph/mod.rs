@@ -2,6 +2,7 @@
 //! (<https://learn.microsoft.com/graph/api/overview>).
 
 mod directory;
+mod error;
 mod filter;
 #[cfg(test)]
 mod tests;
@@ -10,7 +11,10 @@ use crate::entra::token::{TokenError, authenticate};
 use crate::ground::wire::{Request, Response};
 use crate::request::Context;
 use crate::request::Principal;
-use crate::state::StateError;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use directory::Found;
+use error::GraphError;
 use filter::{Filter, FilterError};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -22,32 +26,6 @@ const AUDIENCES: [&str; 2] = [
     "https://graph.microsoft.com",
     "00000003-0000-0000-c000-000000000000",
 ];
-
-/// Why Graph refuses a request.
-#[derive(Debug, thiserror::Error)]
-enum GraphError {
-    #[error(transparent)]
-    Token(#[from] TokenError),
-    #[error(transparent)]
-    Filter(#[from] FilterError),
-    #[error(
-        "Resource '{0}' does not exist or one of its queried reference-property objects are not \
-         present."
-    )]
-    NotFound(String),
-    #[error("/me request is only valid with delegated authentication flow.")]
-    NotDelegated,
-    #[error("Resource not found for the segment '{0}'.")]
-    UnknownSegment(String),
-    #[error("Invalid version: {0}")]
-    Version(String),
-    #[error("Insufficient privileges to complete the operation.")]
-    ReadOnly,
-    #[error("{0}")]
-    BadRequest(&'static str),
-    #[error(transparent)]
-    State(#[from] StateError),
-}
 
 /// Answers one request to Graph.
 pub(crate) fn handle(cx: &Context<'_>, request: &Request) -> Response {
@@ -97,16 +75,17 @@ fn read(
     let filter = request.query("$filter").map(Filter::parse).transpose()?;
     match path {
         ["servicePrincipals"] => {
-            let found = directory::service_principals(cx, caller, filter.as_ref())?;
-            Ok(collection("servicePrincipals", found))
+            let found =
+                directory::service_principals(cx, caller, filter.as_ref(), &part(request)?)?;
+            Ok(page(request, "servicePrincipals", found))
         }
         ["servicePrincipals", id] => {
             let found = directory::service_principal(cx, caller, id)?;
             Ok(entity("servicePrincipals", found))
         }
         ["applications"] => {
-            let found = directory::applications(cx, caller, filter.as_ref())?;
-            Ok(collection("applications", found))
+            let found = directory::applications(cx, caller, filter.as_ref(), &part(request)?)?;
+            Ok(page(request, "applications", found))
         }
         ["directoryObjects", id] => {
             let found = directory::service_principal(cx, caller, id)?;
@@ -136,6 +115,53 @@ fn keyed<'a>(segment: &'a str, set: &str) -> Option<&'a str> {
         .strip_prefix(set)?
         .strip_prefix("(appId='")?
         .strip_suffix("')")
+}
+
+/// Which part of a list is asked for: `$top` (100 unless told, 999 at most) and `$skiptoken`
+/// (<https://learn.microsoft.com/graph/paging>).
+fn part(request: &Request) -> Result<directory::Part, GraphError> {
+    let top = request.query("$top").map(str::parse::<usize>).transpose();
+    let size = top
+        .ok()
+        .filter(|top| top.is_none_or(|top| (1..=999).contains(&top)))
+        .ok_or(GraphError::BadRequest("Invalid value for $top."))?;
+    let after = match request.query("$skiptoken") {
+        None => None,
+        Some(token) => Some(
+            URL_SAFE_NO_PAD
+                .decode(token)
+                .ok()
+                .and_then(|bytes| String::from_utf8(bytes).ok())
+                .ok_or(GraphError::BadRequest("Invalid $skiptoken."))?,
+        ),
+    };
+    Ok(directory::Part {
+        size: size.unwrap_or(100),
+        after,
+    })
+}
+
+/// A part of a list, with the link to the next one.
+fn page(request: &Request, set: &str, found: Found) -> Response {
+    let mut body = json!({
+        "@odata.context": format!("https://graph.microsoft.com/v1.0/$metadata#{set}"),
+    });
+    if let Some(next) = found.next {
+        let query = request
+            .query
+            .iter()
+            .filter(|(name, _)| !name.eq_ignore_ascii_case("$skiptoken"));
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(query)
+            .append_pair("$skiptoken", &URL_SAFE_NO_PAD.encode(next))
+            .finish();
+        body["@odata.nextLink"] = json!(format!(
+            "https://graph.microsoft.com{}?{query}",
+            request.path
+        ));
+    }
+    body["value"] = Value::Array(found.items);
+    answer(&body)
 }
 
 fn collection(set: &str, items: Vec<Value>) -> Response {

@@ -7,3 +7,4 @@ pub(crate) mod quoting;
 pub(crate) mod request_log;
 pub(crate) mod secret;
 pub(crate) mod wire;
+pub(crate) mod workers;

@@ -1,7 +1,7 @@
 //! Tokens for the machine's identities
 //! (<https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token>).
 
-use super::is_version;
+use super::versions::is_version;
 use crate::entra::is_known_resource;
 use crate::entra::token::{self, Proof};
 use crate::ground::wire::{Request, Response};
@@ -108,21 +108,14 @@ fn identities(cx: &Context<'_>, machine: &Resource) -> Result<Vec<Identity>, Sta
             is_system: true,
         });
     }
-    let assigned = machine::user_assigned(machine);
-    if assigned.is_empty() {
-        return Ok(found);
-    }
-    for principal in cx.tx.list::<ServicePrincipal>("")? {
-        let Some(resource_id) = principal.managed_identity.clone() else {
-            continue;
-        };
-        if assigned
-            .iter()
-            .any(|id| id.eq_ignore_ascii_case(&resource_id))
-        {
+    for id in machine::user_assigned(machine) {
+        let key = id.to_ascii_lowercase();
+        let principal: Option<ServicePrincipal> =
+            cx.tx.find(ServicePrincipal::BY_RESOURCE, &key)?;
+        if let Some(principal) = principal {
             found.push(Identity {
+                resource_id: principal.managed_identity.clone().unwrap_or(id),
                 principal,
-                resource_id,
                 is_system: false,
             });
         }

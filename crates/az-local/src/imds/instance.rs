@@ -1,6 +1,6 @@
 //! What a machine can know about itself: `/metadata/instance`.
 
-use super::{VERSIONS, is_version};
+use super::versions::{VERSIONS, is_version};
 use crate::ground::wire::{Request, Response};
 use crate::request::Context;
 use crate::state::machine;

@@ -7,6 +7,7 @@ mod identity;
 mod instance;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 use crate::ground::wire::{Origin, Request, Response};
 use crate::request::Context;
@@ -14,36 +15,7 @@ use crate::state::machine;
 use crate::state::{Resource, StateError};
 use http::{Method, StatusCode};
 use serde_json::json;
-
-/// Published versions, oldest first (`/metadata/versions`).
-const VERSIONS: [&str; 26] = [
-    "2017-03-01",
-    "2017-04-02",
-    "2017-08-01",
-    "2017-10-01",
-    "2017-12-01",
-    "2018-02-01",
-    "2018-04-02",
-    "2018-10-01",
-    "2019-02-01",
-    "2019-03-11",
-    "2019-04-30",
-    "2019-06-01",
-    "2019-06-04",
-    "2019-08-01",
-    "2019-08-15",
-    "2019-11-01",
-    "2020-06-01",
-    "2020-07-15",
-    "2020-09-01",
-    "2020-10-01",
-    "2020-12-01",
-    "2021-01-01",
-    "2021-02-01",
-    "2021-03-01",
-    "2021-12-13",
-    "2025-04-07",
-];
+use versions::VERSIONS;
 
 /// Answers one request to 169.254.169.254.
 pub(crate) fn handle(cx: &Context<'_>, request: &Request) -> Response {
@@ -107,9 +79,4 @@ fn route(cx: &Context<'_>, request: &Request, machine: &Resource) -> Result<Resp
             &json!({"error": "Not found"}),
         )),
     }
-}
-
-/// Whether this is a version of IMDS's API.
-fn is_version(version: &str) -> bool {
-    VERSIONS.contains(&version)
 }

@@ -61,6 +61,7 @@ fn machine(cx: &Context<'_>, system: bool, user: &[&str]) {
         kind: "Microsoft.Compute/virtualMachines".to_owned(),
         body,
         hidden: serde_json::Map::new(),
+        incarnation: String::new(),
     };
     cx.tx.put(&resource).expect("a machine");
 }

@@ -4,27 +4,24 @@
 pub(crate) mod mutation;
 pub(crate) mod seed;
 
-use crate::arm;
 use crate::ground::clock::Clock;
 use crate::ground::folder::{Folder, FolderError};
 use crate::ground::request_log::RequestLog;
 use crate::ground::wire::Caller;
-use crate::machines::programs;
-use crate::machines::scripts;
+use crate::ground::workers::Workers;
 use crate::request::Context;
-use crate::request::effects::EndedMachine;
-use crate::request::effects::Script;
+use crate::request::effects::Effects;
 use crate::state::authority::{Authority, AuthorityError};
 use crate::state::host_keys::{HostKeyError, HostKeys};
 use crate::state::knobs::{Knob, Knobs};
 use crate::state::machine;
 use crate::state::proxy_clients::Clients;
 use crate::state::settings::Settings;
-use crate::state::signing_keys::SigningKeys;
-use crate::state::{Resource, StateError, Store, Transaction};
+use crate::state::signing_keys::{SigningKeys, StoredKey};
+use crate::state::{Range, Resource, StateError, Store, Transaction};
 use std::cell::RefCell;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use time::{Duration, OffsetDateTime};
 use tokio::sync::broadcast;
 
@@ -59,6 +56,22 @@ pub enum OpenError {
     HostKeys(#[from] HostKeyError),
 }
 
+/// What a request may do with the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+}
+
+/// What came of a request.
+pub(crate) struct Served<R, E> {
+    pub(crate) result: Result<R, E>,
+    /// As the services noted it.
+    pub(crate) caller: Caller,
+    /// What is to be done now that its writes are kept. None where they were undone.
+    pub(crate) effects: Effects,
+}
+
 /// Ends of machines that a connection may be behind with.
 const MOST_ENDS: usize = 64;
 
@@ -74,13 +87,13 @@ pub(crate) struct Instance {
     /// Tells each machine (by `vmId`) that goes down.
     pub(crate) ended: broadcast::Sender<String>,
     pub(crate) log: Option<RequestLog>,
+    pub(crate) workers: Workers,
     pub(crate) offline: bool,
     /// The port that the proxy had before, or was told to take.
     pub(crate) wanted_port: Option<u16>,
     #[cfg(feature = "mutations")]
     pub(crate) mutation: crate::instance::mutation::Current,
     port: OnceLock<u16>,
-    own: Weak<Instance>,
     knobs: RwLock<Knobs>,
 }
 
@@ -98,7 +111,7 @@ impl Instance {
             .as_deref()
             .map(|path| RequestLog::open(path).map_err(FolderError::at(path)))
             .transpose()?;
-        let (settings, authority, clients, host_keys) = store.transaction(|tx| {
+        let (settings, authority, clients, host_keys) = store.write(|tx| {
             let mut settings: Settings = tx.get(Settings::KEY)?.unwrap_or_default();
             for (knob, to) in &options.knobs {
                 knob.turn(&mut settings.knobs, *to);
@@ -107,12 +120,15 @@ impl Instance {
             tx.put(&settings)?;
             let now = OffsetDateTime::now_utc() + Duration::milliseconds(settings.clock_offset_ms);
             seed::seed(tx, options.subscriptions, now)?;
-            let machines: Vec<Resource> = tx.list("")?;
-            let machines: Vec<String> = machines
-                .iter()
-                .filter(|resource| resource.kind.eq_ignore_ascii_case(machine::KIND))
-                .map(|machine| machine::vm_id(machine).to_owned())
-                .collect();
+            let mut machines = Vec::new();
+            let kind = format!("{}/", machine::KIND.to_ascii_lowercase());
+            tx.each(
+                &Range::Beginning(Resource::BY_TYPE, &kind),
+                |machine: Resource| {
+                    machines.push(machine::vm_id(&machine).to_owned());
+                    Ok::<_, StateError>(())
+                },
+            )?;
             folder.keep_machines(&machines);
             Ok::<_, OpenError>((
                 settings,
@@ -121,8 +137,7 @@ impl Instance {
                 HostKeys::load_or_create(tx)?,
             ))
         })?;
-        let instance = Arc::new_cyclic(|own| Instance {
-            own: Weak::clone(own),
+        let instance = Arc::new(Instance {
             folder,
             store,
             clock: Clock::ahead_by(Duration::milliseconds(settings.clock_offset_ms)),
@@ -132,6 +147,7 @@ impl Instance {
             host_keys,
             ended: broadcast::Sender::new(MOST_ENDS),
             log,
+            workers: Workers::default(),
             offline: options.offline,
             wanted_port: settings.port,
             #[cfg(feature = "mutations")]
@@ -140,7 +156,12 @@ impl Instance {
             knobs: RwLock::new(settings.knobs),
         });
         let filling = Arc::clone(&instance);
-        std::thread::spawn(move || filling.keys.fill(&filling.store));
+        std::thread::spawn(move || {
+            let kept = filling.store.read(|tx| tx.get(StoredKey::KEY));
+            filling
+                .keys
+                .fill(kept, |key| filling.store.write(|tx| tx.put(key)));
+        });
         Ok(instance)
     }
 
@@ -152,18 +173,18 @@ impl Instance {
             .clone()
     }
 
-    /// Runs `work` with a request's view of the instance, as one transaction. Gives the caller that
-    /// `work` noted, too.
+    /// Runs `work` with a request's view of the instance, as one transaction. Nothing can be written where `access` is
+    /// [`Access::Read`]; such requests run beside each other.
     pub(crate) fn serve<R, E: From<StateError>>(
         &self,
+        access: Access,
         caller: Caller,
         work: impl FnOnce(&Context<'_>) -> Result<R, E>,
-    ) -> (Result<R, E>, Caller) {
+    ) -> Served<R, E> {
         let knobs = self.knobs();
         let mut noted = caller.clone();
-        let mut ended = Vec::new();
-        let mut scripts = Vec::new();
-        let result = self.store.transaction(|tx| {
+        let mut effects = Effects::default();
+        let with_context = |tx: &Transaction<'_>| {
             let now = self.clock.now();
             let context = Context {
                 tx,
@@ -172,52 +193,24 @@ impl Instance {
                 knobs: &knobs,
                 keys: &self.keys,
                 caller: RefCell::new(caller),
-                ended: RefCell::new(Vec::new()),
-                scripts: RefCell::new(Vec::new()),
+                effects: RefCell::default(),
             };
             let result = work(&context);
             noted = context.caller.into_inner();
-            ended = context.ended.into_inner();
-            scripts = context.scripts.into_inner();
+            effects = context.effects.into_inner();
             result
-        });
-        if result.is_ok() {
-            self.end_machines(&ended);
-            self.run_scripts(scripts);
+        };
+        let result = match access {
+            Access::Read => self.store.read(with_context),
+            Access::Write => self.store.write(with_context),
+        };
+        if result.is_err() {
+            effects = Effects::default();
         }
-        (result, noted)
-    }
-
-    /// Runs `work` after everything that is due by the clock has been done, as one transaction.
-    pub(crate) fn settled<R, E: From<StateError>>(
-        &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<R, E>,
-    ) -> Result<R, E> {
-        let (result, _) = self.serve(Caller::default(), |cx| {
-            arm::settle(cx)?;
-            work(cx.tx)
-        });
-        result
-    }
-
-    /// Ends what runs on machines that have just gone down, and removes what those that are gone had.
-    fn end_machines(&self, ended: &[EndedMachine]) {
-        for machine in ended {
-            // Nobody may be connected.
-            let _ = self.ended.send(machine.vm_id.clone());
-            programs::end_all(&machine.vm_id);
-            if machine.gone {
-                self.folder.remove_machine(&machine.vm_id);
-            }
-        }
-    }
-
-    fn run_scripts(&self, scripts: Vec<Script>) {
-        for script in scripts {
-            // Gone only while the instance ends.
-            if let Some(instance) = self.own.upgrade() {
-                std::thread::spawn(move || scripts::run(&instance, &script));
-            }
+        Served {
+            result,
+            caller: noted,
+            effects,
         }
     }
 
@@ -258,7 +251,7 @@ impl Instance {
     }
 
     fn change_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<(), StateError> {
-        self.store.transaction(|tx: &Transaction<'_>| {
+        self.store.write(|tx: &Transaction<'_>| {
             let mut settings: Settings = tx.get(Settings::KEY)?.unwrap_or_default();
             change(&mut settings);
             tx.put(&settings)

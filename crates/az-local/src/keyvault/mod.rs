@@ -8,8 +8,8 @@ mod secrets;
 use crate::entra::token::authenticate;
 use crate::ground::wire::{Request, Response};
 use crate::request::Context;
+use crate::state::Resource;
 use crate::state::vaults;
-use crate::state::{Resource, StateError, Transaction};
 use access::Access;
 use error::Error;
 use http::Method;
@@ -34,11 +34,6 @@ const VERSIONS: [&str; 13] = [
     "2026-04-01",
     "7.6-preview.2",
 ];
-
-/// Whether a vault answers at this host name; without one the name does not resolve.
-pub(crate) fn exists(tx: &Transaction<'_>, host: &str) -> Result<bool, StateError> {
-    Ok(vaults::find_by_host(tx, host)?.is_some())
-}
 
 /// Answers one request.
 pub(crate) fn handle(cx: &Context<'_>, request: &Request) -> Response {

@@ -3,9 +3,9 @@
 use super::access::{Access, Act};
 use super::error::Error;
 use crate::ground::wire::{Request, Response};
-use crate::state::Document;
-use crate::state::secrets::{DeletedSecret, SecretVersion, deleted_key, prefix};
-use crate::state::vaults;
+use crate::state::due;
+use crate::state::secrets::{self, DeletedSecret, Secret, SecretVersion};
+use crate::state::{Document, Page, Range, Transaction, vaults};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
@@ -16,6 +16,10 @@ use uuid::Uuid;
 const LONGEST_VALUE: usize = 25 * 1024;
 /// Largest and default page.
 const LARGEST_PAGE: usize = 25;
+/// Versions that a purge takes away in its own transaction.
+const PURGED_AT_ONCE: usize = 500;
+/// <https://learn.microsoft.com/azure/key-vault/general/service-limits#backup-keys-secrets-certificates>
+const MOST_BACKED_UP: usize = 500;
 
 /// One call by a caller whose token is good.
 pub(crate) struct Call<'a> {
@@ -32,29 +36,13 @@ impl Call<'_> {
         self.access.cx.now.unix_timestamp()
     }
 
-    fn versions(&self, name: &str) -> Result<Vec<SecretVersion>, Error> {
-        Ok(self.access.cx.tx.list(&prefix(self.vault(), name))?)
+    fn tx(&self) -> &Transaction<'_> {
+        self.access.cx.tx
     }
 
-    /// The deleted secret of this name, unless its retention has ended.
+    /// The deleted secret of this name.
     fn deleted(&self, name: &str) -> Result<Option<DeletedSecret>, Error> {
-        let found: Option<DeletedSecret> =
-            self.access.cx.tx.get(&deleted_key(self.vault(), name))?;
-        match found {
-            Some(secret) if secret.purged_on <= self.now() => {
-                self.remove(&secret)?;
-                Ok(None)
-            }
-            found => Ok(found),
-        }
-    }
-
-    fn remove(&self, secret: &DeletedSecret) -> Result<(), Error> {
-        for version in self.versions(&secret.name)? {
-            self.access.cx.tx.delete::<SecretVersion>(&version.key())?;
-        }
-        self.access.cx.tx.delete::<DeletedSecret>(&secret.key())?;
-        Ok(())
+        Ok(self.tx().get(&secrets::key_of(self.vault(), name))?)
     }
 
     fn body(&self) -> Result<Map<String, Value>, Error> {
@@ -114,10 +102,8 @@ impl Call<'_> {
                 ),
             });
         }
-        let number = self
-            .versions(name)?
-            .last()
-            .map_or(0, |last| last.number + 1);
+        let newest: Option<Secret> = self.tx().get(&secrets::key_of(self.vault(), name))?;
+        let number = newest.map_or(0, |newest| newest.newest + 1);
         let mut made = SecretVersion {
             vault: self.vault().to_owned(),
             name: name.to_owned(),
@@ -133,7 +119,7 @@ impl Call<'_> {
             updated: self.now(),
         };
         change(&mut made, &body)?;
-        self.access.cx.tx.put(&made)?;
+        secrets::add(self.tx(), &made)?;
         Ok(Response::json(StatusCode::OK, &self.view(&made, true)))
     }
 
@@ -142,9 +128,8 @@ impl Call<'_> {
         if self.deleted(name)?.is_some() {
             return Err(missing());
         }
-        let mut versions = self.versions(name)?;
         match version {
-            None => versions.pop().ok_or_else(missing),
+            None => secrets::newest(self.tx(), self.vault(), name)?.ok_or_else(missing),
             Some(wanted) => {
                 if wanted.len() != 32 || !wanted.bytes().all(|byte| byte.is_ascii_hexdigit()) {
                     return Err(Error::bad(
@@ -152,10 +137,8 @@ impl Call<'_> {
                         format!("Invalid secret version: {wanted}"),
                     ));
                 }
-                let found = versions
-                    .into_iter()
-                    .find(|one| one.version.eq_ignore_ascii_case(wanted));
-                found.ok_or_else(|| Error::not_found("secret", &format!("{name}/{wanted}")))
+                secrets::version(self.tx(), self.vault(), name, wanted)?
+                    .ok_or_else(|| Error::not_found("secret", &format!("{name}/{wanted}")))
             }
         }
     }
@@ -195,25 +178,14 @@ impl Call<'_> {
     /// `GET /secrets`
     pub(crate) fn list(&self) -> Result<Response, Error> {
         self.access.require(Act::List, None)?;
-        let mut latest: Vec<SecretVersion> = Vec::new();
-        for version in self
-            .access
-            .cx
-            .tx
-            .list::<SecretVersion>(&format!("{}/", self.vault().to_ascii_lowercase()))?
-        {
-            match latest.last_mut() {
-                Some(last) if last.name.eq_ignore_ascii_case(&version.name) => *last = version,
-                _ => latest.push(version),
-            }
-        }
+        let page = self.part::<Secret>(&secrets::all_of(self.vault()))?;
         let mut items = Vec::new();
-        for secret in latest {
-            if self.deleted(&secret.name)?.is_none() {
-                items.push(self.item(&secret, false));
-            }
+        for secret in &page.items {
+            let newest: Option<SecretVersion> =
+                secrets::newest(self.tx(), &secret.vault, &secret.name)?;
+            items.extend(newest.map(|newest| self.item(&newest, false)));
         }
-        self.page(items)
+        Ok(self.answer(items, page.next))
     }
 
     /// `GET /secrets/{name}/versions`
@@ -221,14 +193,15 @@ impl Call<'_> {
         check_name(name)?;
         self.access.require(Act::List, Some(name))?;
         if self.deleted(name)?.is_some() {
-            return self.page(vec![]);
+            return Ok(self.answer(vec![], None));
         }
-        let items = self
-            .versions(name)?
+        let page = self.part::<SecretVersion>(&secrets::prefix(self.vault(), name))?;
+        let items = page
+            .items
             .iter()
             .map(|version| self.item(version, true))
             .collect();
-        self.page(items)
+        Ok(self.answer(items, page.next))
     }
 
     /// `DELETE /secrets/{name}`
@@ -242,7 +215,7 @@ impl Call<'_> {
             deleted: self.now(),
             purged_on: self.now() + self.retention_days() * 86_400,
         };
-        self.access.cx.tx.put(&deleted)?;
+        secrets::delete(self.tx(), &deleted)?;
         Ok(Response::json(
             StatusCode::OK,
             &self.deleted_view(&deleted, self.view(&found, false)),
@@ -252,29 +225,21 @@ impl Call<'_> {
     /// `GET /deletedsecrets`
     pub(crate) fn list_deleted(&self) -> Result<Response, Error> {
         self.access.require(Act::List, None)?;
+        let page = self.part::<DeletedSecret>(&secrets::all_of(self.vault()))?;
         let mut items = Vec::new();
-        for deleted in self
-            .access
-            .cx
-            .tx
-            .list::<DeletedSecret>(&format!("{}/", self.vault().to_ascii_lowercase()))?
-        {
-            if self.deleted(&deleted.name)?.is_some()
-                && let Some(last) = self.versions(&deleted.name)?.last()
-            {
-                items.push(self.deleted_view(&deleted, self.item(last, false)));
-            }
+        for deleted in &page.items {
+            let newest = secrets::newest(self.tx(), &deleted.vault, &deleted.name)?;
+            items
+                .extend(newest.map(|newest| self.deleted_view(deleted, self.item(&newest, false))));
         }
-        self.page(items)
+        Ok(self.answer(items, page.next))
     }
 
     fn find_deleted(&self, name: &str) -> Result<(DeletedSecret, SecretVersion), Error> {
         let deleted = self
             .deleted(name)?
             .ok_or_else(|| Error::not_found("deleted secret", name))?;
-        let last = self
-            .versions(name)?
-            .pop()
+        let last = secrets::newest(self.tx(), self.vault(), name)?
             .ok_or_else(|| Error::not_found("deleted secret", name))?;
         Ok((deleted, last))
     }
@@ -303,7 +268,12 @@ impl Call<'_> {
                 message: "Operation \"purge\" is not allowed because purge protection is enabled for this vault. Key Vault service will automatically purge it after the retention period has passed.".to_owned(),
             });
         }
-        self.remove(&deleted)?;
+        // Its versions may be many: what the first step leaves is due, and done before anything else is answered.
+        if secrets::purge(self.tx(), self.vault(), name, PURGED_AT_ONCE)? {
+            due::forget(self.tx(), &deleted.purge())?;
+        } else {
+            due::note(self.tx(), self.access.cx.now, deleted.purge())?;
+        }
         Ok(Response::empty(StatusCode::NO_CONTENT))
     }
 
@@ -312,7 +282,7 @@ impl Call<'_> {
         check_name(name)?;
         self.access.require(Act::Recover, Some(name))?;
         let (deleted, last) = self.find_deleted(name)?;
-        self.access.cx.tx.delete::<DeletedSecret>(&deleted.key())?;
+        secrets::recover(self.tx(), &deleted, last.number)?;
         Ok(Response::json(StatusCode::OK, &self.view(&last, false)))
     }
 
@@ -321,7 +291,19 @@ impl Call<'_> {
         check_name(name)?;
         self.access.require(Act::Backup, Some(name))?;
         self.find(name, None)?;
-        let content = serde_json::to_vec(&self.versions(name)?).map_err(|error| Error::Other {
+        let below = secrets::prefix(self.vault(), name);
+        let page = self
+            .tx()
+            .page::<SecretVersion>(&Range::Below(&below), None, MOST_BACKED_UP)?;
+        if page.next.is_some() {
+            return Err(Error::bad(
+                "BackupFailed",
+                format!(
+                    "Secret {name} has more than {MOST_BACKED_UP} versions and cannot be backed up."
+                ),
+            ));
+        }
+        let content = serde_json::to_vec(&page.items).map_err(|error| Error::Other {
             status: 500,
             code: "InternalError",
             message: error.to_string(),
@@ -345,7 +327,7 @@ impl Call<'_> {
         let mut versions: Vec<SecretVersion> =
             serde_json::from_slice(&content).map_err(|_| broken())?;
         let last = versions.last().cloned().ok_or_else(broken)?;
-        if !self.versions(&last.name)?.is_empty() {
+        if secrets::newest(self.tx(), self.vault(), &last.name)?.is_some() {
             return Err(Error::Other {
                 status: 409,
                 code: "Conflict",
@@ -354,7 +336,7 @@ impl Call<'_> {
         }
         for version in &mut versions {
             version.vault = self.vault().to_owned();
-            self.access.cx.tx.put(version)?;
+            secrets::add(self.tx(), version)?;
         }
         Ok(Response::json(StatusCode::OK, &self.view(&last, false)))
     }
@@ -413,47 +395,54 @@ impl Call<'_> {
         view
     }
 
-    /// One page of a list: `maxresults` a page, the next one by `$skiptoken`.
-    fn page(&self, items: Vec<Value>) -> Result<Response, Error> {
-        let size = match self.request.query("maxresults") {
-            None => LARGEST_PAGE,
-            Some(text) => match text.parse::<usize>() {
-                Ok(size) if (1..=LARGEST_PAGE).contains(&size) => size,
-                _ => {
-                    return Err(Error::bad(
-                        "BadParameter",
-                        format!("The maxresults parameter must be between 1 and {LARGEST_PAGE}."),
-                    ));
-                }
-            },
-        };
-        let from = match self.request.query("$skiptoken") {
-            None => 0,
-            Some(token) => decode_skip(token).ok_or_else(|| {
+    /// A part of a list: `maxresults` items, from where `$skiptoken` says.
+    fn part<T: Document>(&self, below: &str) -> Result<Page<T>, Error> {
+        let after = match self.request.query("$skiptoken") {
+            None => None,
+            Some(token) => Some(decode_skip(token).ok_or_else(|| {
                 Error::bad("BadParameter", "The $skiptoken parameter is invalid.")
-            })?,
+            })?),
         };
-        let total = items.len();
-        let page: Vec<Value> = items.into_iter().skip(from).take(size).collect();
-        let next = (from + size < total).then(|| {
+        Ok(self
+            .tx()
+            .page(&Range::Below(below), after.as_deref(), self.page_size()?)?)
+    }
+
+    fn page_size(&self) -> Result<usize, Error> {
+        match self.request.query("maxresults") {
+            None => Ok(LARGEST_PAGE),
+            Some(text) => match text.parse::<usize>() {
+                Ok(size) if (1..=LARGEST_PAGE).contains(&size) => Ok(size),
+                _ => Err(Error::bad(
+                    "BadParameter",
+                    format!("The maxresults parameter must be between 1 and {LARGEST_PAGE}."),
+                )),
+            },
+        }
+    }
+
+    /// A list's answer, with where it goes on.
+    fn answer(&self, items: Vec<Value>, next: Option<String>) -> Response {
+        let next = next.map(|next| {
             let version = self.request.query("api-version").unwrap_or_default();
+            let size = self
+                .request
+                .query("maxresults")
+                .map(|size| format!("&maxresults={size}"));
             format!(
-                "https://{}.vault.azure.net{}?api-version={version}&$skiptoken={}&maxresults={size}",
+                "https://{}.vault.azure.net{}?api-version={version}&$skiptoken={}{}",
                 self.vault(),
                 self.request.path.trim_end_matches('/'),
-                URL_SAFE_NO_PAD.encode(format!("skip:{}", from + size)),
+                URL_SAFE_NO_PAD.encode(next),
+                size.unwrap_or_default(),
             )
         });
-        Ok(Response::json(
-            StatusCode::OK,
-            &json!({"value": page, "nextLink": next}),
-        ))
+        Response::json(StatusCode::OK, &json!({"value": items, "nextLink": next}))
     }
 }
 
-fn decode_skip(token: &str) -> Option<usize> {
-    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
-    text.strip_prefix("skip:")?.parse().ok()
+fn decode_skip(token: &str) -> Option<String> {
+    String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()
 }
 
 fn check_name(name: &str) -> Result<(), Error> {
@@ -529,7 +518,10 @@ mod tests {
 
     #[test]
     fn skip_tokens_are_ours_or_refused() {
-        assert_eq!(decode_skip(&URL_SAFE_NO_PAD.encode("skip:25")), Some(25));
+        assert_eq!(
+            decode_skip(&URL_SAFE_NO_PAD.encode("kv/name")).as_deref(),
+            Some("kv/name")
+        );
         assert_eq!(decode_skip("garbage!"), None);
     }
 }

@@ -1,12 +1,12 @@
 //! Where a connection to a public IP address ends: the machine behind it, if the security rules let it through.
 
 use crate::arm::network::network_security_groups as groups;
-use crate::arm::network::virtual_networks::Range;
+use crate::arm::network::range::Range;
 use crate::arm::network::{network_interfaces, public_ip_addresses};
 use crate::arm::operations;
 use crate::request::Context;
 use crate::state::machine;
-use crate::state::{Resource, StateError};
+use crate::state::{Resource, StateError, addresses, holds};
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;
 
@@ -98,27 +98,27 @@ pub(crate) fn reach(
     port: u16,
     from: Ipv4Addr,
 ) -> Result<Result<Resource, Unreached>, StateError> {
-    let all: Vec<Resource> = cx.tx.list("")?;
-    let Some(public) = all.iter().find(|resource| {
-        resource.kind == public_ip_addresses::KIND.name && address_of(resource) == Some(address)
-    }) else {
-        return Ok(Err(Unreached::NoSuchAddress(address)));
-    };
-    let body = json!(public.body);
-    let configuration = id_at(&body, "/properties/ipConfiguration/id").unwrap_or_default();
-    let interface = match configuration.rsplit_once("/ipConfigurations/") {
-        Some((interface, _)) => find(cx, interface, network_interfaces::KIND.name)?,
+    let owner = addresses::find(cx.tx, addresses::PUBLIC, address.into())?;
+    let public = match &owner {
+        Some(owner) => find(cx, &owner.owner, public_ip_addresses::KIND.name)?,
         None => None,
     };
-    let Some(interface) = interface else {
+    let Some(public) = public else {
+        return Ok(Err(Unreached::NoSuchAddress(address)));
+    };
+    let Some(hold) = holds::holder(cx.tx, &public.id)? else {
+        return Ok(Err(Unreached::Detached(address)));
+    };
+    let configuration = hold.holder.as_str();
+    let Some(interface) = find(cx, &hold.owner, network_interfaces::KIND.name)? else {
         return Ok(Err(Unreached::Detached(address)));
     };
     let nic = json!(interface.body);
-    let Some(machine) = id_at(&nic, "/properties/virtualMachine/id")
-        .map(|id| machine::find(cx.tx, id))
-        .transpose()?
-        .flatten()
-    else {
+    let machine = match holds::holder(cx.tx, &interface.id)? {
+        Some(hold) => machine::find(cx.tx, &hold.owner)?,
+        None => None,
+    };
+    let Some(machine) = machine else {
         return Ok(Err(Unreached::Detached(address)));
     };
 

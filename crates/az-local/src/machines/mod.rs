@@ -1,5 +1,6 @@
 //! Machines as the programs that they run: what these find around them, who may sign in, and what reaches them.
 
+pub(crate) mod effects;
 pub(crate) mod environment;
 pub(crate) mod inbound;
 pub(crate) mod programs;

@@ -4,7 +4,7 @@ use super::programs::Surroundings;
 use crate::arm::operations;
 use crate::ground::folder::{make_private, write_private};
 use crate::ground::wire::Caller;
-use crate::instance::Instance;
+use crate::instance::{Access, Instance};
 use crate::request::effects::Script;
 use crate::state::StateError;
 use serde_json::{Value, json};
@@ -29,10 +29,10 @@ pub(crate) fn run(instance: &Instance, script: &Script) {
         "displayStatus": "Provisioning succeeded",
         "message": message,
     }]});
-    let (ended, _) = instance.serve(Caller::default(), |cx| {
+    let served = instance.serve(Access::Write, Caller::default(), |cx| {
         operations::end(cx, &script.operation, Value::clone(&output))
     });
-    if let Err(error) = ended {
+    if let Err(error) = served.result {
         eprintln!("az-local: a script's end could not be kept: {error}");
     }
 }
@@ -42,7 +42,8 @@ fn execute(
     script: &Script,
 ) -> Result<(String, String), Box<dyn std::error::Error>> {
     let surroundings = instance
-        .settled(|tx| Surroundings::of(instance, tx, &script.machine))
+        .store
+        .write(|tx| Surroundings::of(instance, tx, &script.machine))
         .map_err(|error: StateError| error)?;
     let folder = surroundings
         .home()

@@ -1,9 +1,9 @@
 //! Connections to machines: a `CONNECT` to a public IP address.
 
-use super::{Body, refuse, whole};
-use crate::arm;
+use super::answers::{Body, refuse, whole};
+use crate::dispatch;
 use crate::ground::wire::Caller;
-use crate::instance::Instance;
+use crate::instance::{Access, Instance};
 use crate::machines::inbound::{self, Unreached};
 use crate::machines::ssh;
 use crate::state::machine;
@@ -26,14 +26,16 @@ pub(super) async fn connect(
     port: u16,
 ) -> hyper::Response<Body> {
     let looking = Arc::clone(&instance);
-    let found = tokio::task::spawn_blocking(move || look_up(&looking, &client, address, port));
+    let found = instance
+        .workers
+        .run(move || look_up(&looking, &client, address, port));
     let machine = match found.await {
-        Ok(Ok(Ok(machine))) => machine,
-        Ok(Ok(Err(unreached))) => {
+        Some(Ok(Ok(machine))) => machine,
+        Some(Ok(Err(unreached))) => {
             return refuse(status(&unreached), unreached.code(), &unreached.to_string());
         }
-        Ok(Err(error)) => return failed(&error.to_string()),
-        Err(panic) => return failed(&panic.to_string()),
+        Some(Err(error)) => return failed(&error.to_string()),
+        None => return failed("the look-up failed unexpectedly"),
     };
     tokio::spawn(async move {
         // Whoever is gone before the tunnel is open wants none.
@@ -51,7 +53,7 @@ pub(super) async fn connect(
 
 /// Finds the machine, and writes to the log whether it was reached.
 fn look_up(
-    instance: &Instance,
+    instance: &Arc<Instance>,
     client: &Client,
     address: Ipv4Addr,
     port: u16,
@@ -60,8 +62,8 @@ fn look_up(
         machine: client.machine.as_ref().map(|machine| machine.key.clone()),
         ..Caller::default()
     };
-    let (found, caller) = instance.serve(caller, |cx| {
-        arm::settle(cx)?;
+    dispatch::settle(instance)?;
+    let served = instance.serve(Access::Read, caller, |cx| {
         let from = match &client.machine {
             None => inbound::DESK,
             Some(reference) => {
@@ -74,6 +76,7 @@ fn look_up(
         };
         inbound::reach(cx, address, port, from)
     });
+    let (found, caller) = (served.result, served.caller);
     if let (Some(log), Ok(found)) = (&instance.log, &found) {
         let (status, answer) = match found {
             Ok(machine) => (StatusCode::OK, json!({"machine": machine.id})),

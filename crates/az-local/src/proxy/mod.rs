@@ -3,20 +3,23 @@
 //! Plain HTTP/1.1 with `CONNECT` (RFC 9110, 9.3.6). Emulated hosts end here, in TLS with a
 //! certificate of the instance's own authority; others are tunnelled.
 
+mod answers;
 mod exchange;
 mod machines;
 mod onward;
 
+use crate::dispatch;
 use crate::ground::hosts::{self, Host, Service};
-use crate::ground::wire::Response;
-use crate::instance::Instance;
-use crate::keyvault;
+use crate::instance::{Access, Instance};
 use crate::state::proxy_clients::Client;
-use crate::state::{StateError, Transaction};
-use bytes::Bytes;
+use crate::state::{StateError, vaults};
+use answers::{
+    Body, no_such_host, offline, own_answer, proxy_authentication_required, refuse, unreachable,
+    whole,
+};
 use exchange::HangUp;
-use http::{HeaderValue, Method, StatusCode, header};
-use http_body_util::{BodyExt, Full, combinators::BoxBody};
+use http::{Method, StatusCode, header};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -25,9 +28,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-
-/// A body that is answered to a client: made here, or passed on.
-type Body = BoxBody<Bytes, hyper::Error>;
 
 /// Accepts connections until the task is dropped.
 pub(crate) async fn run(instance: Arc<Instance>, listener: TcpListener) {
@@ -93,7 +93,7 @@ async fn proxy(
             "HttpsRequired",
             &format!("'{host}' answers over https only."),
         )),
-        Host::Unemulated => Ok(own_answer(exchange::unemulated(&host))),
+        Host::Unemulated => Ok(own_answer(dispatch::unemulated(&host))),
         Host::Unreachable | Host::Public(_) => Ok(unreachable(&host)),
         Host::Other if instance.offline => Ok(offline(&host)),
         Host::Other | Host::Loopback => Ok(onward::forward(request, instance.offline).await),
@@ -124,7 +124,7 @@ async fn connect(
         }
         Host::Emulated(service) => Some(service),
         Host::Unemulated if hosts::is_certifiable(&host) => None,
-        Host::Unemulated => return own_answer(exchange::unemulated(&host)),
+        Host::Unemulated => return own_answer(dispatch::unemulated(&host)),
         Host::Other if instance.offline => return offline(&host),
         Host::Other | Host::Loopback => {
             return onward::tunnel(request, &host, port, instance.offline).await;
@@ -187,61 +187,13 @@ async fn connect(
 
 /// Looks the vault's name up, as a resolver would.
 async fn vault_exists(instance: &Arc<Instance>, host: &str) -> Result<bool, StateError> {
-    let instance = Arc::clone(instance);
+    let working = Arc::clone(instance);
     let host = host.to_owned();
-    let looked_up = tokio::task::spawn_blocking(move || {
-        instance.settled(|tx: &Transaction<'_>| keyvault::exists(tx, &host))
+    let looked_up = instance.workers.run(move || {
+        dispatch::settled(&working, Access::Read, |tx| {
+            Ok::<_, StateError>(vaults::find_by_host(tx, &host)?.is_some())
+        })
     });
     // A panic in there leaves nothing to resolve.
     looked_up.await.unwrap_or(Ok(false))
-}
-
-fn whole(body: Full<Bytes>) -> Body {
-    body.map_err(|never| match never {}).boxed()
-}
-
-fn own_answer(response: Response) -> hyper::Response<Body> {
-    exchange::into_http(response).map(whole)
-}
-
-/// An answer of the proxy itself.
-fn refuse(status: StatusCode, code: &str, message: &str) -> hyper::Response<Body> {
-    own_answer(exchange::error(status, code, message))
-}
-
-fn proxy_authentication_required() -> hyper::Response<Body> {
-    let mut answer = refuse(
-        StatusCode::PROXY_AUTHENTICATION_REQUIRED,
-        "ProxyAuthenticationRequired",
-        "az-local's proxy takes only its own user's requests. `az-local env` has its credentials.",
-    );
-    answer.headers_mut().insert(
-        header::PROXY_AUTHENTICATE,
-        HeaderValue::from_static("Basic realm=\"az-local\", charset=\"UTF-8\""),
-    );
-    answer
-}
-
-fn unreachable(host: &str) -> hyper::Response<Body> {
-    refuse(
-        StatusCode::FORBIDDEN,
-        "HostUnreachable",
-        &format!("'{host}' is an address of Azure's own networks, and nothing answers there."),
-    )
-}
-
-fn offline(host: &str) -> hyper::Response<Body> {
-    refuse(
-        StatusCode::FORBIDDEN,
-        "Offline",
-        &format!("az-local was started with --offline and does not connect to '{host}'."),
-    )
-}
-
-fn no_such_host(host: &str) -> hyper::Response<Body> {
-    refuse(
-        StatusCode::BAD_GATEWAY,
-        "NoSuchHost",
-        &format!("{host}: no such host. No vault of this name exists."),
-    )
 }

@@ -1,6 +1,6 @@
 //! Requests to hosts that are not Azure's: passed on unread.
 
-use super::{Body, refuse, unreachable, whole};
+use super::answers::{Body, refuse, unreachable, whole};
 use crate::ground::hosts::{self, Host};
 use http::{HeaderValue, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full};

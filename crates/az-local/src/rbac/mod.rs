@@ -9,8 +9,8 @@ pub(crate) mod want;
 
 use crate::request::Context;
 use crate::request::Principal;
-use crate::state::role_assignments::{RoleAssignment, reaches};
-use crate::state::{StateError, Transaction};
+use crate::state::role_assignments::{RoleAssignment, chain};
+use crate::state::{Range, StateError, Transaction};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 use want::Want;
@@ -48,13 +48,20 @@ pub(crate) fn allows(
     want: Want<'_>,
 ) -> Result<bool, StateError> {
     let delay = Duration::milliseconds(cx.knobs.role_delay_ms);
-    let assignments: Vec<RoleAssignment> = cx.tx.list("")?;
-    Ok(assignments.iter().any(|assignment| {
-        assignment
-            .principal_id
-            .eq_ignore_ascii_case(&principal.object_id)
-            && assignment.created + delay <= cx.now
-            && reaches(&assignment.scope, scope)
-            && definitions::by_id(&assignment.role).is_some_and(|role| role.allows(want))
-    }))
+    for above in chain(scope) {
+        let at = RoleAssignment::principal_at(&principal.object_id, &above);
+        let mut allowed = false;
+        cx.tx.each(
+            &Range::Equal(RoleAssignment::BY_PRINCIPAL, &at),
+            |assignment: RoleAssignment| {
+                allowed |= assignment.created + delay <= cx.now
+                    && definitions::by_id(&assignment.role).is_some_and(|role| role.allows(want));
+                Ok::<_, StateError>(())
+            },
+        )?;
+        if allowed {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

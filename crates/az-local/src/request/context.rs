@@ -1,9 +1,10 @@
 //! What a service is handed with each request.
 
-use super::effects::{EndedMachine, Script};
+use super::effects::{Effects, EndedMachine};
 use crate::ground::wire::Caller;
-use crate::state::Transaction;
 use crate::state::knobs::Knobs;
+use crate::state::signing_keys::SigningKeys;
+use crate::state::{StateError, Transaction};
 use std::cell::RefCell;
 use time::OffsetDateTime;
 
@@ -18,21 +19,45 @@ pub(crate) struct Context<'a> {
     pub(crate) client_now: OffsetDateTime,
     pub(crate) knobs: &'a Knobs,
     /// Signs and checks tokens.
-    pub(crate) keys: &'a crate::state::signing_keys::SigningKeys,
+    pub(crate) keys: &'a SigningKeys,
     /// For the request log.
     pub(crate) caller: RefCell<Caller>,
-    /// The machines that this request takes down; what runs there ends once that is kept.
-    pub(crate) ended: RefCell<Vec<EndedMachine>>,
-    /// The scripts that this request gives to machines; they run once that is kept.
-    pub(crate) scripts: RefCell<Vec<Script>>,
+    /// What is to be done once the request's writes are kept.
+    pub(crate) effects: RefCell<Effects>,
 }
 
 impl Context<'_> {
     /// Notes that a machine goes down.
     pub(crate) fn machine_ends(&self, vm_id: &str, gone: bool) {
-        self.ended.borrow_mut().push(EndedMachine {
+        self.effects.borrow_mut().ended.push(EndedMachine {
             vm_id: vm_id.to_owned(),
             gone,
         });
+    }
+
+    /// Runs `work`; what it wrote and asked for is undone when it returns `Err`, and the request goes on either way.
+    pub(crate) fn attempt<R, E>(
+        &self,
+        work: impl FnOnce() -> Result<R, E>,
+    ) -> Result<Result<R, E>, StateError> {
+        self.within_savepoint(work, Result::is_ok)
+    }
+
+    /// Runs `work` and undoes what it wrote and asked for.
+    pub(crate) fn trial<R>(&self, work: impl FnOnce() -> R) -> Result<R, StateError> {
+        self.within_savepoint(work, |_| false)
+    }
+
+    fn within_savepoint<R>(
+        &self,
+        work: impl FnOnce() -> R,
+        keep: impl Fn(&R) -> bool,
+    ) -> Result<R, StateError> {
+        let before = self.effects.borrow().len();
+        let result = self.tx.within_savepoint(work, &keep)?;
+        if !keep(&result) {
+            self.effects.borrow_mut().truncate(before);
+        }
+        Ok(result)
     }
 }

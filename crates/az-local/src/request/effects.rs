@@ -2,6 +2,28 @@
 
 use crate::state::Resource;
 
+/// All that a request asks for.
+#[derive(Default)]
+pub(crate) struct Effects {
+    /// Machines that go down; what runs there ends.
+    pub(crate) ended: Vec<EndedMachine>,
+    /// Scripts that machines are given.
+    pub(crate) scripts: Vec<Script>,
+}
+
+impl Effects {
+    /// How many there are of each.
+    pub(super) fn len(&self) -> (usize, usize) {
+        (self.ended.len(), self.scripts.len())
+    }
+
+    /// Forgets what came after.
+    pub(super) fn truncate(&mut self, (ended, scripts): (usize, usize)) {
+        self.ended.truncate(ended);
+        self.scripts.truncate(scripts);
+    }
+}
+
 /// A machine that went down.
 #[derive(Clone, Debug)]
 pub(crate) struct EndedMachine {

@@ -14,7 +14,7 @@ use time::{Duration, OffsetDateTime};
 pub(crate) fn with_context<R>(work: impl FnOnce(&mut Context<'_>) -> R) -> R {
     let store = Store::open(None).expect("a store in memory");
     let knobs = Knobs::default();
-    let result: Result<R, StateError> = store.transaction(|tx| {
+    let result: Result<R, StateError> = store.write(|tx| {
         let now = OffsetDateTime::now_utc();
         let mut context = Context {
             tx,
@@ -23,8 +23,7 @@ pub(crate) fn with_context<R>(work: impl FnOnce(&mut Context<'_>) -> R) -> R {
             knobs: &knobs,
             keys: keys(),
             caller: RefCell::new(Caller::default()),
-            ended: RefCell::new(Vec::new()),
-            scripts: RefCell::new(Vec::new()),
+            effects: RefCell::default(),
         };
         Ok(work(&mut context))
     });

@@ -1,9 +1,9 @@
 //! The instance's certificate authority: it speaks for Azure's domains and for nothing else.
 
+use super::document::Document;
+use super::transaction::StateError;
+use super::transaction::Transaction;
 use crate::ground::hosts::DOMAINS;
-use crate::state::store::Document;
-use crate::state::store::StateError;
-use crate::state::store::Transaction;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{
@@ -34,7 +34,7 @@ pub enum AuthorityError {
 
 /// The authority as it is kept.
 #[derive(Serialize, Deserialize)]
-struct StoredAuthority {
+pub(super) struct StoredAuthority {
     name: String,
     pkcs8: String,
     certificate: String,

@@ -1,6 +1,6 @@
 //! Who is who: tenants, subscriptions, applications and service principals.
 
-use super::store::Document;
+use super::document::{Document, Index};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -58,10 +58,18 @@ pub(crate) struct FederatedCredential {
     pub(crate) keys: serde_json::Value,
 }
 
+impl Application {
+    pub(crate) const BY_TENANT: Index<Application> = Index::new("tenant");
+}
+
 impl Document for Application {
     const KIND: &'static str = "application";
+    const COLUMNS: &'static [&'static str] = &["tenant"];
     fn key(&self) -> String {
         self.app_id.clone()
+    }
+    fn columns(&self) -> Vec<Option<String>> {
+        vec![Some(self.tenant_id.clone())]
     }
 }
 
@@ -79,9 +87,37 @@ pub(crate) struct ServicePrincipal {
     pub(crate) created: OffsetDateTime,
 }
 
+impl ServicePrincipal {
+    /// The application's id, in lower case.
+    pub(crate) const BY_APPLICATION: Index<ServicePrincipal> = Index::new("application");
+    pub(crate) const BY_TENANT: Index<ServicePrincipal> = Index::new("tenant");
+    /// `{tenant}/{display name}`, in lower case.
+    pub(crate) const BY_NAME: Index<ServicePrincipal> = Index::new("name");
+    /// The resource of a managed identity, by its key.
+    pub(crate) const BY_RESOURCE: Index<ServicePrincipal> = Index::new("resource");
+
+    /// What stands in [`ServicePrincipal::BY_NAME`].
+    pub(crate) fn name_in(tenant_id: &str, name: &str) -> String {
+        format!("{tenant_id}/{}", name.to_lowercase())
+    }
+}
+
 impl Document for ServicePrincipal {
     const KIND: &'static str = "servicePrincipal";
+    const COLUMNS: &'static [&'static str] = &["application", "tenant", "name", "resource"];
     fn key(&self) -> String {
         self.object_id.clone()
+    }
+    fn columns(&self) -> Vec<Option<String>> {
+        let resource = self.managed_identity.as_deref();
+        vec![
+            Some(self.app_id.to_ascii_lowercase()),
+            Some(self.tenant_id.clone()),
+            Some(ServicePrincipal::name_in(
+                &self.tenant_id,
+                &self.display_name,
+            )),
+            resource.map(str::to_ascii_lowercase),
+        ]
     }
 }

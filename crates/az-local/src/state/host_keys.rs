@@ -4,10 +4,10 @@
 //! the machine lives, another for its successor of the same name. The authority certifies it for the address that
 //! was asked for, so one line of `known_hosts` is good for all machines, those to come too.
 
+use super::document::Document;
+use super::transaction::StateError;
+use super::transaction::Transaction;
 use crate::ground::hosts::MACHINE_ADDRESSES;
-use crate::state::store::Document;
-use crate::state::store::StateError;
-use crate::state::store::Transaction;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
@@ -32,7 +32,7 @@ pub enum HostKeyError {
 
 /// What all host keys of an instance are derived from, in base64.
 #[derive(Serialize, Deserialize)]
-struct StoredSecret {
+pub(super) struct StoredSecret {
     secret: String,
 }
 

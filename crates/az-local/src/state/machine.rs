@@ -1,8 +1,8 @@
 //! A virtual machine as the platform sees it: which one it is, whether it runs, and its identities.
 
-use crate::state::resources::Resource;
-use crate::state::store::StateError;
-use crate::state::store::Transaction;
+use super::resources::Resource;
+use super::transaction::StateError;
+use super::transaction::Transaction;
 use serde_json::Value;
 
 /// The type of virtual machines.

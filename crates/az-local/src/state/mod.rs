@@ -1,7 +1,12 @@
 //! What is kept, and all SQL: no other module speaks to the database.
 
+pub(crate) mod addresses;
 pub(crate) mod authority;
+pub(crate) mod deployments;
 pub(crate) mod directory;
+pub(crate) mod document;
+pub(crate) mod due;
+pub(crate) mod holds;
 pub(crate) mod host_keys;
 pub(crate) mod knobs;
 pub(crate) mod machine;
@@ -9,18 +14,22 @@ pub(crate) mod operations;
 pub(crate) mod proxy_clients;
 pub(crate) mod resources;
 pub(crate) mod role_assignments;
+mod schema;
 pub(crate) mod secrets;
 pub(crate) mod settings;
 pub(crate) mod signing_keys;
 pub(crate) mod store;
 #[cfg(test)]
 pub(crate) mod testing;
+pub(crate) mod transaction;
 pub(crate) mod vaults;
 
 pub(crate) use directory::{
     Application, FederatedCredential, ServicePrincipal, Subscription, Tenant,
 };
+pub(crate) use document::{Document, Page, Range};
 pub(crate) use resources::Resource;
 pub(crate) use role_assignments::RoleAssignment;
-pub(crate) use store::{Document, StateError, Store, Transaction};
+pub(crate) use store::Store;
+pub(crate) use transaction::{StateError, Transaction};
 pub(crate) use vaults::DeletedVault;

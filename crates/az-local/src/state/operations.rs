@@ -1,6 +1,7 @@
-//! Long-running operations, and what is due when they end.
+//! Long-running operations.
 
-use super::store::Document;
+use super::document::{Document, Index};
+use super::due::stamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -23,36 +24,17 @@ pub(crate) struct Operation {
     pub(crate) awaited: bool,
 }
 
+impl Operation {
+    pub(crate) const BY_END: Index<Operation> = Index::new("ends");
+}
+
 impl Document for Operation {
     const KIND: &'static str = "operation";
+    const COLUMNS: &'static [&'static str] = &["ends"];
     fn key(&self) -> String {
         self.id.clone()
     }
-}
-
-/// What is to be done when an operation ends.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) enum Effect {
-    /// A group goes, with all that is in it.
-    DeleteGroup(String),
-    /// A resource goes.
-    DeleteResource(String),
-    /// A deleted vault goes for good.
-    PurgeVault(String),
-}
-
-/// An effect that waits for its operation's end.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Pending {
-    pub(crate) operation: String,
-    #[serde(with = "time::serde::rfc3339")]
-    pub(crate) due: OffsetDateTime,
-    pub(crate) effect: Effect,
-}
-
-impl Document for Pending {
-    const KIND: &'static str = "pendingEffect";
-    fn key(&self) -> String {
-        self.operation.clone()
+    fn columns(&self) -> Vec<Option<String>> {
+        vec![Some(stamp(self.ends))]
     }
 }

@@ -1,11 +1,11 @@
 //! Who may use the proxy: the desk, and virtual machines, each with a password of its own.
 
+use super::document::{Document, Range};
+use super::resources::Resource;
+use super::transaction::StateError;
+use super::transaction::Transaction;
 use crate::ground::secret::{random_secret, same};
 use crate::ground::wire::Origin;
-use crate::state::resources::Resource;
-use crate::state::store::Document;
-use crate::state::store::StateError;
-use crate::state::store::Transaction;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ const DESK: &str = "desk";
 
 /// One caller's proxy credentials, as they are kept.
 #[derive(Clone, Serialize, Deserialize)]
-struct StoredClient {
+pub(super) struct StoredClient {
     user: String,
     password: String,
     machine: Option<MachineReference>,
@@ -66,7 +66,7 @@ impl Clients {
     /// Reads the kept callers; a new instance gets the desk.
     pub(crate) fn load(tx: &Transaction<'_>) -> Result<Self, StateError> {
         let clients = Clients::default();
-        for stored in tx.list::<StoredClient>("")? {
+        for stored in tx.all::<StoredClient>(&Range::Below(""))? {
             clients.learn(stored);
         }
         clients.enrol(tx, DESK, None)?;

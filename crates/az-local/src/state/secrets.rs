@@ -1,10 +1,27 @@
-//! Secrets as they are kept.
+//! Secrets of key vaults.
 
-use crate::state::store::Document;
-use crate::state::store::StateError;
-use crate::state::store::Transaction;
+use super::document::{Document, Index, Range};
+use super::due::{self, Effect};
+use super::transaction::{StateError, Transaction};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+/// A secret that can be read: which of its versions is the newest.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Secret {
+    /// The vault's name.
+    pub(crate) vault: String,
+    pub(crate) name: String,
+    /// The newest version's number.
+    pub(crate) newest: u64,
+}
+
+impl Document for Secret {
+    const KIND: &'static str = "secret";
+    fn key(&self) -> String {
+        key_of(&self.vault, &self.name)
+    }
+}
 
 /// One version of a secret.
 #[derive(Clone, Serialize, Deserialize)]
@@ -29,8 +46,22 @@ pub(crate) struct SecretVersion {
 
 impl Document for SecretVersion {
     const KIND: &'static str = "secretVersion";
+    const COLUMNS: &'static [&'static str] = &["version"];
     fn key(&self) -> String {
         format!("{}{:020}", prefix(&self.vault, &self.name), self.number)
+    }
+    fn columns(&self) -> Vec<Option<String>> {
+        let version = SecretVersion::version_of(&self.vault, &self.name, &self.version);
+        vec![Some(version)]
+    }
+}
+
+impl SecretVersion {
+    /// `{vault}/{name}/{version}`, in lower case.
+    pub(crate) const BY_VERSION: Index<SecretVersion> = Index::new("version");
+
+    fn version_of(vault: &str, name: &str, version: &str) -> String {
+        prefix(vault, name) + &version.to_ascii_lowercase()
     }
 }
 
@@ -43,39 +74,119 @@ pub(crate) struct DeletedSecret {
     pub(crate) purged_on: i64,
 }
 
-impl Document for DeletedSecret {
-    const KIND: &'static str = "deletedSecret";
-    fn key(&self) -> String {
-        deleted_key(&self.vault, &self.name)
+impl DeletedSecret {
+    /// What is to be done when its retention ends.
+    pub(crate) fn purge(&self) -> Effect {
+        Effect::PurgeSecret {
+            vault: self.vault.clone(),
+            name: self.name.clone(),
+        }
     }
 }
 
-/// The key of a deleted secret.
-pub(crate) fn deleted_key(vault: &str, name: &str) -> String {
-    format!(
-        "{}/{}",
-        vault.to_ascii_lowercase(),
-        name.to_ascii_lowercase()
-    )
+impl Document for DeletedSecret {
+    const KIND: &'static str = "deletedSecret";
+    fn key(&self) -> String {
+        key_of(&self.vault, &self.name)
+    }
+}
+
+/// The key of a secret, deleted or not.
+pub(crate) fn key_of(vault: &str, name: &str) -> String {
+    format!("{vault}/{name}").to_ascii_lowercase()
+}
+
+/// What the keys of a vault's secrets begin with.
+pub(crate) fn all_of(vault: &str) -> String {
+    format!("{}/", vault.to_ascii_lowercase())
 }
 
 /// What the keys of a secret's versions begin with.
 pub(crate) fn prefix(vault: &str, name: &str) -> String {
-    format!(
-        "{}/{}/",
-        vault.to_ascii_lowercase(),
-        name.to_ascii_lowercase()
-    )
+    key_of(vault, name) + "/"
 }
 
-/// Forgets all secrets of a vault.
-pub(crate) fn forget(tx: &Transaction<'_>, vault: &str) -> Result<(), StateError> {
-    let prefix = format!("{}/", vault.to_ascii_lowercase());
-    for secret in tx.list::<SecretVersion>(&prefix)? {
-        tx.delete::<SecretVersion>(&secret.key())?;
+/// The newest version of a secret, deleted or not.
+pub(crate) fn newest(
+    tx: &Transaction<'_>,
+    vault: &str,
+    name: &str,
+) -> Result<Option<SecretVersion>, StateError> {
+    tx.last(&prefix(vault, name))
+}
+
+/// The version with this id.
+pub(crate) fn version(
+    tx: &Transaction<'_>,
+    vault: &str,
+    name: &str,
+    version: &str,
+) -> Result<Option<SecretVersion>, StateError> {
+    let wanted = SecretVersion::version_of(vault, name, version);
+    tx.find(SecretVersion::BY_VERSION, &wanted)
+}
+
+/// Keeps a new version, which becomes the newest.
+pub(crate) fn add(tx: &Transaction<'_>, version: &SecretVersion) -> Result<(), StateError> {
+    tx.put(version)?;
+    tx.put(&Secret {
+        vault: version.vault.clone(),
+        name: version.name.clone(),
+        newest: version.number,
+    })
+}
+
+/// Deletes a secret so that it can be recovered until its retention ends.
+pub(crate) fn delete(tx: &Transaction<'_>, secret: &DeletedSecret) -> Result<(), StateError> {
+    tx.delete::<Secret>(&secret.key())?;
+    tx.put(secret)?;
+    let at = time::OffsetDateTime::from_unix_timestamp(secret.purged_on);
+    let at = at.unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
+    due::note(tx, at, secret.purge())
+}
+
+/// Brings a deleted secret back.
+pub(crate) fn recover(
+    tx: &Transaction<'_>,
+    secret: &DeletedSecret,
+    newest: u64,
+) -> Result<(), StateError> {
+    tx.delete::<DeletedSecret>(&secret.key())?;
+    due::forget(tx, &secret.purge())?;
+    tx.put(&Secret {
+        vault: secret.vault.clone(),
+        name: secret.name.clone(),
+        newest,
+    })
+}
+
+/// Forgets a deleted secret and at most `most` of its versions. Says whether all is gone.
+pub(crate) fn purge(
+    tx: &Transaction<'_>,
+    vault: &str,
+    name: &str,
+    most: usize,
+) -> Result<bool, StateError> {
+    if tx.delete_below::<SecretVersion>(&prefix(vault, name), most)? == most {
+        return Ok(false);
     }
-    for secret in tx.list::<DeletedSecret>(&prefix)? {
-        tx.delete::<DeletedSecret>(&secret.key())?;
+    tx.delete::<DeletedSecret>(&key_of(vault, name))?;
+    Ok(true)
+}
+
+/// Forgets at most `most` of what a vault holds. Says whether all is gone.
+pub(crate) fn forget(tx: &Transaction<'_>, vault: &str, most: usize) -> Result<bool, StateError> {
+    let prefix = all_of(vault);
+    for secret in tx
+        .page(&Range::<DeletedSecret>::Below(&prefix), None, most)?
+        .items
+    {
+        due::forget(tx, &secret.purge())?;
     }
-    Ok(())
+    let gone = [
+        tx.delete_below::<SecretVersion>(&prefix, most)?,
+        tx.delete_below::<Secret>(&prefix, most)?,
+        tx.delete_below::<DeletedSecret>(&prefix, most)?,
+    ];
+    Ok(gone.iter().all(|gone| *gone < most))
 }

@@ -1,7 +1,7 @@
 //! What an instance keeps about itself.
 
-use crate::state::knobs::Knobs;
-use crate::state::store::Document;
+use super::document::Document;
+use super::knobs::Knobs;
 use serde::{Deserialize, Serialize};
 
 /// The instance's settings; there is one document.

@@ -1,8 +1,7 @@
 //! The instance's token signing key: RSA of 2048 bits, as Entra ID's.
 
-use crate::state::store::Document;
-use crate::state::store::StateError;
-use crate::state::store::Store;
+use super::document::Document;
+use super::transaction::StateError;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::rand::SystemRandom;
@@ -12,6 +11,7 @@ use rsa::pkcs8::EncodePrivateKey;
 use rsa::rand_core::UnwrapErr;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::sync::{Condvar, Mutex, PoisonError};
 
 /// Why there is no signing key, or it would not sign.
@@ -111,12 +111,12 @@ pub fn generate_rsa() -> Result<Vec<u8>, KeyError> {
 
 /// The signing key as it is kept.
 #[derive(Serialize, Deserialize)]
-struct StoredKey {
+pub(crate) struct StoredKey {
     pkcs8: String,
 }
 
 impl StoredKey {
-    const KEY: &'static str = "token-signing";
+    pub(crate) const KEY: &'static str = "token-signing";
 }
 
 impl Document for StoredKey {
@@ -132,19 +132,59 @@ impl Document for StoredKey {
 pub(crate) struct SigningKeys {
     slot: Mutex<Option<Result<std::sync::Arc<SigningKey>, KeyError>>>,
     filled: Condvar,
+    /// Digests of tokens whose signature was found good, which costs more than all else that a short request does.
+    verified: Mutex<HashSet<[u8; 32]>>,
 }
+
+/// How many tokens are remembered; when there are more, all are forgotten.
+const MOST_VERIFIED: usize = 4096;
 
 impl SigningKeys {
     /// Loads the kept key, or makes and keeps one, and hands it to all who wait. Call it once, from
     /// a thread of its own.
-    pub(crate) fn fill(&self, store: &Store) {
-        self.set(load_or_generate(store));
+    pub(crate) fn fill(
+        &self,
+        kept: Result<Option<StoredKey>, StateError>,
+        keep: impl FnOnce(&StoredKey) -> Result<(), StateError>,
+    ) {
+        self.set(load_or_generate(kept, keep));
     }
 
     fn set(&self, key: Result<SigningKey, KeyError>) {
         let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
         *slot = Some(key.map(std::sync::Arc::new));
         self.filled.notify_all();
+    }
+
+    /// Whether a token's signature is this key's. It is looked at once a token.
+    pub(crate) fn has_signed(&self, token: &str) -> Result<bool, KeyError> {
+        let mut digest = [0; 32];
+        digest.copy_from_slice(
+            ring::digest::digest(&ring::digest::SHA256, token.as_bytes()).as_ref(),
+        );
+        let known = |set: &Mutex<HashSet<[u8; 32]>>| {
+            set.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .contains(&digest)
+        };
+        if known(&self.verified) {
+            return Ok(true);
+        }
+        let Some((message, mark)) = token.rsplit_once('.') else {
+            return Ok(false);
+        };
+        let Ok(mark) = URL_SAFE_NO_PAD.decode(mark) else {
+            return Ok(false);
+        };
+        let good = self.current()?.verifies(message.as_bytes(), &mark);
+        if good {
+            let mut set = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+            if set.len() >= MOST_VERIFIED {
+                set.clear();
+            }
+            set.insert(digest);
+        }
+        Ok(good)
     }
 
     /// The key; waits while it is being made.
@@ -169,11 +209,12 @@ impl SigningKeys {
     }
 }
 
-fn load_or_generate(store: &Store) -> Result<SigningKey, KeyError> {
-    let kept = store
-        .transaction(|tx| tx.get::<StoredKey>(StoredKey::KEY))
-        .map_err(|error: StateError| KeyError::Keep(error.to_string()))?;
-    if let Some(kept) = kept {
+fn load_or_generate(
+    kept: Result<Option<StoredKey>, StateError>,
+    keep: impl FnOnce(&StoredKey) -> Result<(), StateError>,
+) -> Result<SigningKey, KeyError> {
+    let failed = |error: StateError| KeyError::Keep(error.to_string());
+    if let Some(kept) = kept.map_err(failed)? {
         let der = STANDARD
             .decode(kept.pkcs8)
             .map_err(|error| KeyError::Unusable(error.to_string()))?;
@@ -181,12 +222,9 @@ fn load_or_generate(store: &Store) -> Result<SigningKey, KeyError> {
     }
     let der = generate_rsa()?;
     let key = SigningKey::from_pkcs8(&der)?;
-    store
-        .transaction(|tx| {
-            tx.put(&StoredKey {
-                pkcs8: STANDARD.encode(&der),
-            })
-        })
-        .map_err(|error: StateError| KeyError::Keep(error.to_string()))?;
+    keep(&StoredKey {
+        pkcs8: STANDARD.encode(&der),
+    })
+    .map_err(failed)?;
     Ok(key)
 }

@@ -1,140 +1,239 @@
-//! The instance's state: typed documents in SQLite, in memory or in a data folder.
-//!
-//! A document is a value with a kind and a key; keys of resources are their ids in lower case, so a
-//! prefix finds what is below a scope. No other module speaks SQL.
+//! The database: one writer, and readers beside it.
 
-use rusqlite::{Connection, OptionalExtension, params};
-use serde::{Serialize, de::DeserializeOwned};
-use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use super::schema;
+use super::transaction::{StateError, Transaction};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use uuid::Uuid;
 
-/// Something that is kept: [`Document::KIND`] names its collection, [`Document::key`] the one.
-pub(crate) trait Document: Serialize + DeserializeOwned {
-    const KIND: &'static str;
-    fn key(&self) -> String;
-}
+/// Statements that a connection keeps prepared.
+const PREPARED: usize = 128;
 
-/// Why the state could not be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum StateError {
-    #[error("the state's database: {0}")]
-    Database(#[from] rusqlite::Error),
-    #[error("a stored document is damaged: {0}")]
-    Damaged(#[from] serde_json::Error),
-}
+/// Readers that are kept open while nobody reads.
+const IDLE_READERS: usize = 16;
 
-/// The store. One request at a time has it, which makes each request atomic.
+/// The store. Reads see the state as it was when they began, and go on beside each other and beside the one write.
+///
+/// Without a file the database is in memory; there, a write waits for the reads before it, and these for a write.
 pub(crate) struct Store {
-    connection: Mutex<Connection>,
+    writer: Mutex<Connection>,
+    idle: Mutex<Vec<Connection>>,
+    location: Location,
+}
+
+enum Location {
+    File(PathBuf),
+    /// The name that the connections share the memory by, and what keeps reads and writes apart: SQLite does not let
+    /// them wait for each other there.
+    Memory {
+        name: String,
+        gate: RwLock<()>,
+    },
 }
 
 impl Store {
     /// Opens the database file, or one in memory without a path.
     pub(crate) fn open(path: Option<&Path>) -> Result<Self, StateError> {
-        let connection = match path {
-            Some(path) => Connection::open(path)?,
-            None => Connection::open_in_memory()?,
+        let location = match path {
+            Some(path) => Location::File(path.to_owned()),
+            None => Location::Memory {
+                name: format!("file:/{}?vfs=memdb", Uuid::new_v4().simple()),
+                gate: RwLock::new(()),
+            },
         };
+        let writer = location.connect()?;
+        refuse_other_formats(&writer)?;
         // A write-ahead log keeps every committed transaction through `kill -9`.
-        connection.execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
-             CREATE TABLE IF NOT EXISTS documents (
-                 kind TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL,
-                 PRIMARY KEY (kind, key)) WITHOUT ROWID;",
-        )?;
+        let journal = match location {
+            Location::File(_) => "WAL",
+            Location::Memory { .. } => "MEMORY",
+        };
+        writer.execute_batch(&format!(
+            "PRAGMA journal_mode = {journal}; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16000;
+             PRAGMA journal_size_limit = 67108864; PRAGMA user_version = {};
+             BEGIN; {} COMMIT;",
+            schema::FORMAT,
+            schema::commands(),
+        ))?;
         Ok(Store {
-            connection: Mutex::new(connection),
+            writer: Mutex::new(writer),
+            idle: Mutex::new(Vec::new()),
+            location,
         })
     }
 
     /// Runs `work` as one transaction: kept when it returns `Ok`, undone when `Err`.
-    pub(crate) fn transaction<R, E: From<StateError>>(
+    pub(crate) fn write<R, E: From<StateError>>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<R, E>,
     ) -> Result<R, E> {
         // A panic while the lock was held has rolled its transaction back: the data is sound.
-        let mut connection = self
-            .connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let inner = connection.transaction().map_err(StateError::from)?;
+        let mut writer = lock(&self.writer);
+        let _gate = match &self.location {
+            Location::Memory { gate, .. } => {
+                Some(gate.write().unwrap_or_else(PoisonError::into_inner))
+            }
+            Location::File(_) => None,
+        };
+        let inner = writer
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(StateError::from)?;
         let transaction = Transaction { inner };
         let result = work(&transaction)?;
         transaction.inner.commit().map_err(StateError::from)?;
         Ok(result)
     }
-}
 
-/// One request's reads and writes.
-pub(crate) struct Transaction<'a> {
-    inner: rusqlite::Transaction<'a>,
-}
-
-impl Transaction<'_> {
-    /// Runs `work`; what it wrote is undone when it returns `Err`, and the transaction goes on either way.
-    pub(crate) fn attempt<R, E>(
+    /// Runs `work`, which cannot write, beside others.
+    pub(crate) fn read<R, E: From<StateError>>(
         &self,
-        work: impl FnOnce() -> Result<R, E>,
-    ) -> Result<Result<R, E>, StateError> {
-        self.within_savepoint(work, Result::is_ok)
-    }
-
-    /// Runs `work` and undoes what it wrote.
-    pub(crate) fn trial<R>(&self, work: impl FnOnce() -> R) -> Result<R, StateError> {
-        self.within_savepoint(work, |_| false)
-    }
-
-    fn within_savepoint<R>(
-        &self,
-        work: impl FnOnce() -> R,
-        keep: impl FnOnce(&R) -> bool,
-    ) -> Result<R, StateError> {
-        self.inner.execute_batch("SAVEPOINT attempt")?;
-        let result = work();
-        if !keep(&result) {
-            self.inner.execute_batch("ROLLBACK TO attempt")?;
+        work: impl FnOnce(&Transaction<'_>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        let _gate = match &self.location {
+            Location::Memory { gate, .. } => {
+                Some(gate.read().unwrap_or_else(PoisonError::into_inner))
+            }
+            Location::File(_) => None,
+        };
+        let idle = lock(&self.idle).pop();
+        let mut reader = match idle {
+            Some(reader) => reader,
+            None => self.location.reader()?,
+        };
+        let result = {
+            let inner = reader.transaction().map_err(StateError::from)?;
+            work(&Transaction { inner })
+        };
+        let mut idle = lock(&self.idle);
+        if idle.len() < IDLE_READERS {
+            idle.push(reader);
         }
-        self.inner.execute_batch("RELEASE attempt")?;
-        Ok(result)
+        result
+    }
+}
+
+impl Location {
+    fn connect(&self) -> Result<Connection, StateError> {
+        let connection = match self {
+            Location::File(path) => Connection::open(path)?,
+            Location::Memory { name, .. } => Connection::open_with_flags(
+                name,
+                OpenFlags::SQLITE_OPEN_READ_WRITE
+                    | OpenFlags::SQLITE_OPEN_CREATE
+                    | OpenFlags::SQLITE_OPEN_URI
+                    | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+            )?,
+        };
+        connection.set_prepared_statement_cache_capacity(PREPARED);
+        Ok(connection)
     }
 
-    /// The document with this key, if there is one.
-    pub(crate) fn get<T: Document>(&self, key: &str) -> Result<Option<T>, StateError> {
-        let body: Option<String> = self
-            .inner
-            .prepare_cached("SELECT body FROM documents WHERE kind = ?1 AND key = ?2")?
-            .query_row(params![T::KIND, key], |row| row.get(0))
-            .optional()?;
-        body.map(|body| serde_json::from_str(&body).map_err(StateError::from))
-            .transpose()
+    fn reader(&self) -> Result<Connection, StateError> {
+        let connection = self.connect()?;
+        connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -4000;")?;
+        Ok(connection)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Nothing is written to a database that another version has made.
+fn refuse_other_formats(connection: &Connection) -> Result<(), StateError> {
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
+    let format: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    // The first format did not say so.
+    if tables == 0 || format == schema::FORMAT {
+        return Ok(());
+    }
+    Err(StateError::Format(format.max(1), schema::FORMAT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::document::Range;
+    use crate::state::resources::Resource;
+    use serde_json::Map;
+
+    fn group(name: &str) -> Resource {
+        Resource {
+            id: format!("/subscriptions/s/resourceGroups/{name}"),
+            kind: "Microsoft.Resources/resourceGroups".to_owned(),
+            body: Map::new(),
+            hidden: Map::new(),
+            incarnation: String::new(),
+        }
     }
 
-    /// Keeps a document, in place of one with the same key.
-    pub(crate) fn put<T: Document>(&self, document: &T) -> Result<(), StateError> {
-        let body = serde_json::to_string(document)?;
-        self.inner
-            .prepare_cached(
-                "INSERT OR REPLACE INTO documents (kind, key, body) VALUES (?1, ?2, ?3)",
-            )?
-            .execute(params![T::KIND, document.key(), body])?;
-        Ok(())
+    #[test]
+    fn a_database_of_another_format_is_refused_untouched() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("state.db");
+        let old = "CREATE TABLE documents (kind TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL, \
+                   PRIMARY KEY (kind, key)) WITHOUT ROWID;";
+        let connection = Connection::open(&path).expect("a database");
+        connection.execute_batch(old).expect("a table");
+        drop(connection);
+        let before = std::fs::read(&path).expect("a file");
+        let refused = Store::open(Some(&path));
+        assert!(matches!(refused, Err(StateError::Format(1, 2))));
+        assert_eq!(std::fs::read(&path).expect("a file"), before);
     }
 
-    /// Forgets the document with this key. Says whether there was one.
-    pub(crate) fn delete<T: Document>(&self, key: &str) -> Result<bool, StateError> {
-        let count = self
-            .inner
-            .prepare_cached("DELETE FROM documents WHERE kind = ?1 AND key = ?2")?
-            .execute(params![T::KIND, key])?;
-        Ok(count > 0)
+    #[test]
+    fn pages_follow_each_other_without_a_gap() {
+        let store = Store::open(None).expect("a store");
+        let result: Result<(), StateError> = store.write(|tx| {
+            for at in 0..57 {
+                tx.put(&group(&format!("g{at:02}")))?;
+            }
+            let ranges = [
+                Range::Below("/subscriptions/s/"),
+                Range::Equal(Resource::BY_TYPE, "microsoft.resources/resourcegroups/s"),
+                Range::Beginning(Resource::BY_TYPE, "microsoft.resources/"),
+            ];
+            for range in &ranges {
+                for size in [1, 7, 56, 57, 58] {
+                    let mut seen = Vec::new();
+                    let mut after: Option<String> = None;
+                    loop {
+                        let page = tx.page(range, after.as_deref(), size)?;
+                        assert!(page.items.len() <= size);
+                        seen.extend(page.items.iter().map(|one| one.name().to_owned()));
+                        match page.next {
+                            Some(next) => after = Some(next),
+                            None => break,
+                        }
+                    }
+                    let all: Vec<String> = (0..57).map(|at| format!("g{at:02}")).collect();
+                    assert_eq!(seen, all, "pages of {size}");
+                }
+            }
+            Ok(())
+        });
+        result.expect("pages");
     }
 
-    /// All documents of a kind whose keys begin with `prefix`, ordered by key.
-    pub(crate) fn list<T: Document>(&self, prefix: &str) -> Result<Vec<T>, StateError> {
-        let mut statement = self.inner.prepare_cached(
-            "SELECT body FROM documents WHERE kind = ?1 AND key >= ?2 AND key < ?2 || char(1114111) ORDER BY key",
-        )?;
-        let rows = statement.query_map(params![T::KIND, prefix], |row| row.get::<_, String>(0))?;
-        rows.map(|body| Ok(serde_json::from_str(&body?)?)).collect()
+    #[test]
+    fn a_read_cannot_write_and_sees_one_state() {
+        for path in [None, Some("state.db")] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = path.map(|name| folder.path().join(name));
+            let store = Store::open(path.as_deref()).expect("a store");
+            let written: Result<(), StateError> = store.write(|tx| tx.put(&group("g")));
+            written.expect("a write");
+            let refused: Result<(), StateError> = store.read(|tx| tx.put(&group("h")));
+            assert!(refused.is_err());
+            let found: Result<bool, StateError> = store.read(|tx| {
+                tx.any(&Range::<Resource>::Below(
+                    "/subscriptions/s/resourcegroups/g",
+                ))
+            });
+            assert!(found.expect("a read"));
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! Key vaults, and those that were deleted.
 
+use super::document::{Document, Index};
 use super::resources::Resource;
-use super::store::{Document, StateError, Transaction};
+use super::transaction::{StateError, Transaction};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use time::{Duration, OffsetDateTime};
@@ -23,10 +24,7 @@ pub(crate) fn find_by_name(
     tx: &Transaction<'_>,
     name: &str,
 ) -> Result<Option<Resource>, StateError> {
-    let all: Vec<Resource> = tx.list("/subscriptions/")?;
-    Ok(all
-        .into_iter()
-        .find(|one| one.kind == KIND && one.name().eq_ignore_ascii_case(name)))
+    tx.find(Resource::BY_GLOBAL_NAME, &name.to_ascii_lowercase())
 }
 
 /// A vault's `properties`.
@@ -52,12 +50,18 @@ pub(crate) struct DeletedVault {
 
 impl Document for DeletedVault {
     const KIND: &'static str = "deletedVault";
+    const COLUMNS: &'static [&'static str] = &["subscription"];
     fn key(&self) -> String {
         self.vault.name().to_ascii_lowercase()
+    }
+    fn columns(&self) -> Vec<Option<String>> {
+        vec![Some(self.vault.subscription().to_ascii_lowercase())]
     }
 }
 
 impl DeletedVault {
+    pub(crate) const BY_SUBSCRIPTION: Index<DeletedVault> = Index::new("subscription");
+
     pub(crate) fn properties(&self) -> &Value {
         self.vault.body.get("properties").unwrap_or(&Value::Null)
     }

@@ -5,11 +5,11 @@ mod role_definitions;
 
 use super::call::Call;
 use super::error::Error;
-use super::path::Provider;
+use super::path::ProviderPath;
 use crate::ground::wire::Response;
 
 /// Answers a call at the scope that the path names.
-pub(crate) fn route(call: &Call<'_>, provider: &Provider) -> Result<Response, Error> {
+pub(crate) fn route(call: &Call<'_>, provider: &ProviderPath) -> Result<Response, Error> {
     if call.path.subscription.is_some() {
         call.known_subscription()?;
     }

@@ -2,10 +2,11 @@
 
 use crate::arm::call::Call;
 use crate::arm::error::Error;
+use crate::arm::group_scope;
 use crate::ground::wire::Response;
 use crate::rbac::definitions;
-use crate::state::role_assignments::{RoleAssignment, reaches};
-use crate::state::{Document, Resource, ServicePrincipal};
+use crate::state::role_assignments::{RoleAssignment, chain};
+use crate::state::{Document, Range, Resource, ServicePrincipal};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
@@ -104,12 +105,12 @@ fn put(
         }
         return Ok(Response::json(StatusCode::OK, &view(call, &there)));
     }
-    let others: Vec<RoleAssignment> = call.cx.tx.list(&Resource::key_of(&scope))?;
-    let twin = others.iter().find(|other| {
-        other.scope.eq_ignore_ascii_case(&scope)
-            && other.role == role.id
-            && other.principal_id.eq_ignore_ascii_case(&principal_id)
-    });
+    let same_place = RoleAssignment::principal_at(&principal_id, &scope);
+    let others = call
+        .cx
+        .tx
+        .all(&Range::Equal(RoleAssignment::BY_PRINCIPAL, &same_place))?;
+    let twin = others.iter().find(|other| other.role == role.id);
     if let Some(twin) = twin {
         return Err(Error::conflict(
             "RoleAssignmentExists",
@@ -146,7 +147,7 @@ fn require_scope(call: &Call<'_>, scope: &str) -> Result<(), Error> {
         return Ok(());
     }
     if let Some(group) = &call.path.group {
-        crate::arm::groups::require(call)?;
+        group_scope::require(call)?;
         let name = scope.rsplit('/').next().unwrap_or_default();
         let kind = scope
             .split("/providers/")
@@ -252,18 +253,57 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Error> {
             ));
         }
     }
-    let all: Vec<RoleAssignment> = call.cx.tx.list("")?;
-    let values: Vec<Value> = all
-        .iter()
-        .filter(|one| reaches(&one.scope, scope) || (!at_scope && reaches(scope, &one.scope)))
-        .filter(|one| {
-            principal
-                .as_deref()
-                .is_none_or(|id| one.principal_id.eq_ignore_ascii_case(id))
-        })
-        .map(|one| view(call, one))
-        .collect();
-    Ok(Response::json(StatusCode::OK, &json!({"value": values})))
+    listed(call, at_scope, principal.as_deref())
+}
+
+/// Those at the scope and above it, then those below it. A cursor says which of the two a page begins in.
+fn listed(call: &Call<'_>, at_scope: bool, principal: Option<&str>) -> Result<Response, Error> {
+    let scope = &call.path.scope;
+    let fits =
+        |one: &RoleAssignment| principal.is_none_or(|id| one.principal_id.eq_ignore_ascii_case(id));
+    let cursor = call.after()?;
+    let mut found = Vec::new();
+    if cursor.is_none() {
+        for above in chain(scope) {
+            let all = match principal {
+                Some(id) => call.cx.tx.all(&Range::Equal(
+                    RoleAssignment::BY_PRINCIPAL,
+                    &RoleAssignment::principal_at(id, &above),
+                ))?,
+                // At one scope there are at most as many as a subscription may have (4,000).
+                None => call
+                    .cx
+                    .tx
+                    .all(&Range::Equal(RoleAssignment::BY_SCOPE, &above))?,
+            };
+            found.extend(all);
+        }
+    }
+    let mut next = None;
+    if !at_scope {
+        let below = format!("{}/", Resource::key_of(scope));
+        let of_principal;
+        let range = match principal {
+            Some(id) => {
+                of_principal = RoleAssignment::principal_at(id, "") + &below;
+                Range::Beginning(RoleAssignment::BY_PRINCIPAL, of_principal.as_str())
+            }
+            None => Range::Beginning(RoleAssignment::BY_SCOPE, below.as_str()),
+        };
+        let page = call.cx.tx.filtered_page(
+            &range,
+            cursor.as_deref(),
+            call.page_size(),
+            |one: &RoleAssignment| Ok::<_, Error>(fits(one)),
+        )?;
+        found.extend(page.items);
+        next = page.next;
+    }
+    let values = found.iter().map(|one| view(call, one)).collect();
+    Ok(Response::json(
+        StatusCode::OK,
+        &call.list(values, next.as_deref()),
+    ))
 }
 
 fn view(call: &Call<'_>, assignment: &RoleAssignment) -> Value {

@@ -2,7 +2,7 @@
 
 use crate::arm::call::Call;
 use crate::arm::error::Error;
-use crate::arm::resources::equalities;
+use crate::arm::filter::equalities;
 use crate::ground::wire::Response;
 use crate::rbac::definitions::{self, RoleDefinition};
 use http::{Method, StatusCode};

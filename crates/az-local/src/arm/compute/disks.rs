@@ -2,20 +2,20 @@
 
 use crate::arm::call::Call;
 use crate::arm::error::Error;
-use crate::arm::tracked::{Answers, Draft, Kind, as_stored, patch_tags};
-use crate::request::Context;
-use crate::state::{Resource, StateError};
-use serde_json::{Map, Value, json};
+use crate::arm::resource_type::{Answers, Draft, Kind};
+use crate::state::Resource;
+use crate::state::holds::{self, Hold};
+use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 pub(crate) const KIND: Kind = Kind {
     name: "Microsoft.Compute/disks",
-    put,
-    patch: patch_tags,
-    delete,
-    view: as_stored,
     answers: Answers::Operation,
+    put,
+    view,
+    in_use,
+    ..Kind::PLAIN
 };
 
 fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
@@ -44,7 +44,6 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
     let properties = json!({
         "creationData": {"createOption": create},
         "diskSizeGB": size.unwrap_or(30),
-        "diskState": "Unattached",
         "provisioningState": "Succeeded",
         "timeCreated": call.cx.now.format(&Rfc3339).unwrap_or_default(),
         "uniqueId": Uuid::new_v4().to_string(),
@@ -54,22 +53,33 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
     Ok(())
 }
 
-fn delete(_: &Call<'_>, disk: &Resource) -> Result<(), Error> {
-    match disk.body.get("managedBy").and_then(Value::as_str) {
-        None => Ok(()),
-        Some(machine) => Err(Error::conflict(
-            "OperationNotAllowed",
-            format!("Disk {} is attached to VM {machine}.", disk.name()),
-        )),
+/// Whose the disk is is known by who holds it.
+fn view(call: &Call<'_>, disk: &Resource, value: &mut Value) -> Result<(), Error> {
+    let holder = holds::holder(call.cx.tx, &disk.id)?;
+    let state = if holder.is_some() {
+        "Attached"
+    } else {
+        "Unattached"
+    };
+    value["properties"]["diskState"] = json!(state);
+    if let Some(holder) = holder {
+        value["managedBy"] = json!(holder.holder);
     }
+    Ok(())
+}
+
+fn in_use(disk: &Resource, user: &Hold) -> Option<Error> {
+    Some(Error::conflict(
+        "OperationNotAllowed",
+        format!("Disk {} is attached to VM {}.", disk.name(), user.holder),
+    ))
 }
 
 /// A machine's OS disk, as it is made together with the machine.
 pub(crate) struct OsDisk<'a> {
-    pub(crate) group_id: &'a str,
+    pub(crate) group: &'a Resource,
     pub(crate) name: &'a str,
     pub(crate) location: &'a str,
-    pub(crate) machine: &'a str,
     pub(crate) sku: &'a str,
     pub(crate) size: u64,
     pub(crate) system: &'a str,
@@ -77,12 +87,23 @@ pub(crate) struct OsDisk<'a> {
 }
 
 impl OsDisk<'_> {
-    /// Stores the disk; gives its id.
-    pub(crate) fn create(&self, cx: &Context<'_>) -> Result<String, StateError> {
-        let id = format!("{}/providers/{}/{}", self.group_id, KIND.name, self.name);
-        let mut body = Map::new();
+    /// Stores the disk; gives its id. One of this name that is there already is not taken over
+    /// (hashicorp/terraform-provider-azurerm issue 15513 has the answer).
+    pub(crate) fn create(&self, call: &Call<'_>) -> Result<String, Error> {
+        let id = format!("{}/providers/{}/{}", self.group.id, KIND.name, self.name);
+        if call.resource(&id)?.is_some() {
+            return Err(Error::conflict(
+                "ConflictingUserInput",
+                format!(
+                    "Disk {} already exists in resource group {}. Only CreateOption.Attach is supported.",
+                    self.name,
+                    self.group.name().to_uppercase()
+                ),
+            ));
+        }
+        let mut disk = Resource::new(id.clone(), KIND.name);
+        let body = &mut disk.body;
         body.insert("location".to_owned(), json!(self.location));
-        body.insert("managedBy".to_owned(), json!(self.machine));
         body.insert(
             "sku".to_owned(),
             json!({"name": self.sku, "tier": self.sku.split('_').next().unwrap_or_default()}),
@@ -96,30 +117,12 @@ impl OsDisk<'_> {
                 "osType": self.system,
                 "creationData": {"createOption": "FromImage"},
                 "diskSizeGB": self.size,
-                "diskState": "Attached",
                 "provisioningState": "Succeeded",
-                "timeCreated": cx.now.format(&Rfc3339).unwrap_or_default(),
+                "timeCreated": call.cx.now.format(&Rfc3339).unwrap_or_default(),
                 "uniqueId": Uuid::new_v4().to_string(),
             }),
         );
-        cx.tx.put(&Resource {
-            id: id.clone(),
-            kind: KIND.name.to_owned(),
-            body,
-            hidden: Map::new(),
-        })?;
+        call.cx.tx.put(&disk)?;
         Ok(id)
     }
-}
-
-/// A disk whose machine has gone stands alone.
-pub(crate) fn detach(cx: &Context<'_>, id: &str) -> Result<(), StateError> {
-    if let Some(mut disk) = cx.tx.get::<Resource>(&Resource::key_of(id))? {
-        disk.body.remove("managedBy");
-        if let Some(properties) = disk.body.get_mut("properties") {
-            properties["diskState"] = json!("Unattached");
-        }
-        cx.tx.put(&disk)?;
-    }
-    Ok(())
 }

@@ -10,15 +10,22 @@ pub(crate) mod virtual_machines;
 
 use super::call::Call;
 use super::error::Error;
-use super::path::Provider;
+use super::path::ProviderPath;
+use super::resource_type::Provider;
 use crate::ground::wire::Response;
 use http::{Method, StatusCode};
 use serde_json::json;
 
+pub(crate) const PROVIDER: Provider = Provider {
+    namespace: "Microsoft.Compute",
+    types: &[&virtual_machines::KIND, &disks::KIND],
+    route,
+};
+
 /// What is not a tracked type of its own: catalogues, a machine's instance view and its actions.
-pub(crate) fn route(
+fn route(
     call: &Call<'_>,
-    provider: &Provider,
+    provider: &ProviderPath,
     words: &[&str],
 ) -> Result<Option<Response>, Error> {
     let reads = call.method() == Method::GET;

@@ -1,7 +1,7 @@
 //! A machine's `osProfile`: its user, and how the user may sign in.
 
 use crate::arm::error::Error;
-use crate::arm::tracked::Draft;
+use crate::arm::resource_type::Draft;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 

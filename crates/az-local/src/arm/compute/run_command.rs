@@ -65,7 +65,7 @@ pub(super) fn invoke(call: &Call<'_>, name: &str) -> Result<Response, Error> {
         .insert("runCommand".to_owned(), json!(operation.id));
     call.cx.tx.put(&machine)?;
     let response = operations::accepted(call, "Microsoft.Compute", &machine, &operation);
-    call.cx.scripts.borrow_mut().push(Script {
+    call.cx.effects.borrow_mut().scripts.push(Script {
         machine,
         operation: operation.id,
         lines,

@@ -5,10 +5,11 @@ use super::{disks, identity, images, sizes};
 use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::network::network_interfaces;
-use crate::arm::tracked::{Answers, Draft, Kind, always, etag};
-use crate::arm::{groups, operations, tracked};
+use crate::arm::resource_type::{Answers, Draft, Kind, etag};
+use crate::arm::{group_scope, operations};
 use crate::ground::wire::Response;
 use crate::request::Context;
+use crate::state::holds::{self, Hold};
 use crate::state::machine;
 use crate::state::{Resource, StateError};
 use http::StatusCode;
@@ -18,11 +19,14 @@ use uuid::Uuid;
 
 pub(crate) const KIND: Kind = Kind {
     name: "Microsoft.Compute/virtualMachines",
+    answers: Answers::Operation,
     put,
     patch,
-    delete: always,
     view,
-    answers: Answers::Operation,
+    holds,
+    being_deleted,
+    gone,
+    ..Kind::PLAIN
 };
 
 fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
@@ -206,12 +210,11 @@ fn new_properties(call: &Call<'_>, draft: &mut Draft, asked: &Value) -> Result<V
         .and_then(Value::as_str)
         .unwrap_or("Premium_LRS");
     let system = if image.windows { "Windows" } else { "Linux" };
-    let group = groups::require(call)?;
+    let group = group_scope::require(call)?;
     let disk_id = disks::OsDisk {
-        group_id: &group.id,
+        group: &group,
         name: &name,
         location: draft.location(),
-        machine: draft.id(),
         sku,
         size,
         system,
@@ -221,7 +224,7 @@ fn new_properties(call: &Call<'_>, draft: &mut Draft, asked: &Value) -> Result<V
             .filter(|zones| zones.is_array())
             .cloned(),
     }
-    .create(call.cx)?;
+    .create(call)?;
     let mut reference = reference.clone();
     reference["exactVersion"] = json!(version);
     draft
@@ -265,7 +268,7 @@ fn join_interfaces(call: &Call<'_>, machine: &str, asked: &Value) -> Result<Vec<
         .target("networkProfile"));
     }
     let mut joined = Vec::new();
-    for (index, one) in list.iter().enumerate() {
+    for one in &list {
         let id = one["id"].as_str().unwrap_or_default();
         call.authorize_link(
             machine,
@@ -273,7 +276,7 @@ fn join_interfaces(call: &Call<'_>, machine: &str, asked: &Value) -> Result<Vec<
             id,
             "Microsoft.Network/networkInterfaces/join/action",
         )?;
-        let Some(mut nic) = call
+        let Some(nic) = call
             .resource(id)?
             .filter(|resource| resource.kind == network_interfaces::KIND.name)
         else {
@@ -283,20 +286,19 @@ fn join_interfaces(call: &Call<'_>, machine: &str, asked: &Value) -> Result<Vec<
             )
             .target("networkInterfaces"));
         };
-        let holder = nic.body["properties"]["virtualMachine"]["id"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
-        if !holder.is_empty() && !holder.eq_ignore_ascii_case(machine) {
+        let holder = holds::holder(call.cx.tx, &nic.id)?;
+        if let Some(holder) = holder.filter(|holder| holder.owner != Resource::key_of(machine)) {
             return Err(Error::bad_request(
                 "NicInUse",
                 format!(
-                    "Network Interface {} is used by existing resource {holder}. In order to use the network interface, it must be dissociated from the resource.",
-                    nic.id
+                    "Network Interface {} is used by existing resource {}. In order to use the network interface, it must be dissociated from the resource.",
+                    nic.id, holder.holder
                 ),
             ));
         }
-        let primary = one.pointer("/properties/primary").and_then(Value::as_bool);
+        if operations::is_deleting(call.cx, &nic)? {
+            return Err((network_interfaces::KIND.being_deleted)(&nic));
+        }
         let mut view = json!({"id": nic.id});
         if let Some(properties) = one.get("properties").and_then(Value::as_object) {
             let kept: Map<String, Value> = properties
@@ -309,13 +311,47 @@ fn join_interfaces(call: &Call<'_>, machine: &str, asked: &Value) -> Result<Vec<
             }
         }
         joined.push(view);
-        if let Some(properties) = nic.body.get_mut("properties") {
-            properties["virtualMachine"] = json!({"id": machine});
-            properties["primary"] = json!(primary.unwrap_or(index == 0));
-        }
-        call.cx.tx.put(&nic)?;
     }
     Ok(joined)
+}
+
+/// The interfaces, the disk and the user-assigned identities.
+fn holds(machine: &Resource) -> Vec<Hold> {
+    let mut all = Vec::new();
+    let profile = machine.property("networkProfile");
+    let interfaces = profile.and_then(|profile| profile["networkInterfaces"].as_array());
+    for (index, one) in interfaces.into_iter().flatten().enumerate() {
+        let Some(id) = one["id"].as_str() else {
+            continue;
+        };
+        let primary = one.pointer("/properties/primary").and_then(Value::as_bool);
+        all.push(Hold {
+            primary: primary.unwrap_or(index == 0),
+            ..Hold::exclusive(machine, id, &machine.id)
+        });
+    }
+    let storage = machine.property("storageProfile");
+    let disk = storage.and_then(|storage| storage["osDisk"]["managedDisk"]["id"].as_str());
+    all.extend(disk.map(|disk| Hold::exclusive(machine, disk, &machine.id)));
+    let identities = machine::user_assigned(machine);
+    all.extend(
+        identities
+            .iter()
+            .map(|identity| Hold::shared(machine, identity, &machine.id)),
+    );
+    all
+}
+
+/// Compute's words for it (Azure/azure-sdk-for-python issue 2702).
+fn being_deleted(machine: &Resource) -> Error {
+    Error::conflict(
+        "OperationNotAllowed",
+        format!(
+            "Operation 'Update VM' is not allowed on VM '{}' since the VM is marked for deletion. You can only retry the \
+             Delete operation (or wait for an ongoing one to complete).",
+            machine.name()
+        ),
+    )
 }
 
 fn patch(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
@@ -398,9 +434,14 @@ fn instance_state(call: &Call<'_>, machine: &Resource) -> Result<Value, Error> {
 pub(super) fn own(call: &Call<'_>, name: &str, action: &str) -> Result<Resource, Error> {
     let id = format!("{}/providers/{}/{name}", call.path.scope, KIND.name);
     call.authorize(&id, &format!("{}/{action}", KIND.name))?;
-    groups::require(call)?;
-    call.resource(&id)?
-        .ok_or_else(|| Error::resource_not_found(KIND.name, name, call.path.group.as_deref()))
+    group_scope::require(call)?;
+    let machine = call
+        .resource(&id)?
+        .ok_or_else(|| Error::resource_not_found(KIND.name, name, call.path.group.as_deref()))?;
+    if !action.ends_with("read") && operations::is_deleting(call.cx, &machine)? {
+        return Err(being_deleted(&machine));
+    }
+    Ok(machine)
 }
 
 /// `GET …/virtualMachines/{name}/instanceView`
@@ -435,7 +476,7 @@ pub(crate) fn act(call: &Call<'_>, name: &str, action: &str) -> Result<Response,
     if action != "start" {
         call.cx.machine_ends(machine::vm_id(&machine), false);
     }
-    let operation = operations::begin(call.cx, "Updating", None)?;
+    let operation = operations::begin(call.cx, "Updating")?;
     machine
         .hidden
         .insert("operation".to_owned(), json!(operation.id));
@@ -449,41 +490,23 @@ pub(crate) fn act(call: &Call<'_>, name: &str, action: &str) -> Result<Response,
 }
 
 /// With the machine goes its own identity, and what it was told to take along; the rest stands alone again.
-pub(crate) fn removed(cx: &Context<'_>, machine: &Resource) -> Result<(), StateError> {
+fn gone(cx: &Context<'_>, machine: &Resource) -> Result<Vec<String>, StateError> {
     identity::removed(cx, machine)?;
     cx.machine_ends(machine::vm_id(machine), true);
-    let properties = &machine.body["properties"];
-    let interfaces = properties["networkProfile"]["networkInterfaces"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    for one in interfaces {
-        let id = one["id"].as_str().unwrap_or_default();
-        let Some(mut nic) = cx.tx.get::<Resource>(&Resource::key_of(id))? else {
-            continue;
-        };
-        if let Some(properties) = nic
-            .body
-            .get_mut("properties")
-            .and_then(Value::as_object_mut)
-        {
-            properties.remove("virtualMachine");
-        }
-        cx.tx.put(&nic)?;
-        if one
-            .pointer("/properties/deleteOption")
-            .and_then(Value::as_str)
-            == Some("Delete")
-        {
-            tracked::remove(cx, id)?;
-        }
+    let goes = |option: Option<&Value>| option.and_then(Value::as_str) == Some("Delete");
+    let profile = machine.property("networkProfile");
+    let interfaces = profile.and_then(|profile| profile["networkInterfaces"].as_array());
+    let mut along: Vec<String> = interfaces
+        .into_iter()
+        .flatten()
+        .filter(|one| goes(one.pointer("/properties/deleteOption")))
+        .filter_map(|one| one["id"].as_str().map(str::to_owned))
+        .collect();
+    let disk = machine
+        .property("storageProfile")
+        .map(|storage| &storage["osDisk"]);
+    if let Some(disk) = disk.filter(|disk| goes(disk.get("deleteOption"))) {
+        along.extend(disk["managedDisk"]["id"].as_str().map(str::to_owned));
     }
-    let disk = &properties["storageProfile"]["osDisk"];
-    if let Some(id) = disk["managedDisk"]["id"].as_str() {
-        disks::detach(cx, id)?;
-        if disk["deleteOption"] == "Delete" {
-            tracked::remove(cx, id)?;
-        }
-    }
-    Ok(())
+    Ok(along)
 }

@@ -5,6 +5,7 @@
 //! rights; the deployment then runs by the clock as its resources do. What a provider refuses as a bad request,
 //! Azure finds before it begins (preflight), and nothing is made; any other refusal fails the deployment.
 
+mod asked;
 mod expression;
 mod run;
 mod template;
@@ -12,64 +13,34 @@ mod what_if;
 
 use super::call::Call;
 use super::error::Error;
-use super::path::Provider;
-use super::{groups, locations, operations};
+use super::filter::equalities;
+use super::path::ProviderPath;
+use super::resource_type::Provider;
+use super::{group_scope, operations};
 use crate::ground::wire::Response;
 use crate::request::Context;
-use crate::state::{Document, StateError};
+use crate::state::deployments::Deployment;
+use crate::state::{Document, Range};
+use asked::{Asked, Outcome, asked, place, run};
 use http::StatusCode;
-use jsonc_parser::ParseOptions;
-use run::{Deployed, Run, shown_type};
-use serde::{Deserialize, Serialize};
+use run::Deployed;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use template::{Place, Template};
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 const KIND: &str = "Microsoft.Resources/deployments";
 
-/// A deployment that was accepted.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Deployment {
-    id: String,
-    /// Where the deployment itself is kept, for one at a subscription.
-    location: Option<String>,
-    tags: Option<Value>,
-    /// What a GET answers once it has ended.
-    properties: Map<String, Value>,
-    template: Value,
-    operation: String,
-    /// What was done for each resource.
-    steps: Vec<Value>,
-    #[serde(with = "time::serde::rfc3339")]
-    began: OffsetDateTime,
-    #[serde(with = "time::serde::rfc3339")]
-    ends: OffsetDateTime,
-    error: Option<Value>,
-}
-
-impl Document for Deployment {
-    const KIND: &'static str = "deployment";
-    fn key(&self) -> String {
-        self.id.to_ascii_lowercase()
-    }
-}
-
-/// Forgets the deployments at a scope that goes.
-pub(super) fn forget(cx: &Context<'_>, scope: &str) -> Result<(), StateError> {
-    let prefix = format!("{}/providers/", scope.to_ascii_lowercase());
-    for deployment in cx.tx.list::<Deployment>(&prefix)? {
-        cx.tx.delete::<Deployment>(&deployment.key())?;
-    }
-    Ok(())
-}
+pub(crate) const PROVIDER: Provider = Provider {
+    namespace: "Microsoft.Resources",
+    types: &[],
+    route,
+};
 
 /// Answers a call to `deployments` and what is below it.
-pub(super) fn route(
+fn route(
     call: &Call<'_>,
-    provider: &Provider,
+    provider: &ProviderPath,
     words: &[&str],
 ) -> Result<Option<Response>, Error> {
     let ["deployments", rest @ ..] = words else {
@@ -86,7 +57,7 @@ pub(super) fn route(
         }
         ("GET", [_]) => {
             may("read")?;
-            Response::json(StatusCode::OK, &required(call, &id)?.view(call.cx))
+            Response::json(StatusCode::OK, &view(&required(call, &id)?, call.cx))
         }
         ("HEAD", [_]) => {
             may("read")?;
@@ -102,7 +73,7 @@ pub(super) fn route(
         ("DELETE", [_]) => {
             may("delete")?;
             let there = required(call, &id)?;
-            if there.runs(call.cx) {
+            if runs(&there, call.cx) {
                 return Err(active(name, &there));
             }
             call.cx.tx.delete::<Deployment>(&there.key())?;
@@ -130,7 +101,7 @@ pub(super) fn route(
                 "DeploymentCannotBeCancelled",
                 format!(
                     "The deployment '{name}' cannot be cancelled because its resources are already accepted or it has completed ({}).",
-                    there.state(call.cx)
+                    state(&there, call.cx)
                 ),
             ));
         }
@@ -168,7 +139,7 @@ pub(super) fn route(
 
 fn find(call: &Call<'_>, id: &str) -> Result<Option<Deployment>, Error> {
     if call.path.group.is_some() {
-        groups::require(call)?;
+        group_scope::require(call)?;
     }
     Ok(call.cx.tx.get(&id.to_ascii_lowercase())?)
 }
@@ -197,233 +168,56 @@ fn active(name: &str, there: &Deployment) -> Error {
     )
 }
 
-impl Deployment {
-    fn runs(&self, cx: &Context<'_>) -> bool {
-        self.ends > cx.now
-    }
+fn runs(deployment: &Deployment, cx: &Context<'_>) -> bool {
+    deployment.ends > cx.now
+}
 
-    fn state(&self, cx: &Context<'_>) -> &'static str {
-        match (&self.error, self.runs(cx)) {
-            (_, true) => "Running",
-            (Some(_), false) => "Failed",
-            (None, false) => "Succeeded",
-        }
+fn state(deployment: &Deployment, cx: &Context<'_>) -> &'static str {
+    match (&deployment.error, runs(deployment, cx)) {
+        (_, true) => "Running",
+        (Some(_), false) => "Failed",
+        (None, false) => "Succeeded",
     }
+}
 
-    fn view(&self, cx: &Context<'_>) -> Value {
-        let state = self.state(cx);
-        let mut properties = self.properties.clone();
-        properties.insert("provisioningState".to_owned(), json!(state));
-        let until = if self.runs(cx) { cx.now } else { self.ends };
-        properties.insert(
-            "timestamp".to_owned(),
-            json!(until.format(&Rfc3339).unwrap_or_default()),
-        );
-        properties.insert("duration".to_owned(), json!(duration(until - self.began)));
-        if self.runs(cx) {
-            properties.remove("outputs");
-            properties.remove("outputResources");
-        } else if let Some(error) = &self.error {
-            properties.insert("error".to_owned(), error.clone());
-        }
-        let name = self.id.rsplit('/').next().unwrap_or_default();
-        let mut view = json!({"id": self.id, "name": name, "type": KIND});
-        if let Some(location) = &self.location {
-            view["location"] = json!(location);
-        }
-        if let Some(tags) = &self.tags {
-            view["tags"] = tags.clone();
-        }
-        view["properties"] = Value::Object(properties);
-        view
+fn view(deployment: &Deployment, cx: &Context<'_>) -> Value {
+    let state = state(deployment, cx);
+    let mut properties = deployment.properties.clone();
+    properties.insert("provisioningState".to_owned(), json!(state));
+    let until = if runs(deployment, cx) {
+        cx.now
+    } else {
+        deployment.ends
+    };
+    properties.insert(
+        "timestamp".to_owned(),
+        json!(until.format(&Rfc3339).unwrap_or_default()),
+    );
+    properties.insert(
+        "duration".to_owned(),
+        json!(duration(until - deployment.began)),
+    );
+    if runs(deployment, cx) {
+        properties.remove("outputs");
+        properties.remove("outputResources");
+    } else if let Some(error) = &deployment.error {
+        properties.insert("error".to_owned(), error.clone());
     }
+    let name = deployment.id.rsplit('/').next().unwrap_or_default();
+    let mut view = json!({"id": deployment.id, "name": name, "type": KIND});
+    if let Some(location) = &deployment.location {
+        view["location"] = json!(location);
+    }
+    if let Some(tags) = &deployment.tags {
+        view["tags"] = tags.clone();
+    }
+    view["properties"] = Value::Object(properties);
+    view
 }
 
 /// ISO 8601
 fn duration(time: time::Duration) -> String {
     format!("PT{}S", time.as_seconds_f64().max(0.0))
-}
-
-/// What a request asks to deploy.
-struct Asked {
-    template: Value,
-    parameters: Option<Value>,
-    location: Option<String>,
-    tags: Option<Value>,
-    settings: Value,
-}
-
-/// The body, in the loose JSON that Azure takes templates in: with comments, and names without quotes, as `az` sends
-/// them.
-fn template_body(call: &Call<'_>) -> Result<Map<String, Value>, Error> {
-    if serde_json::from_slice::<Value>(&call.request.body).is_ok() {
-        return call.body();
-    }
-    let text = String::from_utf8_lossy(&call.request.body);
-    match jsonc_parser::parse_to_serde_value::<Value>(&text, &ParseOptions::default()) {
-        Ok(Value::Object(members)) => Ok(members),
-        Ok(_) => call.body(),
-        Err(error) => Err(Error::bad_request(
-            "InvalidRequestContent",
-            format!("The request content was invalid and could not be deserialized: '{error}'."),
-        )),
-    }
-}
-
-fn asked(call: &Call<'_>) -> Result<Asked, Error> {
-    let mut body = template_body(call)?;
-    let location = body
-        .get("location")
-        .and_then(Value::as_str)
-        .map(locations::canonical);
-    if call.path.group.is_none()
-        && location
-            .as_deref()
-            .is_none_or(|location| !locations::is_known(location))
-    {
-        return Err(Error::bad_request(
-            "LocationRequired",
-            "The 'location' property must be specified, and be an Azure location, for a deployment at a subscription.",
-        ));
-    }
-    let Some(Value::Object(mut properties)) = body.remove("properties") else {
-        return Err(Error::bad_request(
-            "InvalidRequestContent",
-            "The request content was invalid and could not be deserialized: 'Required property 'properties' not found in JSON. Path '''.",
-        ));
-    };
-    let mode = properties
-        .get("mode")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    if mode.eq_ignore_ascii_case("complete") {
-        return Err(Error::bad_request(
-            "NotSupported",
-            "The local Azure deploys in the mode 'Incremental' only.",
-        ));
-    }
-    if !mode.eq_ignore_ascii_case("incremental") {
-        return Err(Error::bad_request(
-            "InvalidDeploymentMode",
-            format!(
-                "The deployment mode '{mode}' is not valid: it is 'Incremental' or 'Complete'."
-            ),
-        ));
-    }
-    for link in ["templateLink", "parametersLink"] {
-        if properties.get(link).is_some_and(|link| !link.is_null()) {
-            return Err(Error::bad_request(
-                "InvalidContentLink",
-                format!(
-                    "Unable to download deployment content: the local Azure follows no '{link}'. Send the content itself."
-                ),
-            ));
-        }
-    }
-    let template = properties.remove("template").filter(|template| !template.is_null()).ok_or_else(|| {
-        Error::bad_request(
-            "InvalidRequestContent",
-            "The request content was invalid: either 'template' or 'templateLink' must be given.",
-        )
-    })?;
-    Ok(Asked {
-        template,
-        parameters: properties.remove("parameters"),
-        location,
-        tags: body.remove("tags").filter(|tags| !tags.is_null()),
-        settings: properties.remove("whatIfSettings").unwrap_or_default(),
-    })
-}
-
-/// Where the call's deployment takes place.
-fn place(call: &Call<'_>, asked: &Asked) -> Result<Place, Error> {
-    if call.path.group.is_none() {
-        return Ok(Place {
-            scope: format!("/subscriptions/{}", call.subscription()),
-            group: None,
-            location: asked.location.clone().unwrap_or_default(),
-        });
-    }
-    let group = groups::require(call)?;
-    groups::refuse_while_deleting(call, &group)?;
-    let location = group
-        .body
-        .get("location")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    Ok(Place {
-        scope: group.id.clone(),
-        location: location.to_owned(),
-        group: Some(group),
-    })
-}
-
-/// A template that was deployed.
-struct Outcome {
-    deployed: Vec<Deployed>,
-    outputs: Value,
-    parameters: Value,
-}
-
-/// Deploys the template. What Azure finds in its preflight is an error.
-fn run(call: &Call<'_>, name: &str, place: Place, asked: &Asked) -> Result<Outcome, Error> {
-    let template = Template::new(
-        call,
-        name,
-        place,
-        &asked.template,
-        asked.parameters.as_ref(),
-    )?;
-    let parameters = shown_parameters(&template);
-    let (deployed, outputs) = Run::new(&template)?.deploy()?;
-    let refused: Vec<Error> = deployed
-        .iter()
-        .filter_map(|one| one.result.as_ref().err())
-        .filter(|error| matches!(error.status().as_u16(), 400 | 403))
-        .cloned()
-        .collect();
-    if refused.is_empty() {
-        return Ok(Outcome {
-            deployed,
-            outputs,
-            parameters,
-        });
-    }
-    // <https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-invalid-template>
-    let status = refused[0].status().as_u16();
-    Err(Error::new(
-        status,
-        "InvalidTemplateDeployment",
-        if status == 403 {
-            format!("Deployment failed with multiple errors: '{}'", refused.iter().map(Error::message).collect::<Vec<_>>().join(":"))
-        } else {
-            format!(
-                "The template deployment '{name}' is not valid according to the validation procedure. The tracking id is \
-                 '{}'. See inner errors for details.",
-                Uuid::new_v4()
-            )
-        },
-    )
-    .details(refused))
-}
-
-fn shown_parameters(template: &Template<'_>) -> Value {
-    let declared = template.body.get("parameters").and_then(Value::as_object);
-    let mut shown = Map::new();
-    for (name, declaration) in declared.into_iter().flatten() {
-        let kind = declaration
-            .get("type")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let mut one = json!({"type": shown_type(kind)});
-        if !kind.to_ascii_lowercase().starts_with("secure")
-            && let Some(value) = template.parameters.get(name)
-        {
-            one["value"] = value.clone();
-        }
-        shown.insert(name.clone(), one);
-    }
-    Value::Object(shown)
 }
 
 /// What a deployment answers about what it deploys.
@@ -489,12 +283,12 @@ fn put(call: &Call<'_>, name: &str, id: &str) -> Result<Response, Error> {
     let asked = asked(call)?;
     let place = place(call, &asked)?;
     let there = find(call, id)?;
-    if let Some(there) = there.as_ref().filter(|there| there.runs(call.cx)) {
+    if let Some(there) = there.as_ref().filter(|there| runs(there, call.cx)) {
         return Err(active(name, there));
     }
     let scope = place.scope.clone();
-    let outcome = call.cx.tx.attempt(|| run(call, name, place, &asked))??;
-    let operation = operations::begin(call.cx, "Running", None)?;
+    let outcome = call.cx.attempt(|| run(call, name, place, &asked))??;
+    let operation = operations::begin(call.cx, "Running")?;
     let mut shown = properties(&asked, &outcome);
     shown.insert("outputs".to_owned(), outcome.outputs);
     let made: Vec<Value> = outcome
@@ -536,7 +330,7 @@ fn put(call: &Call<'_>, name: &str, id: &str) -> Result<Response, Error> {
         error,
     };
     call.cx.tx.put(&deployment)?;
-    let mut view = deployment.view(call.cx);
+    let mut view = view(&deployment, call.cx);
     view["properties"]["provisioningState"] = json!("Accepted");
     let status = if there.is_some() {
         StatusCode::OK
@@ -576,30 +370,44 @@ fn steps(cx: &Context<'_>, id: &str, deployed: &[Deployed]) -> Vec<Value> {
 
 fn list(call: &Call<'_>) -> Result<Response, Error> {
     if call.path.group.is_some() {
-        groups::require(call)?;
+        group_scope::require(call)?;
     }
     let wanted = match call.request.query("$filter") {
-        Some(filter) if !filter.trim().is_empty() => super::resources::equalities(filter)?,
+        Some(filter) if !filter.trim().is_empty() => equalities(filter)?,
         _ => vec![],
     };
-    let prefix = format!("{}/providers/{KIND}/", call.path.scope).to_ascii_lowercase();
-    let mut values = Vec::new();
-    for deployment in call.cx.tx.list::<Deployment>(&prefix)? {
-        let state = deployment.state(call.cx);
-        let fits = wanted.iter().try_fold(true, |fits, (field, text)| {
-            if !field.eq_ignore_ascii_case("provisioningState") {
-                return Err(Error::bad_request(
-                    "InvalidFilterInQueryString",
-                    format!("Invalid $filter: '{field}' cannot be filtered by."),
-                ));
-            }
-            Ok(fits && text.eq_ignore_ascii_case(state))
-        })?;
-        if fits {
-            values.push(deployment.view(call.cx));
-        }
+    if let Some((field, _)) = wanted
+        .iter()
+        .find(|(field, _)| !field.eq_ignore_ascii_case("provisioningState"))
+    {
+        return Err(Error::bad_request(
+            "InvalidFilterInQueryString",
+            format!("Invalid $filter: '{field}' cannot be filtered by."),
+        ));
     }
-    Ok(Response::json(StatusCode::OK, &call.page(values)))
+    let below = format!("{}/providers/{KIND}/", call.path.scope).to_ascii_lowercase();
+    let page = call.cx.tx.filtered_page(
+        &Range::Below(&below),
+        call.after()?.as_deref(),
+        call.page_size(),
+        |deployment: &Deployment| {
+            let state = state(deployment, call.cx);
+            Ok::<_, Error>(
+                wanted
+                    .iter()
+                    .all(|(_, text)| text.eq_ignore_ascii_case(state)),
+            )
+        },
+    )?;
+    let values = page
+        .items
+        .iter()
+        .map(|deployment| view(deployment, call.cx))
+        .collect();
+    Ok(Response::json(
+        StatusCode::OK,
+        &call.list(values, page.next.as_deref()),
+    ))
 }
 
 fn status(call: &Call<'_>, id: &str, operation: &str) -> Result<Response, Error> {
@@ -611,8 +419,8 @@ fn status(call: &Call<'_>, id: &str, operation: &str) -> Result<Response, Error>
             format!("The operation '{operation}' could not be found."),
         ));
     }
-    let mut body = json!({"status": deployment.state(call.cx)});
-    if deployment.runs(call.cx) {
+    let mut body = json!({"status": state(&deployment, call.cx)});
+    if runs(&deployment, call.cx) {
         return Ok(operations::with_retry_after(
             call.cx,
             Response::json(StatusCode::OK, &body),
@@ -628,7 +436,7 @@ fn status(call: &Call<'_>, id: &str, operation: &str) -> Result<Response, Error>
 fn validate(call: &Call<'_>, name: &str, id: &str) -> Result<Response, Error> {
     let asked = asked(call)?;
     let place = place(call, &asked)?;
-    let outcome = call.cx.tx.trial(|| run(call, name, place, &asked))??;
+    let outcome = call.cx.trial(|| run(call, name, place, &asked))??;
     if let Some(error) = outcome
         .deployed
         .iter()

@@ -1,9 +1,10 @@
 //! Deploying a template: its resources are put in the order that they need each other.
 
-use super::Deployment;
 use super::template::{Place, Resources, Template, invalid, joined_id};
 use crate::arm::call::Call;
 use crate::arm::error::Error;
+use crate::arm::path::Path;
+use crate::state::deployments::Deployment;
 use http::Method;
 use serde_json::{Map, Value, json};
 use std::cell::RefCell;
@@ -290,7 +291,7 @@ impl<'a> Run<'a> {
         };
         let before = call.within(Method::GET, &one.id, &one.version, None).ok();
         let put = || call.within(Method::PUT, &one.id, &one.version, Some(&body));
-        let mut result = call.cx.tx.attempt(put)?;
+        let mut result = call.cx.attempt(put)?;
         if result.is_ok()
             && let Some(error) = self.module(&one.id)?.and_then(|module| module.failure)
         {
@@ -528,15 +529,16 @@ impl Call<'_> {
             body: body.map(Value::to_string).unwrap_or_default().into(),
             origin: self.request.origin.clone(),
         };
-        super::super::check_version(version)?;
+        crate::arm::version::check(version)?;
         let call = Call {
             cx: self.cx,
-            path: crate::arm::path::Path::parse(&request.segments()),
+            path: Path::parse(&request.segments()),
             request: &request,
             principal: self.principal.clone(),
             api_version: version.to_owned(),
+            router: self.router,
         };
-        let response = super::super::route(&call)?;
+        let response = self.router.route(&call)?;
         Ok(serde_json::from_slice(&response.body).unwrap_or_default())
     }
 }

@@ -1,12 +1,11 @@
 //! `POST …/whatIf`: what a deployment would change. It is tried, its changes are read, and it is undone
 //! (<https://learn.microsoft.com/rest/api/resources/deployments/what-if>).
 
-use super::{asked, place, run};
+use super::asked::{asked, place, run};
 use crate::arm::call::Call;
 use crate::arm::error::Error;
-use crate::arm::groups;
 use crate::ground::wire::Response;
-use crate::state::Resource;
+use crate::state::{Range, Resource};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -27,7 +26,7 @@ pub(super) fn answer(call: &Call<'_>, name: &str) -> Result<Response, Error> {
     let scope = place.scope.clone();
     let ids_only =
         asked.settings.get("resultFormat").and_then(Value::as_str) == Some("ResourceIdOnly");
-    let changes = call.cx.tx.trial(|| {
+    let changes = call.cx.trial(|| {
         let outcome = run(call, name, place, &asked)?;
         let mut changes = Vec::new();
         for one in &outcome.deployed {
@@ -38,18 +37,20 @@ pub(super) fn answer(call: &Call<'_>, name: &str) -> Result<Response, Error> {
             let after = call.within(Method::GET, &one.id, version, None)?;
             changes.push(change(&one.id, one.before.as_ref(), &after, ids_only));
         }
-        for resource in call
-            .cx
-            .tx
-            .list::<Resource>(&(Resource::key_of(&scope) + "/"))?
-        {
-            let own = outcome
-                .deployed
-                .iter()
-                .any(|one| one.id.eq_ignore_ascii_case(&resource.id));
-            if !own && resource.kind != groups::KIND && call.path.group.is_some() {
-                changes.push(json!({"resourceId": resource.id, "changeType": "Ignore"}));
-            }
+        if call.path.group.is_some() {
+            let below = Resource::key_of(&scope) + "/";
+            call.cx
+                .tx
+                .each(&Range::Below(&below), |resource: Resource| {
+                    let own = outcome
+                        .deployed
+                        .iter()
+                        .any(|one| one.id.eq_ignore_ascii_case(&resource.id));
+                    if !own {
+                        changes.push(json!({"resourceId": resource.id, "changeType": "Ignore"}));
+                    }
+                    Ok::<_, Error>(())
+                })?;
         }
         Ok::<_, Error>(changes)
     })??;

@@ -6,8 +6,8 @@ use crate::arm::error::Error;
 use crate::arm::operations;
 use crate::ground::wire::Response;
 use crate::request::Context;
-use crate::state::operations::Effect;
-use crate::state::{DeletedVault, StateError, secrets};
+use crate::state::due::{self, Effect};
+use crate::state::{DeletedVault, Range, StateError};
 use http::StatusCode;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -39,39 +39,32 @@ fn view(vault: &DeletedVault) -> Value {
     view
 }
 
-/// The deleted vault that holds a name. One whose retention has ended is purged on the way.
-pub(crate) fn find(cx: &Context<'_>, name: &str) -> Result<Option<DeletedVault>, StateError> {
-    let found: Option<DeletedVault> = cx.tx.get(&name.to_ascii_lowercase())?;
-    match found {
-        Some(vault) if vault.purged_on() <= cx.now => {
-            remove(cx, name)?;
-            Ok(None)
-        }
-        found => Ok(found),
+/// What is to be done when a deleted vault's retention ends, or a purge does.
+pub(crate) fn purge_of(deleted: &DeletedVault) -> Effect {
+    Effect::PurgeVault {
+        name: deleted.vault.name().to_owned(),
     }
 }
 
-/// Takes a deleted vault out of the state, with its secrets.
-pub(crate) fn remove(cx: &Context<'_>, name: &str) -> Result<(), StateError> {
-    secrets::forget(cx.tx, name)?;
-    cx.tx.delete::<DeletedVault>(&name.to_ascii_lowercase())?;
-    Ok(())
+/// The deleted vault that holds a name.
+pub(crate) fn find(cx: &Context<'_>, name: &str) -> Result<Option<DeletedVault>, StateError> {
+    cx.tx.get(&name.to_ascii_lowercase())
 }
 
 /// `GET /subscriptions/{id}/providers/Microsoft.KeyVault/deletedVaults`
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, Error> {
     call.authorize(&call.path.scope, "Microsoft.KeyVault/deletedVaults/read")?;
-    let mut values = Vec::new();
-    for vault in call.cx.tx.list::<DeletedVault>("")? {
-        if vault
-            .subscription()
-            .eq_ignore_ascii_case(call.subscription())
-            && let Some(vault) = find(call.cx, vault.vault.name())?
-        {
-            values.push(view(&vault));
-        }
-    }
-    Ok(Response::json(StatusCode::OK, &json!({"value": values})))
+    let subscription = call.subscription().to_ascii_lowercase();
+    let page = call.cx.tx.page(
+        &Range::Equal(DeletedVault::BY_SUBSCRIPTION, &subscription),
+        call.after()?.as_deref(),
+        call.page_size(),
+    )?;
+    let values = page.items.iter().map(view).collect();
+    Ok(Response::json(
+        StatusCode::OK,
+        &call.list(values, page.next.as_deref()),
+    ))
 }
 
 fn own(call: &Call<'_>, location: &str, name: &str) -> Result<DeletedVault, Error> {
@@ -117,10 +110,13 @@ pub(crate) fn purge(call: &Call<'_>, location: &str, name: &str) -> Result<Respo
              service will automatically purge it after the retention period has passed.",
         ));
     }
-    vault.purging = true;
-    call.cx.tx.put(&vault)?;
-    let effect = Effect::PurgeVault(vault.vault.name().to_owned());
-    let operation = operations::begin(call.cx, "Deleting", Some(effect))?;
+    // A purge that is under way is not begun again, and ends when it was to end.
+    let operation = operations::begin(call.cx, operations::DELETING)?;
+    if !vault.purging {
+        vault.purging = true;
+        call.cx.tx.put(&vault)?;
+        due::note(call.cx.tx, operation.ends, purge_of(&vault))?;
+    }
     let response = Response::empty(StatusCode::ACCEPTED)
         .with_header("location", operations::result_url(call, &operation));
     Ok(operations::with_retry_after(call.cx, response))

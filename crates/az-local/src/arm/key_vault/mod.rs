@@ -5,15 +5,22 @@ pub(crate) mod vaults;
 
 use super::call::Call;
 use super::error::Error;
-use super::path::Provider;
+use super::path::ProviderPath;
+use super::resource_type::Provider;
 use crate::ground::wire::Response;
 use http::{Method, StatusCode};
 use serde_json::json;
 
+pub(crate) const PROVIDER: Provider = Provider {
+    namespace: "Microsoft.KeyVault",
+    types: &[&vaults::KIND],
+    route,
+};
+
 /// What is not a tracked type of its own.
-pub(crate) fn route(
+fn route(
     call: &Call<'_>,
-    provider: &Provider,
+    provider: &ProviderPath,
     words: &[&str],
 ) -> Result<Option<Response>, Error> {
     let response = match words {

@@ -3,10 +3,11 @@
 use super::deleted_vaults;
 use crate::arm::call::Call;
 use crate::arm::error::Error;
-use crate::arm::groups;
-use crate::arm::tracked::{Answers, Draft, Kind, always, as_stored};
+use crate::arm::group_scope;
+use crate::arm::resource_type::{Answers, Draft, Kind};
 use crate::ground::wire::Response;
 use crate::request::Context;
+use crate::state::due;
 use crate::state::vaults::{find_by_name, settings};
 use crate::state::{DeletedVault, Resource, StateError, vaults};
 use http::StatusCode;
@@ -18,9 +19,9 @@ pub(crate) const KIND: Kind = Kind {
     name: vaults::KIND,
     put,
     patch,
-    delete: always,
-    view: as_stored,
+    gone,
     answers: Answers::ProvisioningState("RegisteringDns"),
+    ..Kind::PLAIN
 };
 
 /// The first version in which a vault uses roles unless it says otherwise
@@ -129,7 +130,11 @@ fn recover_vault(call: &Call<'_>, draft: &mut Draft, deleted: &DeletedVault) -> 
     call.cx
         .tx
         .delete::<DeletedVault>(&deleted.vault.name().to_ascii_lowercase())?;
-    draft.resource = deleted.vault.clone();
+    due::forget(call.cx.tx, &deleted_vaults::purge_of(deleted))?;
+    draft.resource = Resource {
+        incarnation: std::mem::take(&mut draft.resource.incarnation),
+        ..deleted.vault.clone()
+    };
     touch(call, draft);
     Ok(())
 }
@@ -278,14 +283,21 @@ fn patch(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
 }
 
 /// A vault that goes becomes a deleted vault.
-pub(crate) fn removed(cx: &Context<'_>, vault: &Resource) -> Result<(), StateError> {
+fn gone(cx: &Context<'_>, vault: &Resource) -> Result<Vec<String>, StateError> {
     let mut vault = vault.clone();
     vault.hidden.remove("operation");
-    cx.tx.put(&DeletedVault {
+    let deleted = DeletedVault {
         vault,
         deleted: cx.now,
         purging: false,
-    })
+    };
+    due::note(
+        cx.tx,
+        deleted.purged_on(),
+        deleted_vaults::purge_of(&deleted),
+    )?;
+    cx.tx.put(&deleted)?;
+    Ok(Vec::new())
 }
 
 /// `POST /subscriptions/{id}/providers/Microsoft.KeyVault/checkNameAvailability`
@@ -357,7 +369,7 @@ fn permits_nothing(policy: &Value) -> bool {
 pub(crate) fn access_policies(call: &Call<'_>, name: &str, kind: &str) -> Result<Response, Error> {
     let id = format!("{}/providers/{}/{name}", call.path.scope, KIND.name);
     call.authorize(&id, "Microsoft.KeyVault/vaults/accessPolicies/write")?;
-    groups::require(call)?;
+    group_scope::require(call)?;
     let mut vault = call
         .resource(&id)?
         .ok_or_else(|| Error::resource_not_found(KIND.name, name, call.path.group.as_deref()))?;

@@ -1,22 +1,27 @@
 //! `Microsoft.Network/networkInterfaces`.
 
-use super::virtual_networks::{Range, find_subnet};
-use super::{id_at, invalid_reference, network_security_groups, public_ip_addresses};
+use super::range::Range;
+use super::reference::{id_at, invalid_reference};
+use super::virtual_networks::find_subnet;
+use super::{network_security_groups, public_ip_addresses};
 use crate::arm::call::Call;
 use crate::arm::error::Error;
-use crate::arm::tracked::{Answers, Draft, Kind, as_stored, etag, patch_tags};
-use crate::request::Context;
-use crate::state::{Resource, StateError};
+use crate::arm::operations;
+use crate::arm::resource_type::{Answers, Draft, Kind, etag};
+use crate::state::holds::{self, Hold};
+use crate::state::{Document, Resource, addresses as pool};
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;
 
 pub(crate) const KIND: Kind = Kind {
     name: "Microsoft.Network/networkInterfaces",
-    put,
-    patch: patch_tags,
-    delete,
-    view: as_stored,
     answers: Answers::Operation,
+    put,
+    view,
+    holds,
+    addresses,
+    in_use,
+    ..Kind::PLAIN
 };
 
 fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
@@ -36,17 +41,14 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
     if let Some(group) = id_at(&Value::Object(asked.clone()), "/networkSecurityGroup") {
         link(call, &id, group, network_security_groups::KIND.name)?;
     }
-    let old = old_configurations(draft.existing.as_ref());
-    release_public_addresses(call.cx, &old)?;
-    let mut made = Vec::new();
+    let old = draft.existing.as_ref();
+    let old = old
+        .map(|there| there.items("ipConfigurations"))
+        .unwrap_or_default();
+    let mut made: Vec<Value> = Vec::new();
     for (index, configuration) in configurations.iter().enumerate() {
-        made.push(ip_configuration(
-            call,
-            &id,
-            configuration,
-            index == 0,
-            &old,
-        )?);
+        made.push(ip_configuration(call, &id, configuration, index == 0, old)?);
+        refuse_twice(&id, &made)?;
     }
     let old_value = |member: &str| {
         draft
@@ -59,7 +61,7 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
         "resourceGuid": uuid::Uuid::new_v4().to_string(),
         "ipConfigurations": made,
         "dnsSettings": {"dnsServers": [], "appliedDnsServers": []},
-        "macAddress": match old_value("macAddress") { Some(mac) => mac, None => json!(free_mac(call)?) },
+        "macAddress": match old_value("macAddress") { Some(mac) => mac, None => json!(free_mac(call, &draft.resource.key())?) },
         "enableAcceleratedNetworking": asked.get("enableAcceleratedNetworking").and_then(Value::as_bool).unwrap_or(false),
         "enableIPForwarding": asked.get("enableIPForwarding").and_then(Value::as_bool).unwrap_or(false),
         "nicType": "Standard",
@@ -69,11 +71,6 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
         .filter(|group| !group.is_null())
     {
         properties["networkSecurityGroup"] = group.clone();
-    }
-    for member in ["virtualMachine", "primary"] {
-        if let Some(value) = old_value(member) {
-            properties[member] = value;
-        }
     }
     draft.set("etag", etag());
     draft.set("properties", properties);
@@ -88,9 +85,14 @@ fn link(call: &Call<'_>, from: &str, id: &str, kind: &str) -> Result<Resource, E
         id,
         &format!("{kind}/join/action"),
     )?;
-    call.resource(id)?
+    let found = call
+        .resource(id)?
         .filter(|resource| resource.kind.eq_ignore_ascii_case(kind))
-        .ok_or_else(|| invalid_reference(id, from))
+        .ok_or_else(|| invalid_reference(id, from))?;
+    if operations::is_deleting(call.cx, &found)? {
+        return Err((Kind::PLAIN.being_deleted)(&found));
+    }
+    Ok(found)
 }
 
 fn ip_configuration(
@@ -125,6 +127,7 @@ fn ip_configuration(
         Some(address) => address.to_owned(),
         None => private_address(
             call,
+            &Resource::key_of(nic),
             &subnet,
             asked
                 .pointer("/properties/privateIPAddress")
@@ -150,161 +153,162 @@ fn ip_configuration(
         },
     });
     if let Some(public) = id_at(asked, "/properties/publicIPAddress") {
-        let mut resource = link(call, nic, public, public_ip_addresses::KIND.name)?;
-        let holder = json!(resource.body)
-            .pointer("/properties/ipConfiguration/id")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
-        if let Some(holder) = holder.filter(|holder| !holder.eq_ignore_ascii_case(&id)) {
+        let resource = link(call, nic, public, public_ip_addresses::KIND.name)?;
+        let holder = holds::holder(call.cx.tx, &resource.id)?;
+        if let Some(holder) = holder.filter(|holder| holder.owner != Resource::key_of(nic)) {
+            return Err(public_address_in_use(&id, public, &holder.holder));
+        }
+        made["properties"]["publicIPAddress"] = json!({"id": resource.id});
+    }
+    Ok(made)
+}
+
+fn public_address_in_use(id: &str, public: &str, holder: &str) -> Error {
+    Error::bad_request(
+        "PublicIPAddressInUse",
+        format!(
+            "Resource {id} is referencing public IP address {public} that is already allocated to resource {holder}."
+        ),
+    )
+}
+
+/// The last of the configurations may have neither the name nor the public address of another one.
+fn refuse_twice(nic: &str, made: &[Value]) -> Result<(), Error> {
+    let Some((last, others)) = made.split_last() else {
+        return Ok(());
+    };
+    let public_of = |one: &Value| id_at(one, "/properties/publicIPAddress").map(Resource::key_of);
+    let id = |one: &Value| one["id"].as_str().unwrap_or_default().to_owned();
+    for other in others {
+        if id(other).eq_ignore_ascii_case(&id(last)) {
             return Err(Error::bad_request(
-                "PublicIPAddressInUse",
+                "DuplicateResourceName",
                 format!(
-                    "Resource {id} is referencing public IP address {public} that is already allocated to resource {holder}."
+                    "Resource {nic} has two child resources with the same name ({}).",
+                    last["name"].as_str().unwrap_or_default()
                 ),
             ));
         }
-        made["properties"]["publicIPAddress"] = json!({"id": resource.id});
-        if let Some(properties) = resource.body.get_mut("properties") {
-            properties["ipConfiguration"] = json!({"id": id});
+        if let Some(public) =
+            public_of(last).filter(|public| public_of(other).as_ref() == Some(public))
+        {
+            return Err(public_address_in_use(&id(last), &public, &id(other)));
         }
-        call.cx.tx.put(&resource)?;
     }
-    Ok(made)
+    Ok(())
 }
 
 fn same(one: Option<&str>, other: Option<&str>) -> bool {
     matches!((one, other), (Some(one), Some(other)) if one.eq_ignore_ascii_case(other))
 }
 
-fn private_address(call: &Call<'_>, subnet: &Value, wanted: Option<&str>) -> Result<String, Error> {
+fn private_address(
+    call: &Call<'_>,
+    nic: &str,
+    subnet: &Value,
+    wanted: Option<&str>,
+) -> Result<String, Error> {
     let key = Resource::key_of(subnet["id"].as_str().unwrap_or_default());
-    let mut taken = Vec::new();
-    for nic in super::all(call, KIND.name)? {
-        for there in old_configurations(Some(&nic)) {
-            if id_at(&there, "/properties/subnet")
-                .map(Resource::key_of)
-                .as_deref()
-                == Some(key.as_str())
-            {
-                taken.extend(
-                    there["properties"]["privateIPAddress"]
-                        .as_str()
-                        .map(str::to_owned),
-                );
-            }
-        }
-    }
     let prefix = subnet["properties"]["addressPrefix"]
         .as_str()
         .unwrap_or_default();
     let range = Range::parse(prefix)
         .ok_or_else(|| Error::bad_request("InvalidAddressPrefixFormat", prefix))?;
-    if let Some(wanted) = wanted {
-        let free = wanted
-            .parse::<Ipv4Addr>()
-            .ok()
-            .is_some_and(|address| range.usable().any(|one| one == address));
-        if !free || taken.iter().any(|address| address == wanted) {
-            return Err(Error::bad_request(
-                "PrivateIPAddressNotInSubnet",
-                format!(
-                    "Private static IP address {wanted} does not belong to the range of subnet prefix {prefix}, or is taken."
-                ),
-            ));
-        }
-        return Ok(wanted.to_owned());
+    let (first, last) = range.usable();
+    let Some(wanted) = wanted else {
+        let taken = pool::take(call.cx.tx, &key, (first, last), nic)?;
+        return taken
+            .map(|number| Ipv4Addr::from(number).to_string())
+            .ok_or_else(|| {
+                Error::bad_request("SubnetIsFull", format!("Subnet {key} with address prefix {prefix} does not have enough capacity for 1 IP addresses."))
+            });
+    };
+    let number = wanted.parse::<Ipv4Addr>().map(u32::from).ok();
+    let free = match number.filter(|number| (first..=last).contains(number)) {
+        Some(number) => pool::take_chosen(call.cx.tx, &key, number, nic)?,
+        None => false,
+    };
+    if !free {
+        return Err(Error::bad_request(
+            "PrivateIPAddressNotInSubnet",
+            format!(
+                "Private static IP address {wanted} does not belong to the range of subnet prefix {prefix}, or is taken."
+            ),
+        ));
     }
-    range
-        .usable()
-        .map(|address| address.to_string())
-        .find(|address| !taken.contains(address))
-        .ok_or_else(|| {
-            Error::bad_request("SubnetIsFull", format!("Subnet {key} with address prefix {prefix} does not have enough capacity for 1 IP addresses."))
-        })
+    Ok(wanted.to_owned())
 }
 
-/// A MAC address of Microsoft's that no interface of the instance has.
-fn free_mac(call: &Call<'_>) -> Result<String, Error> {
-    let taken: Vec<String> = call
-        .cx
-        .tx
-        .list::<Resource>("")?
-        .iter()
-        .filter(|resource| resource.kind == KIND.name)
-        .filter_map(|resource| {
-            resource
-                .body
-                .get("properties")?
-                .get("macAddress")?
-                .as_str()
-                .map(str::to_owned)
+/// The greatest hardware address behind Microsoft's prefix.
+const LAST_MAC: u32 = 0x00ff_fffe;
+
+/// A hardware address of Microsoft's that no interface of the instance has.
+fn free_mac(call: &Call<'_>, nic: &str) -> Result<String, Error> {
+    let number = pool::take(call.cx.tx, pool::HARDWARE, (1, LAST_MAC), nic)?;
+    let number = number.ok_or_else(|| {
+        Error::conflict(
+            "NetworkInterfaceCountLimitReached",
+            "Cannot create more network interfaces.",
+        )
+    })?;
+    let [_, a, b, c] = number.to_be_bytes();
+    Ok(format!("00-0D-3A-{a:02X}-{b:02X}-{c:02X}"))
+}
+
+/// Pools and numbers of the private addresses and of the hardware address.
+fn addresses(nic: &Resource) -> Vec<(String, u32)> {
+    let configurations = nic.items("ipConfigurations").iter();
+    let mut all: Vec<(String, u32)> = configurations
+        .filter_map(|one| {
+            let subnet = id_at(one, "/properties/subnet")?;
+            let address: Ipv4Addr = one["properties"]["privateIPAddress"]
+                .as_str()?
+                .parse()
+                .ok()?;
+            Some((Resource::key_of(subnet), address.into()))
         })
         .collect();
-    let mac = |number: u32| {
-        let [_, a, b, c] = number.to_be_bytes();
-        format!("00-0D-3A-{a:02X}-{b:02X}-{c:02X}")
-    };
-    (1..0x00ff_ffff)
-        .map(mac)
-        .find(|mac| !taken.contains(mac))
-        .ok_or_else(|| {
-            Error::conflict(
-                "NetworkInterfaceCountLimitReached",
-                "Cannot create more network interfaces.",
-            )
-        })
+    let mac = nic.property("macAddress").and_then(Value::as_str);
+    let digits: Option<String> = mac.map(|mac| mac.split('-').skip(3).collect());
+    let number = digits.and_then(|digits| u32::from_str_radix(&digits, 16).ok());
+    all.extend(number.map(|number| (pool::HARDWARE.to_owned(), number)));
+    all
 }
 
-fn old_configurations(nic: Option<&Resource>) -> Vec<Value> {
-    let list = nic
-        .and_then(|nic| nic.body.get("properties"))
-        .and_then(|p| p.get("ipConfigurations"));
-    list.and_then(Value::as_array).cloned().unwrap_or_default()
-}
-
-/// The ids of the subnets that the interface is in.
-pub(crate) fn subnets(nic: &Resource) -> Vec<String> {
-    old_configurations(Some(nic))
-        .iter()
-        .filter_map(|one| id_at(one, "/properties/subnet").map(str::to_owned))
-        .collect()
-}
-
-fn release_public_addresses(cx: &Context<'_>, configurations: &[Value]) -> Result<(), StateError> {
-    for configuration in configurations {
-        let Some(id) = id_at(configuration, "/properties/publicIPAddress") else {
+/// The subnets and public addresses of the configurations, and the security group.
+fn holds(nic: &Resource) -> Vec<Hold> {
+    let mut all = Vec::new();
+    for one in nic.items("ipConfigurations") {
+        let Some(id) = one["id"].as_str() else {
             continue;
         };
-        if let Some(mut address) = cx.tx.get::<Resource>(&Resource::key_of(id))? {
-            if let Some(properties) = address
-                .body
-                .get_mut("properties")
-                .and_then(Value::as_object_mut)
-            {
-                properties.remove("ipConfiguration");
-            }
-            cx.tx.put(&address)?;
-        }
+        let subnet = id_at(one, "/properties/subnet");
+        all.extend(subnet.map(|subnet| Hold::shared(nic, subnet, id)));
+        let public = id_at(one, "/properties/publicIPAddress");
+        all.extend(public.map(|public| Hold::exclusive(nic, public, id)));
+    }
+    let group = nic.property("networkSecurityGroup");
+    let group = group.and_then(|group| group["id"].as_str());
+    all.extend(group.map(|group| Hold::shared(nic, group, &nic.id)));
+    all
+}
+
+/// Whose the interface is is known by who holds it.
+fn view(call: &Call<'_>, nic: &Resource, value: &mut Value) -> Result<(), Error> {
+    if let Some(hold) = holds::holder(call.cx.tx, &nic.id)? {
+        value["properties"]["virtualMachine"] = json!({"id": hold.holder});
+        value["properties"]["primary"] = json!(hold.primary);
     }
     Ok(())
 }
 
-fn delete(_: &Call<'_>, nic: &Resource) -> Result<(), Error> {
-    let machine = id_at(&json!(nic.body), "/properties/virtualMachine").map(str::to_owned);
-    match machine {
-        None => Ok(()),
-        Some(machine) => Err(Error::bad_request(
-            "NicInUse",
-            format!(
-                "Network Interface {} is used by existing resource {machine}. In order to delete the network interface, \
-                 it must be dissociated from the resource. To learn more, see aka.ms/deletenic.",
-                nic.id
-            ),
-        )),
-    }
-}
-
-/// The addresses that the interface had are free again.
-pub(crate) fn removed(cx: &Context<'_>, nic: &Resource) -> Result<(), StateError> {
-    release_public_addresses(cx, &old_configurations(Some(nic)))
+fn in_use(nic: &Resource, user: &Hold) -> Option<Error> {
+    Some(Error::bad_request(
+        "NicInUse",
+        format!(
+            "Network Interface {} is used by existing resource {}. In order to delete the network interface, \
+             it must be dissociated from the resource. To learn more, see aka.ms/deletenic.",
+            nic.id, user.holder
+        ),
+    ))
 }

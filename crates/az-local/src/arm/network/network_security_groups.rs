@@ -2,21 +2,22 @@
 
 use crate::arm::call::Call;
 use crate::arm::error::Error;
-use crate::arm::groups;
-use crate::arm::path::Provider;
-use crate::arm::tracked::{Answers, Draft, Kind, as_stored, etag, patch_tags};
+use crate::arm::group_scope;
+use crate::arm::operations;
+use crate::arm::path::ProviderPath;
+use crate::arm::resource_type::{Answers, Draft, Kind, etag};
 use crate::ground::wire::Response;
 use crate::state::Resource;
+use crate::state::holds::Hold;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 pub(crate) const KIND: Kind = Kind {
     name: "Microsoft.Network/networkSecurityGroups",
-    put,
-    patch: patch_tags,
-    delete,
-    view: as_stored,
     answers: Answers::Operation,
+    put,
+    in_use,
+    ..Kind::PLAIN
 };
 
 fn put(_: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
@@ -183,28 +184,20 @@ fn default_rules(group: &str) -> Vec<Value> {
     .collect()
 }
 
-fn delete(call: &Call<'_>, group: &Resource) -> Result<(), Error> {
-    let key = Resource::key_of(&group.id);
-    for nic in super::all(call, super::network_interfaces::KIND.name)? {
-        let own = super::id_at(&json!(nic.body), "/properties/networkSecurityGroup")
-            .map(Resource::key_of);
-        if own.as_deref() == Some(key.as_str()) {
-            return Err(Error::bad_request(
-                "InUseNetworkSecurityGroupCannotBeDeleted",
-                format!(
-                    "Network security group {} cannot be deleted because it is in use by the following resources: {}. \
-                     In order to delete the Network security group, remove the association with the resource(s). To \
-                     learn how to do this, see aka.ms/deletensg.",
-                    group.id, nic.id
-                ),
-            ));
-        }
-    }
-    Ok(())
+fn in_use(group: &Resource, user: &Hold) -> Option<Error> {
+    Some(Error::bad_request(
+        "InUseNetworkSecurityGroupCannotBeDeleted",
+        format!(
+            "Network security group {} cannot be deleted because it is in use by the following resources: {}. \
+             In order to delete the Network security group, remove the association with the resource(s). To \
+             learn how to do this, see aka.ms/deletensg.",
+            group.id, user.holder
+        ),
+    ))
 }
 
 /// `…/networkSecurityGroups/{group}/securityRules[/{rule}]`
-pub(crate) fn rules(call: &Call<'_>, provider: &Provider) -> Result<Response, Error> {
+pub(crate) fn rules(call: &Call<'_>, provider: &ProviderPath) -> Result<Response, Error> {
     let name = provider.name(0);
     let id = format!("{}/providers/{}/{name}", call.path.scope, KIND.name);
     let action = match *call.method() {
@@ -214,14 +207,14 @@ pub(crate) fn rules(call: &Call<'_>, provider: &Provider) -> Result<Response, Er
         _ => return Err(Error::method_not_allowed(call.method().as_str())),
     };
     call.authorize(&id, &format!("{}/securityRules/{action}", KIND.name))?;
-    groups::require(call)?;
+    group_scope::require(call)?;
     let mut group = call
         .resource(&id)?
         .ok_or_else(|| Error::resource_not_found(KIND.name, name, call.path.group.as_deref()))?;
-    let mut list = group.body["properties"]["securityRules"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
+    if action != "read" && operations::is_deleting(call.cx, &group)? {
+        return Err((KIND.being_deleted)(&group));
+    }
+    let mut list = group.items("securityRules").to_vec();
     if !provider.is_named() {
         return Ok(Response::json(StatusCode::OK, &json!({"value": list})));
     }

@@ -2,18 +2,25 @@
 
 use crate::arm::call::Call;
 use crate::arm::error::Error;
-use crate::arm::tracked::{Answers, Draft, Kind, as_stored, etag, patch_tags};
-use crate::state::Resource;
+use crate::arm::resource_type::{Answers, Draft, Kind, etag};
+use crate::state::holds::{self, Hold};
+use crate::state::{Document, Resource, addresses};
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;
 
 pub(crate) const KIND: Kind = Kind {
     name: "Microsoft.Network/publicIPAddresses",
-    put,
-    patch: patch_tags,
-    delete,
-    view: as_stored,
     answers: Answers::Operation,
+    put,
+    view,
+    addresses: |resource| {
+        address(resource)
+            .into_iter()
+            .map(|(pool, number)| (pool.to_owned(), number))
+            .collect()
+    },
+    in_use,
+    ..Kind::PLAIN
 };
 
 /// 198.18.0.0/15 is for benchmarks between networks and routed nowhere (RFC 2544), so that no client that is
@@ -55,7 +62,7 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
     };
     let address = match old("ipAddress") {
         Some(address) => address,
-        None => json!(free_address(call)?),
+        None => json!(free_address(call, draft)?),
     };
     let mut properties = json!({
         "provisioningState": "Succeeded",
@@ -74,9 +81,6 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
         let name = format!("{label}.{}.cloudapp.azure.com", draft.location());
         properties["dnsSettings"] = json!({"domainNameLabel": label, "fqdn": name});
     }
-    if let Some(configuration) = old("ipConfiguration") {
-        properties["ipConfiguration"] = configuration;
-    }
     draft.set("etag", etag());
     draft.set("sku", json!({"name": sku, "tier": "Regional"}));
     if let Some(zones) = draft
@@ -92,25 +96,15 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
 }
 
 /// An address that no public IP address of the instance has.
-fn free_address(call: &Call<'_>) -> Result<String, Error> {
-    let taken: Vec<String> = call
-        .cx
-        .tx
-        .list::<Resource>("")?
-        .iter()
-        .filter(|resource| resource.kind == KIND.name)
-        .filter_map(|resource| {
-            resource
-                .body
-                .get("properties")?
-                .get("ipAddress")?
-                .as_str()
-                .map(str::to_owned)
-        })
-        .collect();
-    (FIRST..=LAST)
-        .map(|address| Ipv4Addr::from(address).to_string())
-        .find(|address| !taken.contains(address))
+fn free_address(call: &Call<'_>, draft: &Draft) -> Result<String, Error> {
+    let taken = addresses::take(
+        call.cx.tx,
+        addresses::PUBLIC,
+        (FIRST, LAST),
+        &draft.resource.key(),
+    )?;
+    taken
+        .map(|number| Ipv4Addr::from(number).to_string())
         .ok_or_else(|| {
             Error::conflict(
                 "PublicIPCountLimitReached",
@@ -119,21 +113,28 @@ fn free_address(call: &Call<'_>) -> Result<String, Error> {
         })
 }
 
-fn delete(_: &Call<'_>, resource: &Resource) -> Result<(), Error> {
-    let configuration = json!(resource.body)
-        .pointer("/properties/ipConfiguration/id")
-        .and_then(Value::as_str)
-        .map(str::to_owned);
-    match configuration {
-        None => Ok(()),
-        Some(id) => Err(Error::bad_request(
-            "PublicIPAddressCannotBeDeleted",
-            format!(
-                "Public IP address {} can not be deleted since it is still allocated to resource {id}. In order to \
-                 delete the public IP, disassociate/detach the Public IP address from the resource. To learn how to \
-                 do this, see aka.ms/deletepublicip.",
-                resource.id
-            ),
-        )),
+/// Pool and number of the resource's address.
+fn address(resource: &Resource) -> Option<(&'static str, u32)> {
+    let address: Ipv4Addr = resource.property("ipAddress")?.as_str()?.parse().ok()?;
+    Some((addresses::PUBLIC, address.into()))
+}
+
+/// Who has the address is known by who holds it.
+fn view(call: &Call<'_>, resource: &Resource, value: &mut Value) -> Result<(), Error> {
+    if let Some(hold) = holds::holder(call.cx.tx, &resource.id)? {
+        value["properties"]["ipConfiguration"] = json!({"id": hold.holder});
     }
+    Ok(())
+}
+
+fn in_use(resource: &Resource, user: &Hold) -> Option<Error> {
+    Some(Error::bad_request(
+        "PublicIPAddressCannotBeDeleted",
+        format!(
+            "Public IP address {} can not be deleted since it is still allocated to resource {}. In order to \
+             delete the public IP, disassociate/detach the Public IP address from the resource. To learn how to \
+             do this, see aka.ms/deletepublicip.",
+            resource.id, user.holder
+        ),
+    ))
 }

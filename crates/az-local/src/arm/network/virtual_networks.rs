@@ -1,73 +1,26 @@
 //! `Microsoft.Network/virtualNetworks` and their subnets.
 
+use super::range::Range;
+use super::reference::id_at;
 use crate::arm::call::Call;
 use crate::arm::error::Error;
-use crate::arm::path::Provider;
-use crate::arm::tracked::{Answers, Draft, Kind, as_stored, etag, patch_tags};
-use crate::arm::{groups, operations};
+use crate::arm::path::ProviderPath;
+use crate::arm::resource_type::{Answers, Draft, Kind, etag};
+use crate::arm::{group_scope, operations};
 use crate::ground::wire::Response;
-use crate::state::Resource;
+use crate::state::holds::{self, Hold};
+use crate::state::{Document, Resource};
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
-use std::net::Ipv4Addr;
 
 pub(crate) const KIND: Kind = Kind {
     name: "Microsoft.Network/virtualNetworks",
-    put,
-    patch: patch_tags,
-    delete,
-    view: as_stored,
     answers: Answers::Operation,
+    put,
+    holds,
+    in_use,
+    ..Kind::PLAIN
 };
-
-/// An IPv4 range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Range {
-    first: u32,
-    bits: u32,
-}
-
-impl Range {
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (address, bits) = text.split_once('/')?;
-        let address: Ipv4Addr = address.parse().ok()?;
-        let bits: u32 = bits.parse().ok().filter(|bits| *bits <= 32)?;
-        let first = u32::from(address);
-        let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
-        (first & mask == first).then_some(Range { first, bits })
-    }
-
-    /// The range that `text` lies in: security rules may name any address of it.
-    pub(crate) fn around(text: &str) -> Option<Self> {
-        let (address, bits) = text.split_once('/')?;
-        let bits: u32 = bits.parse().ok().filter(|bits| *bits <= 32)?;
-        let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
-        let first = u32::from(address.parse::<Ipv4Addr>().ok()?) & mask;
-        Some(Range { first, bits })
-    }
-
-    /// Whether an address is in the range.
-    pub(crate) fn contains(self, address: Ipv4Addr) -> bool {
-        (self.first..=self.last()).contains(&u32::from(address))
-    }
-
-    fn last(self) -> u32 {
-        self.first | u32::MAX.checked_shr(self.bits).unwrap_or(0)
-    }
-
-    fn holds(self, other: Range) -> bool {
-        other.first >= self.first && other.last() <= self.last()
-    }
-
-    fn meets(self, other: Range) -> bool {
-        self.first <= other.last() && other.first <= self.last()
-    }
-
-    /// The addresses that a subnet gives out: Azure keeps the first four and the last.
-    pub(crate) fn usable(self) -> impl Iterator<Item = Ipv4Addr> {
-        (self.first.saturating_add(4)..self.last()).map(Ipv4Addr::from)
-    }
-}
 
 fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
     let asked = draft.properties();
@@ -244,31 +197,39 @@ fn same_id(one: &Value, other: &Value) -> bool {
     id(one) == id(other)
 }
 
-fn refuse_in_use(call: &Call<'_>, subnet: &Value) -> Result<(), Error> {
-    let key = Resource::key_of(subnet["id"].as_str().unwrap_or_default());
-    for nic in super::all(call, super::network_interfaces::KIND.name)? {
-        if super::network_interfaces::subnets(&nic)
-            .iter()
-            .any(|id| Resource::key_of(id) == key)
-        {
-            return Err(Error::bad_request(
-                "InUseSubnetCannotBeDeleted",
-                format!(
-                    "Subnet {} is in use by {} and cannot be deleted. In order to delete the subnet, delete all the \
-                     resources within the subnet. See aka.ms/deletesubnet.",
-                    subnet["name"].as_str().unwrap_or_default(),
-                    nic.id
-                ),
-            ));
-        }
-    }
-    Ok(())
+/// The security groups of the subnets.
+fn holds(network: &Resource) -> Vec<Hold> {
+    let subnets = network.items("subnets").iter();
+    subnets
+        .filter_map(|subnet| {
+            let group = id_at(subnet, "/properties/networkSecurityGroup")?;
+            Some(Hold::shared(network, group, subnet["id"].as_str()?))
+        })
+        .collect()
 }
 
-fn delete(call: &Call<'_>, network: &Resource) -> Result<(), Error> {
-    old_subnets(Some(network))
-        .iter()
-        .try_for_each(|subnet| refuse_in_use(call, subnet))
+fn refuse_in_use(call: &Call<'_>, subnet: &Value) -> Result<(), Error> {
+    let id = subnet["id"].as_str().unwrap_or_default();
+    match holds::user(call.cx.tx, id)? {
+        Some(user) => Err(subnet_in_use(id, &user)),
+        None => Ok(()),
+    }
+}
+
+fn subnet_in_use(subnet: &str, user: &Hold) -> Error {
+    Error::bad_request(
+        "InUseSubnetCannotBeDeleted",
+        format!(
+            "Subnet {} is in use by {} and cannot be deleted. In order to delete the subnet, delete all the \
+             resources within the subnet. See aka.ms/deletesubnet.",
+            subnet.rsplit('/').next().unwrap_or_default(),
+            user.holder
+        ),
+    )
+}
+
+fn in_use(_: &Resource, user: &Hold) -> Option<Error> {
+    Some(subnet_in_use(&user.held, user))
 }
 
 /// The subnet with this id, from its network.
@@ -287,7 +248,7 @@ pub(crate) fn find_subnet(call: &Call<'_>, id: &str) -> Result<Option<Value>, Er
 }
 
 /// `…/virtualNetworks/{network}/subnets[/{subnet}]`
-pub(crate) fn subnets(call: &Call<'_>, provider: &Provider) -> Result<Response, Error> {
+pub(crate) fn subnets(call: &Call<'_>, provider: &ProviderPath) -> Result<Response, Error> {
     let name = provider.name(0);
     let id = format!("{}/providers/{}/{name}", call.path.scope, KIND.name);
     let action = match *call.method() {
@@ -297,10 +258,13 @@ pub(crate) fn subnets(call: &Call<'_>, provider: &Provider) -> Result<Response, 
         _ => return Err(Error::method_not_allowed(call.method().as_str())),
     };
     call.authorize(&id, &format!("{}/subnets/{action}", KIND.name))?;
-    groups::require(call)?;
+    group_scope::require(call)?;
     let mut network = call
         .resource(&id)?
         .ok_or_else(|| Error::resource_not_found(KIND.name, name, call.path.group.as_deref()))?;
+    if action != "read" && operations::is_deleting(call.cx, &network)? {
+        return Err((KIND.being_deleted)(&network));
+    }
     let mut list = old_subnets(Some(&network));
     if !provider.is_named() {
         return Ok(Response::json(StatusCode::OK, &json!({"value": list})));
@@ -345,7 +309,9 @@ pub(crate) fn subnets(call: &Call<'_>, provider: &Provider) -> Result<Response, 
     if let Some(properties) = network.body.get_mut("properties") {
         properties["subnets"] = Value::Array(list);
     }
-    let operation = operations::begin(call.cx, "Updating", None)?;
+    let taken = holds::take(call.cx.tx, &network.key(), &holds(&network))?;
+    debug_assert!(taken.is_ok(), "security groups are shared");
+    let operation = operations::begin(call.cx, "Updating")?;
     network
         .hidden
         .insert("operation".to_owned(), json!(operation.id));
@@ -366,23 +332,4 @@ pub(crate) fn subnets(call: &Call<'_>, provider: &Provider) -> Result<Response, 
         call.cx,
         response.with_header("azure-asyncoperation", url),
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranges_hold_and_meet() {
-        let wide = Range::parse("10.0.0.0/16").expect("a range");
-        let narrow = Range::parse("10.0.1.0/24").expect("a range");
-        assert!(wide.holds(narrow) && !narrow.holds(wide) && wide.meets(narrow));
-        assert!(!narrow.meets(Range::parse("10.0.2.0/24").expect("a range")));
-        assert_eq!(narrow.usable().next(), Some(Ipv4Addr::new(10, 0, 1, 4)));
-        assert_eq!(narrow.usable().last(), Some(Ipv4Addr::new(10, 0, 1, 254)));
-        for bad in ["10.0.0.1/16", "10.0.0.0", "x/8", "10.0.0.0/33"] {
-            assert!(Range::parse(bad).is_none(), "{bad}");
-        }
-        assert_eq!(Range::parse("0.0.0.0/0").map(Range::last), Some(u32::MAX));
-    }
 }

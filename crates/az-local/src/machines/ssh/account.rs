@@ -88,6 +88,7 @@ mod tests {
             kind: crate::state::machine::KIND.to_owned(),
             body: body.as_object().expect("an object").clone(),
             hidden: hidden.as_object().expect("an object").clone(),
+            incarnation: String::new(),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::state::machine;
 use account::Account;
 use russh::server::{Config, run_stream};
 use russh::{Disconnect, SshId};
-use session::Session;
+use session::{Session, WINDOW};
 use std::borrow::Cow;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -34,9 +34,6 @@ const MAX_AUTH_TRIES: usize = 6;
 
 /// How long a wrong proof is thought about, always the same.
 const REJECTION_TIME: Duration = Duration::from_millis(50);
-
-/// Bytes that a client may send ahead of what a program has read, for each channel.
-const WINDOW: u32 = 2 * 1024 * 1024;
 
 /// Serves one connection to a machine until it ends, or the machine does.
 pub(crate) async fn serve<S>(

@@ -1,6 +1,5 @@
 //! One SSH connection to one machine: signing in, and a program for each channel.
 
-use super::WINDOW;
 use super::account::Account;
 use super::process::{Process, Program};
 use super::terminal::{self, Wanted};
@@ -18,6 +17,9 @@ use std::os::unix::ffi::OsStringExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+/// Bytes that a client may send ahead of what a program has read, for each channel.
+pub(super) const WINDOW: u32 = 2 * 1024 * 1024;
 
 /// Most channels that one connection has at a time.
 const MOST_CHANNELS: usize = 128;
@@ -73,7 +75,7 @@ impl Session {
     async fn surroundings(&self) -> Result<Option<Surroundings>, StateError> {
         let (instance, machine) = (Arc::clone(&self.instance), self.machine.clone());
         let found = tokio::task::spawn_blocking(move || {
-            instance.settled(|tx: &Transaction<'_>| {
+            instance.store.write(|tx: &Transaction<'_>| {
                 machine::find_running(tx, &machine.id, machine::vm_id(&machine))?
                     .map(|there| Surroundings::of(&instance, tx, &there))
                     .transpose()

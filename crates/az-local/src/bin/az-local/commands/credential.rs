@@ -1,6 +1,6 @@
 //! `az-local credential`: other ways for the desk's application to prove who it is.
 
-use super::print_json;
+use super::shared::print_json;
 use crate::cli::CredentialCommand;
 use crate::failure::Failure;
 use az_local::Client;

@@ -2,22 +2,19 @@
 
 mod credential;
 mod run;
+mod shared;
 mod ssh;
 mod start;
 mod vm;
 
-use crate::cli::{Cli, ClockCommand, Command, Format, StartOptions};
+use crate::cli::{Cli, ClockCommand, Command, Format};
 use crate::failure::Failure;
 use az_local::Client;
 use az_local::Environment;
-use az_local::Knob;
-use az_local::Options;
-use az_local::Server;
 use serde_json::Value;
-use std::io::{self, Write};
+use shared::{done, milliseconds, print, print_json};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 /// What `main` read from the process's environment.
 pub(crate) struct Surroundings {
@@ -129,69 +126,6 @@ pub(crate) fn run(cli: Cli, around: &Surroundings) -> Result<ExitCode, Failure> 
         }
         Command::Credential { command } => credential::run(&find()?, command),
     }
-}
-
-/// The options of a start, for the server.
-fn server_options(options: &StartOptions, persistent: bool) -> Options {
-    let chosen = [
-        (Knob::RoleDelay, options.role_delay),
-        (Knob::PrincipalDelay, options.principal_delay),
-        (Knob::OperationTime, options.operation_time),
-        (Knob::RetryAfter, options.retry_after),
-        (Knob::TokenLifetime, options.token_lifetime),
-    ];
-    Options {
-        persistent,
-        port: options.port,
-        subscriptions: options.subscriptions,
-        offline: options.offline,
-        request_log: options.request_log.clone(),
-        knobs: chosen
-            .into_iter()
-            .filter_map(|(knob, to)| Some((knob, time::Duration::milliseconds(milliseconds(to?)))))
-            .collect(),
-    }
-}
-
-fn milliseconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// The runtime that an instance is served on.
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::Spawn)
-}
-
-fn done((): ()) -> Result<ExitCode, Failure> {
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Prints to standard output; a reader that has gone away is no failure.
-fn print(text: &str) -> Result<ExitCode, Failure> {
-    let mut output = io::stdout().lock();
-    match output
-        .write_all(text.as_bytes())
-        .and_then(|()| output.flush())
-    {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Output(error)),
-        _ => Ok(ExitCode::SUCCESS),
-    }
-}
-
-fn print_json(value: &Value) -> Result<ExitCode, Failure> {
-    print(&format!("{value:#}\n"))
-}
-
-/// The line that says that an instance is ready.
-fn ready_line(server: &Server) -> String {
-    format!(
-        "az-local is ready on http://127.0.0.1:{}, in {}\n",
-        server.port(),
-        server.folder().path().display()
-    )
 }
 
 fn describe(status: &Value) -> String {

@@ -1,6 +1,6 @@
 //! `az-local run -- COMMAND…`
 
-use super::{runtime, server_options};
+use super::shared::{runtime, server_options};
 use crate::cli::StartOptions;
 use crate::failure::Failure;
 use az_local::Server;

@@ -1,6 +1,6 @@
 //! What OpenSSH's client and a machine's SSH server need of the command line.
 
-use super::print;
+use super::shared::print;
 use crate::failure::Failure;
 use az_local::Client;
 use az_local::Command as Ask;

@@ -1,6 +1,6 @@
 //! `az-local start`
 
-use super::{print, ready_line, runtime, server_options};
+use super::shared::{print, ready_line, runtime, server_options};
 use crate::cli::StartOptions;
 use crate::failure::Failure;
 use az_local::Command::Status;

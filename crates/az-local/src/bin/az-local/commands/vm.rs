@@ -1,6 +1,6 @@
 //! `az-local vm`: virtual machines, from the inside.
 
-use super::print_json;
+use super::shared::print_json;
 use crate::cli::VmCommand;
 use crate::failure::Failure;
 use az_local::Client;

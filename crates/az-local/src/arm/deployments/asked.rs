@@ -1,0 +1,197 @@
+//! What a request asks to deploy, and deploying it.
+
+use super::run::{Deployed, Run, shown_type};
+use super::template::{Place, Template};
+use crate::arm::call::Call;
+use crate::arm::error::Error;
+use crate::arm::{group_scope, locations};
+use jsonc_parser::ParseOptions;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+/// What a request asks to deploy.
+pub(super) struct Asked {
+    pub(super) template: Value,
+    pub(super) parameters: Option<Value>,
+    pub(super) location: Option<String>,
+    pub(super) tags: Option<Value>,
+    pub(super) settings: Value,
+}
+
+/// The body, in the loose JSON that Azure takes templates in: with comments, and names without quotes, as `az` sends
+/// them.
+fn template_body(call: &Call<'_>) -> Result<Map<String, Value>, Error> {
+    if serde_json::from_slice::<Value>(&call.request.body).is_ok() {
+        return call.body();
+    }
+    let text = String::from_utf8_lossy(&call.request.body);
+    match jsonc_parser::parse_to_serde_value::<Value>(&text, &ParseOptions::default()) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => call.body(),
+        Err(error) => Err(Error::bad_request(
+            "InvalidRequestContent",
+            format!("The request content was invalid and could not be deserialized: '{error}'."),
+        )),
+    }
+}
+
+pub(super) fn asked(call: &Call<'_>) -> Result<Asked, Error> {
+    let mut body = template_body(call)?;
+    let location = body
+        .get("location")
+        .and_then(Value::as_str)
+        .map(locations::canonical);
+    if call.path.group.is_none()
+        && location
+            .as_deref()
+            .is_none_or(|location| !locations::is_known(location))
+    {
+        return Err(Error::bad_request(
+            "LocationRequired",
+            "The 'location' property must be specified, and be an Azure location, for a deployment at a subscription.",
+        ));
+    }
+    let Some(Value::Object(mut properties)) = body.remove("properties") else {
+        return Err(Error::bad_request(
+            "InvalidRequestContent",
+            "The request content was invalid and could not be deserialized: 'Required property 'properties' not found in JSON. Path '''.",
+        ));
+    };
+    let mode = properties
+        .get("mode")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    if mode.eq_ignore_ascii_case("complete") {
+        return Err(Error::bad_request(
+            "NotSupported",
+            "The local Azure deploys in the mode 'Incremental' only.",
+        ));
+    }
+    if !mode.eq_ignore_ascii_case("incremental") {
+        return Err(Error::bad_request(
+            "InvalidDeploymentMode",
+            format!(
+                "The deployment mode '{mode}' is not valid: it is 'Incremental' or 'Complete'."
+            ),
+        ));
+    }
+    for link in ["templateLink", "parametersLink"] {
+        if properties.get(link).is_some_and(|link| !link.is_null()) {
+            return Err(Error::bad_request(
+                "InvalidContentLink",
+                format!(
+                    "Unable to download deployment content: the local Azure follows no '{link}'. Send the content itself."
+                ),
+            ));
+        }
+    }
+    let template = properties.remove("template").filter(|template| !template.is_null()).ok_or_else(|| {
+        Error::bad_request(
+            "InvalidRequestContent",
+            "The request content was invalid: either 'template' or 'templateLink' must be given.",
+        )
+    })?;
+    Ok(Asked {
+        template,
+        parameters: properties.remove("parameters"),
+        location,
+        tags: body.remove("tags").filter(|tags| !tags.is_null()),
+        settings: properties.remove("whatIfSettings").unwrap_or_default(),
+    })
+}
+
+/// Where the call's deployment takes place.
+pub(super) fn place(call: &Call<'_>, asked: &Asked) -> Result<Place, Error> {
+    if call.path.group.is_none() {
+        return Ok(Place {
+            scope: format!("/subscriptions/{}", call.subscription()),
+            group: None,
+            location: asked.location.clone().unwrap_or_default(),
+        });
+    }
+    let group = group_scope::require(call)?;
+    group_scope::refuse_while_deleting(call, &group)?;
+    let location = group
+        .body
+        .get("location")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    Ok(Place {
+        scope: group.id.clone(),
+        location: location.to_owned(),
+        group: Some(group),
+    })
+}
+
+/// A template that was deployed.
+pub(super) struct Outcome {
+    pub(super) deployed: Vec<Deployed>,
+    pub(super) outputs: Value,
+    pub(super) parameters: Value,
+}
+
+/// Deploys the template. What Azure finds in its preflight is an error.
+pub(super) fn run(
+    call: &Call<'_>,
+    name: &str,
+    place: Place,
+    asked: &Asked,
+) -> Result<Outcome, Error> {
+    let template = Template::new(
+        call,
+        name,
+        place,
+        &asked.template,
+        asked.parameters.as_ref(),
+    )?;
+    let parameters = shown_parameters(&template);
+    let (deployed, outputs) = Run::new(&template)?.deploy()?;
+    let refused: Vec<Error> = deployed
+        .iter()
+        .filter_map(|one| one.result.as_ref().err())
+        .filter(|error| matches!(error.status().as_u16(), 400 | 403))
+        .cloned()
+        .collect();
+    if refused.is_empty() {
+        return Ok(Outcome {
+            deployed,
+            outputs,
+            parameters,
+        });
+    }
+    // <https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-invalid-template>
+    let status = refused[0].status().as_u16();
+    Err(Error::new(
+        status,
+        "InvalidTemplateDeployment",
+        if status == 403 {
+            format!("Deployment failed with multiple errors: '{}'", refused.iter().map(Error::message).collect::<Vec<_>>().join(":"))
+        } else {
+            format!(
+                "The template deployment '{name}' is not valid according to the validation procedure. The tracking id is \
+                 '{}'. See inner errors for details.",
+                Uuid::new_v4()
+            )
+        },
+    )
+    .details(refused))
+}
+
+pub(super) fn shown_parameters(template: &Template<'_>) -> Value {
+    let declared = template.body.get("parameters").and_then(Value::as_object);
+    let mut shown = Map::new();
+    for (name, declaration) in declared.into_iter().flatten() {
+        let kind = declaration
+            .get("type")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let mut one = json!({"type": shown_type(kind)});
+        if !kind.to_ascii_lowercase().starts_with("secure")
+            && let Some(value) = template.parameters.get(name)
+        {
+            one["value"] = value.clone();
+        }
+        shown.insert(name.clone(), one);
+    }
+    Value::Object(shown)
+}

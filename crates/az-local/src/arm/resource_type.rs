@@ -1,0 +1,192 @@
+//! Types of resources that are created, read, changed and deleted alike: what is special about a type is in its [`Kind`].
+
+use super::call::Call;
+use super::error::Error;
+use super::path::ProviderPath;
+use crate::ground::wire::Response;
+use crate::request::Context;
+use crate::state::holds::Hold;
+use crate::state::{Resource, StateError};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+/// A type of resource.
+pub(crate) struct Kind {
+    /// As the provider spells it: `Microsoft.Network/virtualNetworks`.
+    pub(crate) name: &'static str,
+    /// How a write is answered.
+    pub(crate) answers: Answers,
+    /// Checks a request and completes the resource that it makes.
+    pub(crate) put: fn(&Call<'_>, &mut Draft) -> Result<(), Error>,
+    /// Checks a PATCH and changes the resource.
+    pub(crate) patch: fn(&Call<'_>, &mut Draft) -> Result<(), Error>,
+    /// Completes what a GET answers.
+    pub(crate) view: fn(&Call<'_>, &Resource, &mut Value) -> Result<(), Error>,
+    /// What a resource, as it is now, holds of others.
+    pub(crate) holds: fn(&Resource) -> Vec<Hold>,
+    /// Pools and numbers of the addresses that a resource, as it is now, has.
+    pub(crate) addresses: fn(&Resource) -> Vec<(String, u32)>,
+    /// Why a resource that somebody holds cannot be deleted; none where it can all the same.
+    pub(crate) in_use: fn(&Resource, &Hold) -> Option<Error>,
+    /// Why a resource that is being deleted cannot be changed.
+    pub(crate) being_deleted: fn(&Resource) -> Error,
+    /// What happens when a resource goes. Gives the ids of those that go with it.
+    pub(crate) gone: fn(&Context<'_>, &Resource) -> Result<Vec<String>, StateError>,
+}
+
+impl Kind {
+    /// A type that holds nothing, that nothing stands against, and that takes nothing along.
+    pub(crate) const PLAIN: Kind = Kind {
+        name: "",
+        answers: Answers::AtOnce,
+        put: |_, _| Ok(()),
+        patch: patch_tags,
+        view: |_, _, _| Ok(()),
+        holds: |_| Vec::new(),
+        addresses: |_| Vec::new(),
+        in_use: |_, _| None,
+        being_deleted,
+        gone: |_, _| Ok(Vec::new()),
+    };
+
+    /// The provider that has the type.
+    pub(crate) fn namespace(&self) -> &'static str {
+        self.name.split('/').next().unwrap_or_default()
+    }
+}
+
+/// Answers a call to what is not a tracked type.
+type Route = fn(&Call<'_>, &ProviderPath, &[&str]) -> Result<Option<Response>, Error>;
+
+/// A resource provider.
+pub(crate) struct Provider {
+    pub(crate) namespace: &'static str,
+    /// Its tracked types.
+    pub(crate) types: &'static [&'static Kind],
+    /// Answers what is not about a tracked type, or is about a part of one; none where it is neither. The words are
+    /// those of the path behind the namespace, in lower case.
+    pub(crate) route: Route,
+}
+
+impl Provider {
+    /// One that has only tracked types.
+    pub(crate) const fn of(namespace: &'static str, types: &'static [&'static Kind]) -> Self {
+        Provider {
+            namespace,
+            types,
+            route: |_, _, _| Ok(None),
+        }
+    }
+}
+
+/// How a write is answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answers {
+    /// With the finished resource.
+    AtOnce,
+    /// With an operation to poll at `Azure-AsyncOperation`.
+    Operation,
+    /// With a resource whose `provisioningState` is to be polled.
+    ProvisioningState(&'static str),
+}
+
+/// A resource in the making.
+pub(crate) struct Draft {
+    /// The request's body.
+    pub(crate) body: Map<String, Value>,
+    /// What is there, if anything is.
+    pub(crate) existing: Option<Resource>,
+    /// What will be there. It begins with `location` and `tags`.
+    pub(crate) resource: Resource,
+}
+
+impl Draft {
+    /// The request's `properties`.
+    pub(crate) fn properties(&self) -> Map<String, Value> {
+        self.body
+            .get("properties")
+            .and_then(Value::as_object)
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// The existing resource's `properties`.
+    pub(crate) fn existing_properties(&self) -> Option<&Map<String, Value>> {
+        self.existing.as_ref()?.body.get("properties")?.as_object()
+    }
+
+    /// Sets a member of the resource.
+    pub(crate) fn set(&mut self, name: &str, value: Value) {
+        self.resource.body.insert(name.to_owned(), value);
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.resource.id
+    }
+
+    pub(crate) fn location(&self) -> &str {
+        self.resource
+            .body
+            .get("location")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    }
+}
+
+/// A PATCH that changes only tags.
+pub(crate) fn patch_tags(_: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
+    if let Some(tags) = draft.body.get("tags").cloned() {
+        draft.set("tags", tags);
+    }
+    Ok(())
+}
+
+/// As providers that have no words of their own for it say it.
+fn being_deleted(resource: &Resource) -> Error {
+    Error::conflict(
+        "AnotherOperationInProgress",
+        format!(
+            "Another operation on this or dependent resource is in progress: the resource {} is being deleted.",
+            resource.id
+        ),
+    )
+}
+
+/// <https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources#limitations>
+pub(crate) fn check_tags(tags: Option<&Value>) -> Result<(), Error> {
+    let Some(tags) = tags.filter(|tags| !tags.is_null()) else {
+        return Ok(());
+    };
+    let refuse = |reason: String| Err(Error::bad_request("InvalidTags", reason));
+    let Some(tags) = tags.as_object() else {
+        return refuse("The tags must be an object with text values.".to_owned());
+    };
+    if tags.len() > 50 {
+        return Err(Error::bad_request(
+            "TooManyTags",
+            format!(
+                "The number of tags '{}' is more than the limit of '50'.",
+                tags.len()
+            ),
+        ));
+    }
+    for (name, value) in tags {
+        if name.is_empty()
+            || name.len() > 512
+            || name.contains(['<', '>', '%', '&', '\\', '?', '/'])
+        {
+            return refuse(format!("The tag name '{name}' is not valid."));
+        }
+        match value {
+            Value::String(text) if text.len() <= 256 => {}
+            Value::Null => {}
+            _ => return refuse(format!("The value of tag '{name}' is not valid.")),
+        }
+    }
+    Ok(())
+}
+
+/// A new etag, in the form that most providers use.
+pub(crate) fn etag() -> Value {
+    json!(format!("W/\"{}\"", Uuid::new_v4()))
+}

@@ -1,0 +1,72 @@
+//! What several commands need.
+
+use crate::cli::StartOptions;
+use crate::failure::Failure;
+use az_local::{Knob, Options, Server};
+use serde_json::Value;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// The options of a start, for the server.
+pub(super) fn server_options(options: &StartOptions, persistent: bool) -> Options {
+    let chosen = [
+        (Knob::RoleDelay, options.role_delay),
+        (Knob::PrincipalDelay, options.principal_delay),
+        (Knob::OperationTime, options.operation_time),
+        (Knob::RetryAfter, options.retry_after),
+        (Knob::TokenLifetime, options.token_lifetime),
+    ];
+    Options {
+        persistent,
+        port: options.port,
+        subscriptions: options.subscriptions,
+        offline: options.offline,
+        request_log: options.request_log.clone(),
+        knobs: chosen
+            .into_iter()
+            .filter_map(|(knob, to)| Some((knob, time::Duration::milliseconds(milliseconds(to?)))))
+            .collect(),
+    }
+}
+
+pub(super) fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The runtime that an instance is served on.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::Spawn)
+}
+
+pub(super) fn done((): ()) -> Result<ExitCode, Failure> {
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints to standard output; a reader that has gone away is no failure.
+pub(super) fn print(text: &str) -> Result<ExitCode, Failure> {
+    let mut output = io::stdout().lock();
+    match output
+        .write_all(text.as_bytes())
+        .and_then(|()| output.flush())
+    {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Output(error)),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+pub(super) fn print_json(value: &Value) -> Result<ExitCode, Failure> {
+    print(&format!("{value:#}\n"))
+}
+
+/// The line that says that an instance is ready.
+pub(super) fn ready_line(server: &Server) -> String {
+    format!(
+        "az-local is ready on http://127.0.0.1:{}, in {}\n",
+        server.port(),
+        server.folder().path().display()
+    )
+}

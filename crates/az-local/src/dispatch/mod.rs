@@ -1,0 +1,208 @@
+//! One request, from its host name to its answer: what is due is done, its service answers, what it wrote is kept or
+//! undone, and what it asked for is carried out.
+
+use crate::arm;
+use crate::entra;
+use crate::graph;
+use crate::ground::hosts::{self, Host, Service};
+use crate::ground::wire::{Caller, Origin, Request, Response};
+use crate::imds;
+use crate::instance::{Access, Instance};
+use crate::keyvault;
+use crate::machines::effects;
+use crate::request::Context;
+use crate::state::proxy_clients::Client;
+use crate::state::{StateError, Transaction, due, machine};
+use http::{Method, StatusCode};
+use serde_json::json;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Why a transaction is undone.
+enum Undone {
+    /// The service refused or failed; this is its answer.
+    Answer(Box<Response>),
+    State(StateError),
+}
+
+impl From<StateError> for Undone {
+    fn from(error: StateError) -> Self {
+        Undone::State(error)
+    }
+}
+
+/// Answers one request, and writes it to the log.
+pub(crate) fn answer(
+    instance: &Arc<Instance>,
+    client: &Client,
+    scheme: &str,
+    request: &Request,
+) -> Response {
+    let started = Instant::now();
+    // A panic in a service has undone its transaction; the server goes on.
+    let served = catch_unwind(AssertUnwindSafe(|| serve(instance, client, request)));
+    let (response, caller) = served.unwrap_or_else(|_| {
+        eprintln!(
+            "az-local: the service failed unexpectedly at {} https://{}{}",
+            request.method, request.host, request.path
+        );
+        (
+            internal_error("the service failed unexpectedly"),
+            Caller::default(),
+        )
+    });
+    if let Some(log) = &instance.log {
+        let time = instance.clock.now();
+        let written = log.write(scheme, request, &response, &caller, time, started.elapsed());
+        if let Err(error) = written {
+            eprintln!("az-local: the request log could not be written: {error}");
+        }
+    }
+    response
+}
+
+/// Does what is due by the clock, a transaction for each part of it.
+pub(crate) fn settle(instance: &Arc<Instance>) -> Result<(), StateError> {
+    loop {
+        let now = instance.clock.now();
+        if instance.store.read(|tx| due::next(tx, now))?.is_none() {
+            return Ok(());
+        }
+        let served = instance.serve(Access::Write, Caller::default(), |cx| {
+            // Somebody else may have done it meanwhile.
+            if let Some(due) = due::next(cx.tx, cx.now)?
+                && arm::due::step(cx, &due.effect)?
+            {
+                due::forget(cx.tx, &due.effect)?;
+            }
+            Ok::<_, StateError>(())
+        });
+        served.result?;
+        effects::carry_out(instance, served.effects);
+    }
+}
+
+/// Runs `work` after everything that is due has been done, as one transaction.
+pub(crate) fn settled<R, E: From<StateError>>(
+    instance: &Arc<Instance>,
+    access: Access,
+    work: impl FnOnce(&Transaction<'_>) -> Result<R, E>,
+) -> Result<R, E> {
+    settle(instance)?;
+    match access {
+        Access::Read => instance.store.read(work),
+        Access::Write => instance.store.write(work),
+    }
+}
+
+fn serve(instance: &Arc<Instance>, client: &Client, request: &Request) -> (Response, Caller) {
+    let caller = Caller {
+        machine: match &request.origin {
+            Origin::Machine(key) => Some(key.clone()),
+            Origin::Desk => None,
+        },
+        ..Caller::default()
+    };
+    let Host::Emulated(service) = hosts::classify(&request.host) else {
+        return (unemulated(&request.host), caller);
+    };
+    // The signing key may still be in the making: wait for it here, where nobody else has to.
+    if let Err(error) = instance.keys.current() {
+        return (internal_error(&error.to_string()), caller);
+    }
+    if let Err(error) = settle(instance) {
+        return (internal_error(&error.to_string()), caller);
+    }
+    let served = instance.serve(access(service, request), caller, |cx| {
+        let response = handle(instance, cx, client, service, request)?;
+        // What is refused leaves nothing behind.
+        if response.status.is_client_error()
+            || response.status.is_server_error()
+            || response.hang_up
+        {
+            Err(Undone::Answer(Box::new(response)))
+        } else {
+            Ok(response)
+        }
+    });
+    effects::carry_out(instance, served.effects);
+    let response = match served.result {
+        Ok(response) => response,
+        Err(Undone::Answer(response)) => *response,
+        Err(Undone::State(error)) => internal_error(&error.to_string()),
+    };
+    (response, served.caller)
+}
+
+/// Whether a request can write anything: those that cannot run beside each other.
+fn access(service: Service, request: &Request) -> Access {
+    match (service, &request.method) {
+        (Service::Entra | Service::Graph | Service::Imds, _) => Access::Read,
+        (Service::ResourceManager | Service::KeyVault, &Method::GET | &Method::HEAD) => {
+            Access::Read
+        }
+        (Service::ResourceManager | Service::KeyVault, _) => Access::Write,
+    }
+}
+
+fn handle(
+    instance: &Instance,
+    cx: &Context<'_>,
+    client: &Client,
+    service: Service,
+    request: &Request,
+) -> Result<Response, StateError> {
+    // A machine that is gone or stopped has no network any more.
+    if let Some(reference) = &client.machine
+        && machine::find_running(cx.tx, &reference.key, &reference.vm_id)?.is_none()
+    {
+        return Ok(Response::hang_up());
+    }
+    let handle = |request: &Request| match service {
+        Service::Entra => entra::handle(cx, request),
+        Service::Graph => graph::handle(cx, request),
+        Service::Imds => imds::handle(cx, request),
+        Service::ResourceManager => arm::handle(cx, request),
+        // Where there is no vault, nobody answers.
+        Service::KeyVault => keyvault::handle(cx, request),
+    };
+    #[cfg(feature = "mutations")]
+    let response = instance.mutation.answer(request, handle);
+    #[cfg(not(feature = "mutations"))]
+    let response = {
+        let _ = instance;
+        handle(request)
+    };
+    Ok(response)
+}
+
+/// The answer for a host of Azure's that is not emulated.
+pub(crate) fn unemulated(host: &str) -> Response {
+    error(
+        StatusCode::NOT_IMPLEMENTED,
+        "HostNotEmulated",
+        &format!(
+            "az-local does not emulate '{host}'. The request has not left this computer. Emulated \
+             are login.microsoftonline.com, management.azure.com, graph.microsoft.com, \
+             *.vault.azure.net and, on virtual machines, 169.254.169.254."
+        ),
+    )
+}
+
+fn internal_error(message: &str) -> Response {
+    error(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "InternalServerError",
+        message,
+    )
+}
+
+/// An answer of az-local's own, in the form that Azure's errors have.
+pub(crate) fn error(status: StatusCode, code: &str, message: &str) -> Response {
+    Response::json(
+        status,
+        &json!({"error": {"code": code, "message": message}}),
+    )
+    .with_header("x-az-local-error", code)
+}

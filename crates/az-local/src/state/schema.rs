@@ -1,0 +1,64 @@
+//! The tables: one for each type of documents.
+
+use super::addresses::Address;
+use super::authority::StoredAuthority;
+use super::deployments::Deployment;
+use super::directory::{Application, ServicePrincipal, Subscription, Tenant};
+use super::document::Document;
+use super::due::Due;
+use super::holds::Hold;
+use super::host_keys::StoredSecret;
+use super::operations::Operation;
+use super::proxy_clients::StoredClient;
+use super::resources::Resource;
+use super::role_assignments::RoleAssignment;
+use super::secrets::{DeletedSecret, Secret, SecretVersion};
+use super::settings::{Desk, Settings};
+use super::signing_keys::StoredKey;
+use super::vaults::DeletedVault;
+
+/// The format that this version writes. A folder of another format is refused.
+pub(super) const FORMAT: i64 = 2;
+
+/// The commands that make what is missing.
+pub(super) fn commands() -> String {
+    let mut commands = String::new();
+    table::<Address>(&mut commands);
+    table::<Application>(&mut commands);
+    table::<DeletedSecret>(&mut commands);
+    table::<DeletedVault>(&mut commands);
+    table::<Deployment>(&mut commands);
+    table::<Desk>(&mut commands);
+    table::<Due>(&mut commands);
+    table::<Hold>(&mut commands);
+    table::<Operation>(&mut commands);
+    table::<Resource>(&mut commands);
+    table::<RoleAssignment>(&mut commands);
+    table::<Secret>(&mut commands);
+    table::<SecretVersion>(&mut commands);
+    table::<ServicePrincipal>(&mut commands);
+    table::<Settings>(&mut commands);
+    table::<StoredAuthority>(&mut commands);
+    table::<StoredClient>(&mut commands);
+    table::<StoredKey>(&mut commands);
+    table::<StoredSecret>(&mut commands);
+    table::<Subscription>(&mut commands);
+    table::<Tenant>(&mut commands);
+    commands
+}
+
+fn table<T: Document>(commands: &mut String) {
+    let kind = T::KIND;
+    let columns: String = T::COLUMNS
+        .iter()
+        .map(|name| format!(", {name} TEXT"))
+        .collect();
+    commands.push_str(&format!(
+        "CREATE TABLE IF NOT EXISTS {kind} (key TEXT PRIMARY KEY NOT NULL, body TEXT NOT NULL{columns});\n"
+    ));
+    for column in T::COLUMNS {
+        commands.push_str(&format!(
+            "CREATE INDEX IF NOT EXISTS {kind}_{column} ON {kind} ({column}, key) WHERE {column} IS NOT NULL;\n"
+        ));
+    }
+}
