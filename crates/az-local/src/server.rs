@@ -27,6 +27,8 @@ pub enum StartError {
     State(#[from] StateError),
     #[error(transparent)]
     Environment(#[from] ReportError),
+    #[error("az-local could not be started: {0}")]
+    Thread(io::Error),
     #[error(
         "port {port} is taken: {source}. Environments that were exported before name this port; \
          `--port 0` takes another one"
@@ -107,7 +109,10 @@ pub struct Ended {
 
 /// Writes what OpenSSH's client reads to reach the machines.
 fn write_ssh_files(instance: &Instance) -> Result<(), StartError> {
-    let program = std::env::current_exe().map_err(FolderError::at("az-local"))?;
+    let program = match &instance.program {
+        Some(program) => program.clone(),
+        None => std::env::current_exe().map_err(FolderError::at("az-local"))?,
+    };
     let known_hosts = instance.host_keys.known_hosts().map_err(OpenError::from)?;
     Ok(client_config::write(
         &instance.folder,

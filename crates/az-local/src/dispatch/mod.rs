@@ -1,6 +1,9 @@
 //! One request, from its host name to its answer: what is due is done, its service answers, what it wrote is kept or
 //! undone, and what it asked for is carried out.
 
+#[cfg(test)]
+mod tests;
+
 use crate::arm;
 use crate::entra;
 use crate::graph;

@@ -38,6 +38,8 @@ pub struct Options {
     pub offline: bool,
     /// Where each exchange is written, a JSON object a line.
     pub request_log: Option<PathBuf>,
+    /// The program `az-local`, by which `ssh` reaches the machines; the running one, unless it is told here.
+    pub program: Option<PathBuf>,
     /// Knobs, and what they are turned to.
     pub knobs: Vec<(Knob, Duration)>,
 }
@@ -89,6 +91,8 @@ pub(crate) struct Instance {
     pub(crate) log: Option<RequestLog>,
     pub(crate) workers: Workers,
     pub(crate) offline: bool,
+    /// The program `az-local`, if it is not the running one.
+    pub(crate) program: Option<PathBuf>,
     /// The port that the proxy had before, or was told to take.
     pub(crate) wanted_port: Option<u16>,
     #[cfg(feature = "mutations")]
@@ -100,6 +104,23 @@ pub(crate) struct Instance {
 impl Instance {
     /// Opens an instance in a folder, and begins to make its signing key if it has none.
     pub(crate) fn open(folder: Folder, options: &Options) -> Result<Arc<Self>, OpenError> {
+        let instance = Self::open_with(folder, options, SigningKeys::default())?;
+        let filling = Arc::clone(&instance);
+        std::thread::spawn(move || {
+            let kept = filling.store.read(|tx| tx.get(StoredKey::KEY));
+            filling
+                .keys
+                .fill(kept, |key| filling.store.write(|tx| tx.put(key)));
+        });
+        Ok(instance)
+    }
+
+    /// Opens an instance that signs with these keys.
+    pub(crate) fn open_with(
+        folder: Folder,
+        options: &Options,
+        keys: SigningKeys,
+    ) -> Result<Arc<Self>, OpenError> {
         let database = if options.persistent {
             Some(folder.database()?)
         } else {
@@ -137,11 +158,11 @@ impl Instance {
                 HostKeys::load_or_create(tx)?,
             ))
         })?;
-        let instance = Arc::new(Instance {
+        Ok(Arc::new(Instance {
             folder,
             store,
             clock: Clock::ahead_by(Duration::milliseconds(settings.clock_offset_ms)),
-            keys: SigningKeys::default(),
+            keys,
             authority,
             clients,
             host_keys,
@@ -149,20 +170,13 @@ impl Instance {
             log,
             workers: Workers::default(),
             offline: options.offline,
+            program: options.program.clone(),
             wanted_port: settings.port,
             #[cfg(feature = "mutations")]
             mutation: crate::instance::mutation::Current::default(),
             port: OnceLock::new(),
             knobs: RwLock::new(settings.knobs),
-        });
-        let filling = Arc::clone(&instance);
-        std::thread::spawn(move || {
-            let kept = filling.store.read(|tx| tx.get(StoredKey::KEY));
-            filling
-                .keys
-                .fill(kept, |key| filling.store.write(|tx| tx.put(key)));
-        });
-        Ok(instance)
+        }))
     }
 
     /// The knobs as they stand.

@@ -153,6 +153,38 @@ fn refuse_other_formats(connection: &Connection) -> Result<(), StateError> {
 }
 
 #[cfg(test)]
+impl Store {
+    /// All that is kept, for tests that compare: a line for each document.
+    pub(crate) fn dump(&self) -> Vec<String> {
+        let result: Result<Vec<String>, StateError> = self.read(|tx| {
+            let mut tables = tx
+                .inner
+                .prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")?;
+            let names: Vec<String> = tables
+                .query_map([], |row| row.get(0))?
+                .collect::<Result<_, _>>()?;
+            let mut lines = Vec::new();
+            for name in names {
+                let sql = format!("SELECT key, body FROM {name} ORDER BY key");
+                let mut rows = tx.inner.prepare(&sql)?;
+                let found = rows.query_map([], |row| {
+                    Ok(format!(
+                        "{name} {} {}",
+                        row.get::<_, String>(0)?,
+                        row.get::<_, String>(1)?
+                    ))
+                })?;
+                for line in found {
+                    lines.push(line?);
+                }
+            }
+            Ok(lines)
+        });
+        result.expect("a readable state")
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::state::document::Range;

@@ -23,6 +23,7 @@ pub(super) fn server_options(options: &StartOptions, persistent: bool) -> Option
         subscriptions: options.subscriptions,
         offline: options.offline,
         request_log: options.request_log.clone(),
+        program: None,
         knobs: chosen
             .into_iter()
             .filter_map(|(knob, to)| Some((knob, time::Duration::milliseconds(milliseconds(to?)))))

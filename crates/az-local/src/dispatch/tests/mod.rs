@@ -1,0 +1,6 @@
+//! Whole requests: what is refused leaves nothing, what goes goes once, what is held is held once.
+
+mod azure;
+mod deletion;
+mod holding;
+mod refusal;
