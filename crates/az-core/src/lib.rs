@@ -15,6 +15,7 @@
 pub mod arm;
 pub mod cli;
 pub mod cloud;
+pub mod connection;
 pub mod credential;
 pub mod env;
 pub mod graph;
@@ -22,4 +23,5 @@ pub mod http;
 pub mod identity;
 pub mod keyvault;
 pub mod name;
+pub mod origin;
 pub mod subscription;

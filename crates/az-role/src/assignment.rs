@@ -9,6 +9,7 @@ use crate::{
 use az_core::{
     arm::{ArmError, ResourceId, versions},
     cli::{Doing, Failure, Session, Status, for_each, lines},
+    graph::GraphError,
     name::GroupName,
 };
 use futures::try_join;
@@ -279,7 +280,10 @@ pub(crate) async fn list(session: &Session, args: &List) -> Result<Value, Failur
     ids.dedup();
     // Names are an extra: without the right to read the directory the list is still good.
     let people = match graph::client(session) {
-        Ok(client) if !ids.is_empty() => graph::by_ids(&client, &ids).await.unwrap_or_default(),
+        Ok(client) if !ids.is_empty() => match graph::by_ids(&client, &ids).await {
+            Err(error @ GraphError::Foreign(_)) => return Err(error.into()),
+            people => people.unwrap_or_default(),
+        },
         _ => vec![],
     };
     Ok(found

@@ -6,7 +6,8 @@ mod cli;
 use az_core::{
     cli::{CommandLine, Doing, Failure, Session, for_each, lines},
     keyvault::{
-        Access, Retries, SecretRef, Vault, client, explain, sentence, shape_item, shape_secret,
+        Access, Retries, SecretRef, Vault, client, explain, failure, sentence, shape_item,
+        shape_secret,
     },
 };
 use azure_security_keyvault_secrets::models::{SecretClientGetSecretOptions, SecretProperties};
@@ -83,7 +84,7 @@ async fn show(
     access: &Access<'_>,
     secret: &SecretRef,
 ) -> Result<Value, Failure> {
-    let client = client(session, &secret.vault, Retries::Some)?;
+    let client = client(&session.connection()?, &secret.vault, Retries::Some).map_err(failure)?;
     let get = || async {
         let options = SecretClientGetSecretOptions {
             secret_version: secret.version.clone(),
@@ -112,7 +113,7 @@ async fn list(
     vault: &Vault,
     include_managed: bool,
 ) -> Result<Value, Failure> {
-    let client = client(session, vault, Retries::Some)?;
+    let client = client(&session.connection()?, vault, Retries::Some).map_err(failure)?;
     let all = || async {
         client
             .list_secret_properties(None)?

@@ -9,7 +9,7 @@ mod write;
 
 use az_core::{
     cli::{Doing, Failure, Session, for_each, lines},
-    keyvault::{Access, Retries, Vault, client, explain, sentence, shape_secret},
+    keyvault::{Access, Retries, Vault, client, explain, failure, sentence, shape_secret},
 };
 use cli::Cli;
 use secret::NewSecret;
@@ -90,9 +90,11 @@ impl<'a> Run<'a> {
         let clients = if session.is_dry_run() {
             None
         } else {
+            let connection = session.connection()?;
+            let make = |retries| client(&connection, &vault, retries).map_err(failure);
             Some(Clients {
-                writer: client(session, &vault, Retries::None)?,
-                reader: client(session, &vault, Retries::Some)?,
+                writer: make(Retries::None)?,
+                reader: make(Retries::Some)?,
             })
         };
         let access = Access::new(session, cli.wait_for_access);

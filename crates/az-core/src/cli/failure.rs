@@ -149,7 +149,7 @@ impl From<ArmError> for Failure {
                 Failure::new(Status::Failed, format!("{what}: no answer: {reason}"))
                     .hint("Check the network and the proxy variables (HTTPS_PROXY, NO_PROXY), then run the same command again; it goes on where it stopped.")
             }
-            ArmError::Unexpected { .. } => Failure::new(Status::Failed, error.to_string()),
+            ArmError::Unexpected { .. } | ArmError::Foreign { .. } => Failure::new(Status::Failed, error.to_string()),
             ArmError::TimedOut { .. } => Failure::new(Status::GaveUp, error.to_string())
                 .hint("The operation goes on in Azure. Run the same command again to wait for it, or give a longer --timeout."),
         }

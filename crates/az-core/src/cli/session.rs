@@ -8,6 +8,7 @@ use super::{
 use crate::{
     arm::{self, Client, DryRun, ResourceId, versions},
     cloud::Cloud,
+    connection::Connection,
     credential::{self, DefaultAzureCredential},
     env::Env,
     subscription::{self, Subscription},
@@ -88,16 +89,24 @@ impl Session {
         Ok(self.credential.get_or_init(|| made).clone())
     }
 
+    /// What the session's clients share.
+    pub fn connection(&self) -> Result<Connection, Failure> {
+        Ok(Connection {
+            cloud: self.cloud,
+            credential: self.credential()?,
+            transport: self.transport()?,
+            tool: self.tool,
+        })
+    }
+
     /// The client for Resource Manager.
     pub fn arm(&self) -> Result<&Client, Failure> {
         if let Some(client) = self.arm.get() {
             return Ok(client);
         }
         let made = Client::new(
-            &self.cloud,
+            &self.connection()?,
             arm::ClientOptions {
-                credential: self.credential()?,
-                transport: self.transport()?,
                 dry_run: self.dry_run.clone(),
                 timeout: self.global.timeout,
             },
