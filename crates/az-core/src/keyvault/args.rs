@@ -2,6 +2,7 @@
 
 use crate::{
     cli::{Failure, Session},
+    cloud::Cloud,
     name::{SecretName, VaultName},
 };
 use azure_core::http::Url;
@@ -45,6 +46,15 @@ pub struct Vault {
 }
 
 impl Vault {
+    /// The vault of this name in a cloud.
+    pub fn named(cloud: &Cloud, name: &VaultName) -> Self {
+        // A vault's name holds only letters, digits and hyphens.
+        let address = format!("https://{name}.{}/", cloud.vault_suffix());
+        Vault {
+            url: Url::parse(&address).expect("an address"),
+        }
+    }
+
     /// The vault's name: the first label of its host.
     pub fn name(&self) -> &str {
         self.url
@@ -89,9 +99,7 @@ impl SecretArgs {
     /// None of them is given, or one is not a vault of the session's cloud.
     pub fn vault(&self, session: &Session) -> Result<Vault, Failure> {
         if let Some(name) = &self.vault_name {
-            return Ok(Vault {
-                url: session.cloud.vault_url(name),
-            });
+            return Ok(Vault::named(&session.cloud, name));
         }
         if let Some(url) = &self.vault_url {
             let (vault, rest) = parse_url(session, "--vault-url", url)?;
@@ -111,9 +119,7 @@ impl SecretArgs {
                 let name: VaultName = name
                     .parse()
                     .map_err(|error| Failure::from(error).doing("KEY_VAULT_NAME"))?;
-                Ok(Vault {
-                    url: session.cloud.vault_url(&name),
-                })
+                Ok(Vault::named(&session.cloud, &name))
             }
             None => {
                 Err(Failure::usage("which vault?")
@@ -235,6 +241,7 @@ fn split_url(suffix: &str, text: &str) -> Result<(Vault, Vec<String>), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::env::Env;
     use proptest::prelude::*;
 
     const SUFFIX: &str = "vault.azure.net";
@@ -252,6 +259,23 @@ mod tests {
             vault.secret_url(&"s".parse().expect("valid")),
             "https://kv-go.vault.azure.net/secrets/s"
         );
+    }
+
+    #[test]
+    fn a_vault_s_address_has_its_cloud_s_ending() {
+        let name = "kv-go".parse().expect("valid");
+        for (cloud, address) in [
+            (None, "https://kv-go.vault.azure.net/"),
+            (
+                Some("AzureUSGovernment"),
+                "https://kv-go.vault.usgovcloudapi.net/",
+            ),
+            (Some("AzureChinaCloud"), "https://kv-go.vault.azure.cn/"),
+        ] {
+            let cloud = Cloud::resolve(cloud, &Env::default()).expect("known");
+            let vault = Vault::named(&cloud, &name);
+            assert_eq!((vault.url.as_str(), vault.name()), (address, "kv-go"));
+        }
     }
 
     #[test]
