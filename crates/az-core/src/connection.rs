@@ -1,9 +1,7 @@
 //! How every service is talked to that gets a token: one pipeline, with its retries, request ids, names and guards.
 
-use crate::{
-    cloud::Cloud,
-    origin::{ForeignLink, OneOrigin},
-};
+use crate::origin::{ForeignLink, OneOrigin};
+use az_credential::Cloud;
 use azure_core::{
     Bytes,
     credentials::TokenCredential,
@@ -129,7 +127,7 @@ impl From<azure_core::Error> for SendError {
         }
         match error.kind() {
             ErrorKind::Credential => SendError::Credential(error),
-            _ => SendError::Transport(crate::http::root_cause(&error)),
+            _ => SendError::Transport(az_credential::http::root_cause(&error)),
         }
     }
 }

@@ -4,11 +4,11 @@
 use az_core::{
     arm::{self, Client as Arm},
     cli::{Failure, Status},
-    cloud::Cloud,
     connection::Connection,
     graph,
     keyvault::{self, Retries, Vault},
 };
+use az_credential::Cloud;
 use azure_core::{
     Bytes,
     credentials::{AccessToken, TokenCredential, TokenRequestOptions},

@@ -4,10 +4,8 @@
 //! done again here; where the answer was lost, the vault is asked what it has.
 
 use crate::{error::Error, secret::NewSecret};
-use az_core::{
-    http::root_cause,
-    keyvault::{Access, failure, service_error},
-};
+use az_core::keyvault::{Access, failure, service_error};
+use az_credential::http::root_cause;
 use azure_core::{
     error::ErrorKind,
     http::headers::{HeaderName, Headers},

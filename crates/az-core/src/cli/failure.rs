@@ -1,8 +1,8 @@
 //! Errors on standard error, and exit statuses.
 
 use crate::arm::{ArmError, InvalidResourceId};
-use crate::credential::CredentialError;
 use crate::name::InvalidName;
+use az_credential::CredentialError;
 use serde_json::json;
 use std::fmt;
 
@@ -255,8 +255,8 @@ impl From<crate::subscription::SubscriptionError> for Failure {
     }
 }
 
-impl From<crate::http::HttpError> for Failure {
-    fn from(error: crate::http::HttpError) -> Self {
+impl From<az_credential::http::HttpError> for Failure {
+    fn from(error: az_credential::http::HttpError) -> Self {
         Failure::usage(error.to_string())
     }
 }

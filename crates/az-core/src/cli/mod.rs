@@ -15,7 +15,7 @@ pub use many::for_each;
 pub use output::{Format, Query, python_date};
 pub use session::Session;
 
-use crate::env::Env;
+use az_credential::Env;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::{future::Future, process::ExitCode};
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
@@ -172,6 +172,7 @@ fn log_to_stderr(global: &GlobalArgs) {
     };
     let targets = Targets::new()
         .with_target("az_core", own)
+        .with_target("az_credential", own)
         .with_target("azure_core", others)
         .with_target("azure_identity", others)
         .with_target("typespec_client_core", others);

@@ -7,12 +7,10 @@ use super::{
 };
 use crate::{
     arm::{self, Client, DryRun, ResourceId, versions},
-    cloud::Cloud,
     connection::Connection,
-    credential::{self, DefaultAzureCredential},
-    env::Env,
     subscription::{self, Subscription},
 };
+use az_credential::{Cloud, DefaultAzureCredential, Env, Options};
 use azure_core::{credentials::TokenCredential, http::Transport};
 use serde_json::{Value, json};
 use std::{
@@ -65,7 +63,7 @@ impl Session {
         if let Some(transport) = self.transport.get() {
             return Ok(transport.clone());
         }
-        let made = crate::http::transport(self.env.get("SSL_CERT_FILE").map(Path::new))?;
+        let made = az_credential::http::transport(self.env.get("SSL_CERT_FILE").map(Path::new))?;
         Ok(self.transport.get_or_init(|| made).clone())
     }
 
@@ -74,7 +72,7 @@ impl Session {
         if let Some(credential) = self.credential.get() {
             return Ok(credential.clone());
         }
-        let made = DefaultAzureCredential::new(credential::Options {
+        let made = DefaultAzureCredential::new(Options {
             env: self.env.clone(),
             cloud: self.cloud,
             transport: Some(self.transport()?),

@@ -2,9 +2,9 @@
 
 use crate::{
     cli::{Failure, Session},
-    cloud::Cloud,
     name::{SecretName, VaultName},
 };
+use az_credential::Cloud;
 use azure_core::http::Url;
 use clap::Args;
 
@@ -241,7 +241,7 @@ fn split_url(suffix: &str, text: &str) -> Result<(Vault, Vec<String>), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::env::Env;
+    use az_credential::Env;
     use proptest::prelude::*;
 
     const SUFFIX: &str = "vault.azure.net";

@@ -84,12 +84,12 @@ pub fn failure(error: azure_core::Error) -> Failure {
     match error.kind() {
         ErrorKind::Credential => credential_failure(&error),
         ErrorKind::Connection | ErrorKind::Io => {
-            let reason = crate::http::root_cause(&error);
+            let reason = az_credential::http::root_cause(&error);
             Failure::new(Status::Failed, format!("no answer from the vault: {reason}")).hint(
                 "Check the vault's name (a vault that does not exist has no address), the network and the proxy variables (HTTPS_PROXY, NO_PROXY).",
             )
         }
-        _ => Failure::new(Status::Failed, crate::http::root_cause(&error)),
+        _ => Failure::new(Status::Failed, az_credential::http::root_cause(&error)),
     }
 }
 

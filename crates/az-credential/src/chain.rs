@@ -33,7 +33,7 @@ pub struct Options {
 /// Nothing is read or asked before the first token is wanted, and then only as far down the chain as needed.
 ///
 /// ```no_run
-/// use az_core::{credential::{DefaultAzureCredential, Options}, env::Env};
+/// use az_credential::{DefaultAzureCredential, Env, Options};
 /// use azure_core::credentials::TokenCredential;
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {

@@ -12,11 +12,16 @@
 //! asked for a token of a given subscription; user name and password are not supported; tokens of the three developer
 //! tools are kept in the user's cache folder, for the next program, unless `AZ_TOKEN_CACHE=off`.
 
+#![forbid(unsafe_code)]
+
 mod certificate;
 mod chain;
+mod cloud;
 mod developer;
+mod env;
 mod environment;
 mod error;
+pub mod http;
 mod managed_identity;
 mod powershell;
 mod process;
@@ -25,5 +30,7 @@ mod token_cache;
 mod workload_identity;
 
 pub use chain::{DefaultAzureCredential, Options};
+pub use cloud::{Cloud, UnknownCloud};
+pub use env::Env;
 pub use error::{Attempt, CredentialError, Outcome};
 pub use selection::CredentialName;
