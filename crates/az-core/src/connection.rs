@@ -70,7 +70,7 @@ impl Connection {
 }
 
 /// Name and version, joined as a word: Azure's pipeline takes no `/` in it, and 24 characters at most.
-fn application_id(tool: &str) -> String {
+pub(crate) fn application_id(tool: &str) -> String {
     const LONGEST: usize = 24;
     let mut id = format!("{tool}-{}", env!("CARGO_PKG_VERSION"));
     id.truncate(LONGEST);

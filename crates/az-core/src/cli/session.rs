@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     arm::{self, Client, DryRun, ResourceId, versions},
-    connection::Connection,
+    connection::{Connection, application_id},
     subscription::{self, Subscription},
 };
 use az_credential::{Cloud, DefaultAzureCredential, Env, Options};
@@ -81,6 +81,7 @@ impl Session {
                 &self.env,
                 &self.cloud,
             ),
+            application_id: Some(application_id(self.tool)),
         })
         .map_err(|error| Failure::new(super::Status::Unauthenticated, error.to_string()))?;
         let made: Arc<dyn TokenCredential> = made;
