@@ -1,6 +1,6 @@
 //! Role definitions.
 
-use crate::assignment;
+use crate::scope;
 use az_core::{
     arm::{ResourceId, versions},
     cli::{Failure, Session, Status},
@@ -123,7 +123,7 @@ pub(crate) async fn show(
     let id = match (name, id) {
         (_, Some(id)) => id.clone(),
         (name, None) => {
-            let scope = assignment::scope(session, scope, None).await?;
+            let scope = scope::scope(session, scope, None).await?;
             resolve(session, name.unwrap_or_default(), &scope).await?
         }
     };
