@@ -4,8 +4,8 @@ use super::{
     data,
     image::{Facts, Image},
     login::Login,
+    machine::summary,
     network::Network,
-    summary,
 };
 use crate::{
     cli::{DEFAULT_SIZE, Machine, VmCreate},
