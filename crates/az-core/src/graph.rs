@@ -1,7 +1,6 @@
 //! A client for Microsoft Graph, as far as role assignments need it.
 
 use crate::{
-    cli::Failure,
     connection::{Connection, SendError, Service},
     origin::ForeignLink,
 };
@@ -38,26 +37,6 @@ impl From<SendError> for GraphError {
             SendError::Credential(error) => GraphError::Credential(error),
             SendError::Foreign(link) => GraphError::Foreign(link),
             SendError::Transport(reason) => GraphError::Transport(reason),
-        }
-    }
-}
-
-impl From<GraphError> for Failure {
-    fn from(error: GraphError) -> Self {
-        match error {
-            GraphError::Credential(error) => crate::cli::credential_failure(&error),
-            GraphError::Refused {
-                status,
-                code,
-                message,
-            } => {
-                let mut failure = Failure::new(crate::cli::service_status(status, &code), message);
-                failure.code = Some(code);
-                failure
-            }
-            GraphError::Foreign(_) => Failure::new(crate::cli::Status::Failed, error.to_string()),
-            GraphError::Transport(_) => Failure::new(crate::cli::Status::Failed, error.to_string())
-                .hint("Check the network and the proxy variables (HTTPS_PROXY, NO_PROXY)."),
         }
     }
 }

@@ -6,7 +6,7 @@ use az_core::{
     cli::{Failure, Status},
     connection::Connection,
     graph,
-    keyvault::{self, Retries, Vault},
+    keyvault::{self, Retries, Vault, VaultError},
 };
 use az_credential::Cloud;
 use azure_core::{
@@ -180,7 +180,7 @@ impl Follower {
             url: format!("https://{VAULT}/").parse().expect("an address"),
         };
         let secrets =
-            || keyvault::client(&connection, &vault, Retries::Some).map_err(keyvault::failure);
+            || keyvault::client(&connection, &vault, Retries::Some).map_err(VaultError::from);
         let arm = Arm::new(
             &connection,
             arm::ClientOptions {
@@ -193,17 +193,17 @@ impl Follower {
             Follower::Secrets => {
                 let list = secrets()?.list_secret_properties(None).expect("a list");
                 let found: Result<Vec<_>, _> = list.try_collect().await;
-                found.map(|_| ()).map_err(keyvault::failure)
+                Ok(found.map(|_| ()).map_err(VaultError::from)?)
             }
             Follower::Versions => {
                 let list = secrets()?.list_secret_properties_versions("s", None);
                 let found: Result<Vec<_>, _> = list.expect("a list").try_collect().await;
-                found.map(|_| ()).map_err(keyvault::failure)
+                Ok(found.map(|_| ()).map_err(VaultError::from)?)
             }
             Follower::DeletedSecrets => {
                 let list = secrets()?.list_deleted_secret_properties(None);
                 let found: Result<Vec<_>, _> = list.expect("a list").try_collect().await;
-                found.map(|_| ()).map_err(keyvault::failure)
+                Ok(found.map(|_| ()).map_err(VaultError::from)?)
             }
             Follower::Resources => {
                 arm.list("/subscriptions", "2022-12-01", &[]).await?;

@@ -179,7 +179,7 @@ fn shape(role: &Value) -> Value {
 pub(crate) fn date(value: &Value) -> Value {
     value
         .as_str()
-        .map_or(Value::Null, |text| az_core::cli::python_date(text).into())
+        .map_or(Value::Null, |text| az_core::date::python_date(text).into())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ mod cli;
 use az_core::{
     cli::{CommandLine, Doing, Failure, Session, for_each, lines},
     keyvault::{
-        Access, Retries, SecretRef, Vault, client, explain, failure, sentence, shape_item,
+        Access, Retries, SecretRef, Vault, VaultError, client, explain, sentence, shape_item,
         shape_secret,
     },
 };
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
-    let access = Access::new(&session, cli.wait_for_access);
+    let access = Access::new(cli.wait_for_access, |message| session.warn(message));
     if cli.list {
         let vault = cli.secret.vault(&session)?;
         return session.print_table(
@@ -84,7 +84,8 @@ async fn show(
     access: &Access<'_>,
     secret: &SecretRef,
 ) -> Result<Value, Failure> {
-    let client = client(&session.connection()?, &secret.vault, Retries::Some).map_err(failure)?;
+    let connection = session.connection()?;
+    let client = client(&connection, &secret.vault, Retries::Some).map_err(VaultError::from)?;
     let get = || async {
         let options = SecretClientGetSecretOptions {
             secret_version: secret.version.clone(),
@@ -97,7 +98,7 @@ async fn show(
     };
     let found = match access.wait_for(get).await {
         Ok(found) => Ok(found),
-        Err(error) => Err(explain(session, &secret.vault, error).await),
+        Err(error) => Err(explain(&connection, &secret.vault, error).await),
     };
     let found = found.doing(format!(
         "reading secret '{}' of vault '{}'",
@@ -113,7 +114,8 @@ async fn list(
     vault: &Vault,
     include_managed: bool,
 ) -> Result<Value, Failure> {
-    let client = client(&session.connection()?, vault, Retries::Some).map_err(failure)?;
+    let connection = session.connection()?;
+    let client = client(&connection, vault, Retries::Some).map_err(VaultError::from)?;
     let all = || async {
         client
             .list_secret_properties(None)?
@@ -122,7 +124,7 @@ async fn list(
     };
     let found = match access.wait_for(all).await {
         Ok(found) => Ok(found),
-        Err(error) => Err(explain(session, vault, error).await),
+        Err(error) => Err(explain(&connection, vault, error).await),
     };
     let found = found.doing(format!("listing the secrets of vault '{}'", vault.name()))?;
     Ok(found

@@ -1,6 +1,11 @@
 //! Requests to Resource Manager.
 
-use super::{ArmError, Body, ResourceId, error::request_id, versions};
+use super::{
+    body::Body,
+    error::{ArmError, request_id},
+    id::ResourceId,
+    versions,
+};
 use crate::connection::{Connection, Service};
 use azure_core::http::{
     Method, Url,

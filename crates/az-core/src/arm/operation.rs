@@ -4,7 +4,10 @@
 //! that answers 202 until it is done, and `provisioningState` in the resource itself.
 //! <https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations>
 
-use super::{Answer, ArmError, Client, ServiceError, error::request_id};
+use super::{
+    client::{Answer, Client},
+    error::{ArmError, ServiceError, request_id},
+};
 use azure_core::http::{Method, headers::Headers};
 use serde_json::Value;
 use std::time::Duration;

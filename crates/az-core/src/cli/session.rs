@@ -1,9 +1,11 @@
 //! One run of a tool: its arguments, environment, cloud, credential and client, each made when first needed.
 
 use super::{
-    Failure, GlobalArgs,
+    args::GlobalArgs,
+    failure::{Failure, Status},
     output::{self, Format, Query},
     prompt,
+    report::report,
 };
 use crate::{
     arm::{self, Client, DryRun, ResourceId, versions},
@@ -83,7 +85,7 @@ impl Session {
             ),
             application_id: Some(application_id(self.tool)),
         })
-        .map_err(|error| Failure::new(super::Status::Unauthenticated, error.to_string()))?;
+        .map_err(|error| Failure::new(Status::Unauthenticated, error.to_string()))?;
         let made: Arc<dyn TokenCredential> = made;
         Ok(self.credential.get_or_init(|| made).clone())
     }
@@ -194,7 +196,7 @@ impl Session {
             .collect();
         match ids.as_slice() {
             [] => Err(Failure::new(
-                super::Status::NotFound,
+                Status::NotFound,
                 format!("there is no {what} '{name}' in subscription '{subscription}'"),
             )
             .hint("Check the name and --subscription.")),
@@ -296,7 +298,7 @@ impl Session {
 
     /// Reports a failure on standard error that does not end the tool.
     pub fn report(&self, failure: &Failure) {
-        super::report(self.tool, failure, self.global.error_format);
+        report(self.tool, failure, self.global.error_format);
     }
 
     /// Warns on standard error, unless `--only-show-errors`.
@@ -370,7 +372,7 @@ fn write_out(text: &str) -> Result<(), Failure> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(Failure::new(
-            super::Status::Failed,
+            Status::Failed,
             format!("standard output: {error}"),
         )),
         Ok(()) => Ok(()),

@@ -1,6 +1,6 @@
 //! Azure's client for secrets, on the process's one HTTP client.
 
-use super::Vault;
+use super::address::Vault;
 use crate::connection::Connection;
 use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions};
 
