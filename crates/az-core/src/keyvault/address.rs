@@ -119,9 +119,12 @@ fn split_url(suffix: &str, text: &str) -> Result<(Vault, Vec<String>), InvalidAd
     let label = host
         .strip_suffix(suffix)
         .and_then(|host| host.strip_suffix('.'));
-    let Some(label) = label
-        .filter(|_| url.scheme() == "https" && url.port().is_none() && url.username().is_empty())
-    else {
+    let Some(label) = label.filter(|_| {
+        url.scheme() == "https"
+            && url.port().is_none()
+            && url.username().is_empty()
+            && url.password().is_none()
+    }) else {
         return Err(InvalidAddress::NoVault);
     };
     let name: VaultName = label.parse()?;
@@ -188,6 +191,7 @@ mod tests {
             "https://vault.azure.net",
             "https://kv-go.vault.azure.net:8443",
             "https://user@kv-go.vault.azure.net",
+            "https://:hunter2@kv-go.vault.azure.net",
             "https://a.b.vault.azure.net",
             "https://example.com/kv-go.vault.azure.net",
             "kv-go",
