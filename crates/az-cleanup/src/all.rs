@@ -70,14 +70,21 @@ pub(crate) async fn run(
             })
         })
         .collect();
+    let purged = purge_all(session, &ours).await?;
+    Ok(json!({"resourceGroup": name.as_str(), "deleted": there.is_some(), "purgedVaults": purged}))
+}
+
+/// Purges these vaults side by side; gives their names. One that fails does not stop the others.
+async fn purge_all(session: &Session, vaults: &[&Value]) -> Result<Vec<Value>, Failure> {
     let results = futures::future::join_all(
-        ours.iter()
+        vaults
+            .iter()
             .map(|vault| keyvault::purge(session, vault, false)),
     )
     .await;
     let mut purged = Vec::new();
     let mut failures = Vec::new();
-    for (vault, result) in ours.iter().zip(results) {
+    for (vault, result) in vaults.iter().zip(results) {
         match result {
             Ok(()) => purged.push(vault["name"].clone()),
             Err(failure) => failures.push(failure),
@@ -90,7 +97,7 @@ pub(crate) async fn run(
         }
         return Err(first.hint_also("The resource group itself is deleted."));
     }
-    Ok(json!({"resourceGroup": name.as_str(), "deleted": there.is_some(), "purgedVaults": purged}))
+    Ok(purged)
 }
 
 /// The deleted vaults that were in the group.

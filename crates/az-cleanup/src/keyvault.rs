@@ -3,7 +3,8 @@
 use crate::cli::Deleted;
 use az_core::{
     arm::{ResourceId, versions},
-    cli::{Doing, Failure, Session, Status, python_date},
+    cli::{Doing, Failure, Session, Status},
+    date::python_date,
     keyvault::shape_vault,
     name::{GroupName, VaultName},
 };

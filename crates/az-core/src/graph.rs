@@ -1,17 +1,11 @@
 //! A client for Microsoft Graph, as far as role assignments need it.
 
-use crate::{cli::Failure, cloud::Cloud};
-use azure_core::{
-    credentials::TokenCredential,
-    http::{
-        ClientOptions, Context, ExponentialRetryOptions, Method, Pipeline, PipelineSendOptions,
-        Request, RetryOptions, Transport, Url,
-        headers::{ACCEPT, CONTENT_TYPE},
-        policies::auth::BearerTokenAuthorizationPolicy,
-    },
+use crate::{
+    connection::{Connection, SendError, Service},
+    origin::ForeignLink,
 };
+use azure_core::http::{Method, Url};
 use serde_json::Value;
-use std::sync::Arc;
 
 /// Why Graph gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -32,102 +26,78 @@ pub enum GraphError {
     /// The request or its answer did not get through.
     #[error("Microsoft Graph gave no answer: {0}")]
     Transport(String),
+    /// A list went on elsewhere.
+    #[error("Microsoft Graph: {0}")]
+    Foreign(ForeignLink),
 }
 
-impl From<GraphError> for Failure {
-    fn from(error: GraphError) -> Self {
+impl From<SendError> for GraphError {
+    fn from(error: SendError) -> Self {
         match error {
-            GraphError::Credential(error) => crate::cli::credential_failure(&error),
-            GraphError::Refused {
-                status,
-                code,
-                message,
-            } => {
-                let mut failure = Failure::new(crate::cli::service_status(status, &code), message);
-                failure.code = Some(code);
-                failure
-            }
-            GraphError::Transport(_) => Failure::new(crate::cli::Status::Failed, error.to_string())
-                .hint("Check the network and the proxy variables (HTTPS_PROXY, NO_PROXY)."),
+            SendError::Credential(error) => GraphError::Credential(error),
+            SendError::Foreign(link) => GraphError::Foreign(link),
+            SendError::Transport(reason) => GraphError::Transport(reason),
         }
     }
 }
 
 /// A client for one cloud's Graph.
 #[derive(Clone)]
-pub struct Client {
-    pipeline: Pipeline,
-    endpoint: Url,
-}
+pub struct Client(Service);
 
 impl Client {
-    /// A client for `cloud`'s Graph.
-    pub fn new(cloud: &Cloud, credential: Arc<dyn TokenCredential>, transport: Transport) -> Self {
-        let options = ClientOptions {
-            transport: Some(transport),
-            retry: RetryOptions::exponential(ExponentialRetryOptions {
-                max_retries: 4,
-                ..Default::default()
-            }),
-            ..Default::default()
-        };
-        let bearer = BearerTokenAuthorizationPolicy::new(credential, [cloud.graph_scope()]);
-        Client {
-            pipeline: Pipeline::new(
-                option_env!("CARGO_PKG_NAME"),
-                option_env!("CARGO_PKG_VERSION"),
-                options,
-                vec![],
-                vec![Arc::new(bearer)],
-                None,
-            ),
-            endpoint: cloud.graph_endpoint(),
+    /// A client for the Graph of the connection's cloud.
+    pub fn new(connection: &Connection) -> Self {
+        let cloud = &connection.cloud;
+        Client(connection.service(cloud.graph_endpoint(), cloud.graph_scope()))
+    }
+
+    /// Reads the collection at `path`, following `@odata.nextLink` to its end: a page may be empty and yet not the last.
+    /// <https://learn.microsoft.com/graph/paging>
+    pub async fn list(&self, path: &str, query: &[(&str, &str)]) -> Result<Vec<Value>, GraphError> {
+        let mut url = self.url(path)?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        self.rest(self.send(Method::Get, url, None).await?).await
+    }
+
+    /// Asks with a body for a collection, and follows it to its end.
+    pub async fn post_list(&self, path: &str, body: &Value) -> Result<Vec<Value>, GraphError> {
+        let url = self.url(path)?;
+        self.rest(self.send(Method::Post, url, Some(body)).await?)
+            .await
+    }
+
+    /// The members of a page and of all after it.
+    async fn rest(&self, mut page: Value) -> Result<Vec<Value>, GraphError> {
+        let mut found = Vec::new();
+        loop {
+            if let Some(Value::Array(mut values)) = page.get_mut("value").map(Value::take) {
+                found.append(&mut values);
+            }
+            let Some(link) = page["@odata.nextLink"].as_str() else {
+                return Ok(found);
+            };
+            page = self.send(Method::Get, self.url(link)?, None).await?;
         }
     }
 
-    /// Reads what is at `path`.
-    pub async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, GraphError> {
-        self.send(Method::Get, path, query, None).await
-    }
-
-    /// Asks with a body.
-    pub async fn post(&self, path: &str, body: &Value) -> Result<Value, GraphError> {
-        self.send(Method::Post, path, &[], Some(body)).await
+    fn url(&self, path: &str) -> Result<Url, GraphError> {
+        self.0
+            .endpoint
+            .join(path)
+            .map_err(|error| GraphError::Transport(error.to_string()))
     }
 
     async fn send(
         &self,
         method: Method,
-        path: &str,
-        query: &[(&str, &str)],
+        url: Url,
         body: Option<&Value>,
     ) -> Result<Value, GraphError> {
-        let mut url = self
-            .endpoint
-            .join(path)
-            .map_err(|error| GraphError::Transport(error.to_string()))?;
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        let mut request = Request::new(url, method);
-        request.insert_header(ACCEPT, "application/json");
-        if let Some(body) = body {
-            request.insert_header(CONTENT_TYPE, "application/json");
-            request.set_body(body.to_string());
-        }
-        let options = PipelineSendOptions {
-            skip_checks: true,
-            ..Default::default()
-        };
-        let response = self
-            .pipeline
-            .send(&Context::new(), &mut request, Some(options))
-            .await
-            .map_err(|error| match error.kind() {
-                azure_core::error::ErrorKind::Credential => GraphError::Credential(error),
-                _ => GraphError::Transport(crate::http::root_cause(&error)),
-            })?;
-        let (status, _, answer) = response.deconstruct();
+        let body = body.map(|body| body.to_string().into());
+        let (status, _, answer) = self.0.send(method, url, body).await?.deconstruct();
         let answer: Value = serde_json::from_slice(&answer).unwrap_or(Value::Null);
         if status.is_success() {
             return Ok(answer);

@@ -3,11 +3,11 @@
 //! <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/overview>
 
 use crate::{
-    arm::ResourceId,
-    cli::{Failure, lines},
-    name::IdentityName,
+    arm::{InvalidResourceId, ResourceId},
+    name::{IdentityName, InvalidName},
 };
 use serde_json::{Map, Value, json};
+use std::str::FromStr;
 
 /// How `az` writes the system-assigned identity.
 const SYSTEM: &str = "[system]";
@@ -34,8 +34,24 @@ pub struct Identities {
     pub user: Vec<ResourceId>,
 }
 
-impl Word {
-    fn parse(word: &str) -> Result<Self, Failure> {
+/// A word that names no identity.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidWord {
+    /// It is a name that no identity can have.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// It begins like an id and is none.
+    #[error(transparent)]
+    Id(#[from] InvalidResourceId),
+    /// It is the id of something else.
+    #[error("'{0}' is not the id of a user-assigned identity")]
+    OtherType(String),
+}
+
+impl FromStr for Word {
+    type Err = InvalidWord;
+
+    fn from_str(word: &str) -> Result<Self, InvalidWord> {
         if word == SYSTEM {
             return Ok(Word::System);
         }
@@ -44,36 +60,9 @@ impl Word {
         }
         let id: ResourceId = word.parse()?;
         if !id.is_type(&format!("{USER_PROVIDER}/{USER_KIND}")) {
-            return Err(Failure::usage(format!(
-                "'{word}' is not the id of a user-assigned identity"
-            )));
+            return Err(InvalidWord::OtherType(word.to_owned()));
         }
         Ok(Word::Id(id))
-    }
-
-    /// The words of an argument, with `-` replaced by what is on standard input: names, ids, or what
-    /// `az-identity create` prints.
-    ///
-    /// # Errors
-    /// A word that names no identity, or nothing usable on standard input.
-    pub fn read(given: &[String]) -> Result<Vec<Self>, Failure> {
-        let mut words = Vec::new();
-        for word in given {
-            if word != "-" {
-                words.push(Word::parse(word)?);
-                continue;
-            }
-            for item in lines::read_stdin("identities")? {
-                let text = item.text("id").ok_or_else(|| {
-                    Failure::usage(format!(
-                        "line {}: a name, an id, or an object with 'id' was expected",
-                        item.line
-                    ))
-                })?;
-                words.push(Word::parse(text)?);
-            }
-        }
-        Ok(words)
     }
 }
 
@@ -180,8 +169,8 @@ mod tests {
     use super::*;
 
     fn words(given: &[&str]) -> Vec<Word> {
-        let given: Vec<String> = given.iter().map(|word| (*word).to_owned()).collect();
-        Word::read(&given).expect("words")
+        let parse = |word: &&str| word.parse().expect("a word");
+        given.iter().map(parse).collect()
     }
 
     #[test]
@@ -202,8 +191,8 @@ mod tests {
             named.to_json(),
             json!({"type": "SystemAssigned, UserAssigned", "userAssignedIdentities": {id: {}}})
         );
-        assert!(Word::read(&[group.to_string()]).is_err());
-        assert!(Word::read(&["a b".to_owned()]).is_err());
+        assert!(group.as_str().parse::<Word>().is_err());
+        assert!("a b".parse::<Word>().is_err());
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What the tools share: Azure's clouds, the `DefaultAzureCredential` chain that the Azure SDK for Rust does not
-//! have, a client for Azure Resource Manager, and command-line habits.
+//! What the tools share: a client for Azure Resource Manager, Key Vault habits, and command-line habits; over
+//! [`az_credential`], which knows the clouds and signs in.
 //!
 //! Data flows one way: arguments and environment are taken in [`cli::main`], handed down in a [`cli::Session`],
 //! and nothing below reads the environment.
@@ -14,12 +14,11 @@
 
 pub mod arm;
 pub mod cli;
-pub mod cloud;
-pub mod credential;
-pub mod env;
+pub mod connection;
+pub mod date;
 pub mod graph;
-pub mod http;
 pub mod identity;
 pub mod keyvault;
 pub mod name;
+pub mod origin;
 pub mod subscription;

@@ -1,6 +1,6 @@
 //! Which subscription is meant.
 
-use crate::{cloud::Cloud, env::Env};
+use az_credential::{Cloud, Env};
 use serde::Deserialize;
 use serde_json::Value;
 use std::{future::Future, path::PathBuf};

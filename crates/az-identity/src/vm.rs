@@ -3,8 +3,8 @@
 use crate::cli::{Change, Machine};
 use az_core::{
     arm::{ResourceId, versions},
-    cli::{Doing, Failure, Session},
-    identity::{Identities, Word, kind, summary},
+    cli::{Doing, Failure, Session, read_identities},
+    identity::{Identities, kind, summary},
 };
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ async fn patch(session: &Session, id: &ResourceId, identity: Value) -> Result<Va
 
 /// Gives a machine identities; those that it has already stay.
 pub(crate) async fn assign(session: &Session, args: &Change) -> Result<Value, Failure> {
-    let words = Word::read(&args.identities)?;
+    let words = read_identities(&args.identities)?;
     let id = id_of(session, &args.machine).await?;
     let wanted = Identities::named(&words, &group_of(&id)?);
     let machine = session.arm()?.get(&id, versions::COMPUTE).await?;
@@ -72,7 +72,7 @@ pub(crate) async fn assign(session: &Session, args: &Change) -> Result<Value, Fa
 
 /// Takes identities from a machine; one that it has not got is no error. Prints what is left, as `az` does.
 pub(crate) async fn remove(session: &Session, args: &Change) -> Result<Value, Failure> {
-    let words = Word::read(&args.identities)?;
+    let words = read_identities(&args.identities)?;
     let id = id_of(session, &args.machine).await?;
     let unwanted = Identities::named(&words, &group_of(&id)?);
     let machine = session.arm()?.get(&id, versions::COMPUTE).await?;

@@ -5,11 +5,12 @@ use crate::{
     definition::{self, date},
     graph,
     principal::{self, Named, Principal},
+    scope::scope,
 };
 use az_core::{
     arm::{ArmError, ResourceId, versions},
     cli::{Doing, Failure, Session, Status, for_each, lines},
-    name::GroupName,
+    graph::GraphError,
 };
 use futures::try_join;
 use serde_json::{Map, Value, json};
@@ -18,19 +19,6 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 const TYPE: &str = "Microsoft.Authorization/roleAssignments";
-
-/// The scope that the arguments name; the subscription without any.
-pub(crate) async fn scope(
-    session: &Session,
-    scope: Option<ResourceId>,
-    group: Option<&GroupName>,
-) -> Result<ResourceId, Failure> {
-    match (scope, group) {
-        (Some(scope), _) => Ok(scope),
-        (None, Some(group)) => session.group_id(group.as_str()).await,
-        (None, None) => Ok(ResourceId::subscription(session.subscription().await?)),
-    }
-}
 
 /// `assignment create`: for one assignee, or for each on standard input.
 pub(crate) async fn create(session: &Session, args: &Create) -> Result<(), Failure> {
@@ -279,7 +267,10 @@ pub(crate) async fn list(session: &Session, args: &List) -> Result<Value, Failur
     ids.dedup();
     // Names are an extra: without the right to read the directory the list is still good.
     let people = match graph::client(session) {
-        Ok(client) if !ids.is_empty() => graph::by_ids(&client, &ids).await.unwrap_or_default(),
+        Ok(client) if !ids.is_empty() => match graph::by_ids(&client, &ids).await {
+            Err(error @ GraphError::Foreign(_)) => return Err(error.into()),
+            people => people.unwrap_or_default(),
+        },
         _ => vec![],
     };
     Ok(found

@@ -1,6 +1,6 @@
 //! Role definitions.
 
-use crate::assignment;
+use crate::scope;
 use az_core::{
     arm::{ResourceId, versions},
     cli::{Failure, Session, Status},
@@ -123,7 +123,7 @@ pub(crate) async fn show(
     let id = match (name, id) {
         (_, Some(id)) => id.clone(),
         (name, None) => {
-            let scope = assignment::scope(session, scope, None).await?;
+            let scope = scope::scope(session, scope, None).await?;
             resolve(session, name.unwrap_or_default(), &scope).await?
         }
     };
@@ -179,7 +179,7 @@ fn shape(role: &Value) -> Value {
 pub(crate) fn date(value: &Value) -> Value {
     value
         .as_str()
-        .map_or(Value::Null, |text| az_core::cli::python_date(text).into())
+        .map_or(Value::Null, |text| az_core::date::python_date(text).into())
 }
 
 #[cfg(test)]

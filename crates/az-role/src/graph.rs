@@ -25,23 +25,20 @@ pub(crate) async fn service_principal(
         "servicePrincipalNames/any(c:c eq '{}')",
         name.replace('\'', "''")
     );
-    let answer = client
-        .get("/v1.0/servicePrincipals", &[("$filter", &filter)])
+    let found = client
+        .list("/v1.0/servicePrincipals", &[("$filter", &filter)])
         .await?;
-    Ok(answer["value"].get(0).and_then(principal))
+    Ok(found.first().and_then(principal))
 }
 
 /// The user with this sign-in name.
 pub(crate) async fn user(client: &Client, name: &str) -> Result<Option<Principal>, GraphError> {
     let filter = format!("userPrincipalName eq '{}'", name.replace('\'', "''"));
-    let answer = client.get("/v1.0/users", &[("$filter", &filter)]).await?;
-    Ok(answer["value"]
-        .get(0)
-        .and_then(principal)
-        .map(|found| Principal {
-            kind: Some("User".to_owned()),
-            ..found
-        }))
+    let found = client.list("/v1.0/users", &[("$filter", &filter)]).await?;
+    Ok(found.first().and_then(principal).map(|found| Principal {
+        kind: Some("User".to_owned()),
+        ..found
+    }))
 }
 
 /// The objects with these ids; those that Graph does not know are left out.
@@ -50,16 +47,10 @@ pub(crate) async fn by_ids(client: &Client, ids: &[&str]) -> Result<Vec<Principa
     let mut found = Vec::new();
     for ids in ids.chunks(1000) {
         let body = json!({"ids": ids, "types": ["user", "group", "servicePrincipal", "directoryObjectPartnerReference"]});
-        let answer = client
-            .post("/v1.0/directoryObjects/getByIds", &body)
+        let objects = client
+            .post_list("/v1.0/directoryObjects/getByIds", &body)
             .await?;
-        found.extend(
-            answer["value"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(principal),
-        );
+        found.extend(objects.iter().filter_map(principal));
     }
     Ok(found)
 }
@@ -89,9 +80,5 @@ fn principal(object: &Value) -> Option<Principal> {
 
 /// A client for the session's cloud.
 pub(crate) fn client(session: &Session) -> Result<Client, Failure> {
-    Ok(Client::new(
-        &session.cloud,
-        session.credential()?,
-        session.transport()?,
-    ))
+    Ok(Client::new(&session.connection()?))
 }

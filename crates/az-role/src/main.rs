@@ -6,6 +6,7 @@ mod cli;
 mod definition;
 mod graph;
 mod principal;
+mod scope;
 
 use az_core::cli::{Failure, Session};
 use cli::{Assignment, Cli, Command, Definition};
@@ -31,7 +32,7 @@ async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
             resource_group,
             custom_role_only,
         }) => {
-            let scope = assignment::scope(&session, scope, resource_group.as_ref()).await?;
+            let scope = scope::scope(&session, scope, resource_group.as_ref()).await?;
             session.print_table(
                 &definition::list(&session, &scope, name.as_deref(), custom_role_only).await?,
                 "[].{Name:roleName, Type:type, Description:description}",

@@ -1,9 +1,6 @@
 //! What the user may say.
 
-use az_core::{
-    cli::{CommandLine, GlobalArgs, parse_duration},
-    keyvault::SecretArgs,
-};
+use az_core::cli::{CommandLine, GlobalArgs, SecretArgs, parse_duration};
 use clap::Parser;
 use std::time::Duration;
 

@@ -6,7 +6,8 @@ mod cli;
 use az_core::{
     cli::{CommandLine, Doing, Failure, Session, for_each, lines},
     keyvault::{
-        Access, Retries, SecretRef, Vault, client, explain, sentence, shape_item, shape_secret,
+        Access, Retries, SecretRef, Vault, VaultError, client, explain, sentence, shape_item,
+        shape_secret,
     },
 };
 use azure_security_keyvault_secrets::models::{SecretClientGetSecretOptions, SecretProperties};
@@ -20,7 +21,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
-    let access = Access::new(&session, cli.wait_for_access);
+    let access = Access::new(cli.wait_for_access, |message| session.warn(message));
     if cli.list {
         let vault = cli.secret.vault(&session)?;
         return session.print_table(
@@ -83,7 +84,8 @@ async fn show(
     access: &Access<'_>,
     secret: &SecretRef,
 ) -> Result<Value, Failure> {
-    let client = client(session, &secret.vault, Retries::Some)?;
+    let connection = session.connection()?;
+    let client = client(&connection, &secret.vault, Retries::Some).map_err(VaultError::from)?;
     let get = || async {
         let options = SecretClientGetSecretOptions {
             secret_version: secret.version.clone(),
@@ -96,7 +98,7 @@ async fn show(
     };
     let found = match access.wait_for(get).await {
         Ok(found) => Ok(found),
-        Err(error) => Err(explain(session, &secret.vault, error).await),
+        Err(error) => Err(explain(&connection, &secret.vault, error).await),
     };
     let found = found.doing(format!(
         "reading secret '{}' of vault '{}'",
@@ -112,7 +114,8 @@ async fn list(
     vault: &Vault,
     include_managed: bool,
 ) -> Result<Value, Failure> {
-    let client = client(session, vault, Retries::Some)?;
+    let connection = session.connection()?;
+    let client = client(&connection, vault, Retries::Some).map_err(VaultError::from)?;
     let all = || async {
         client
             .list_secret_properties(None)?
@@ -121,7 +124,7 @@ async fn list(
     };
     let found = match access.wait_for(all).await {
         Ok(found) => Ok(found),
-        Err(error) => Err(explain(session, vault, error).await),
+        Err(error) => Err(explain(&connection, vault, error).await),
     };
     let found = found.doing(format!("listing the secrets of vault '{}'", vault.name()))?;
     Ok(found

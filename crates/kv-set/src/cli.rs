@@ -1,8 +1,7 @@
 //! What the user may say.
 
 use az_core::{
-    cli::{CommandLine, GlobalArgs, parse_duration},
-    keyvault::SecretArgs,
+    cli::{CommandLine, GlobalArgs, SecretArgs, parse_duration},
     name::{InvalidName, parse_tag},
 };
 use azure_core::time::{OffsetDateTime, parse_rfc3339};

@@ -9,7 +9,8 @@ mod write;
 
 use az_core::{
     cli::{Doing, Failure, Session, for_each, lines},
-    keyvault::{Access, Retries, Vault, client, explain, sentence, shape_secret},
+    connection::Connection,
+    keyvault::{Access, Retries, Vault, VaultError, client, explain, sentence, shape_secret},
 };
 use cli::Cli;
 use secret::NewSecret;
@@ -81,33 +82,36 @@ struct Run<'a> {
     vault: Vault,
     access: Access<'a>,
     /// None in a dry run, which asks nobody.
-    clients: Option<Clients>,
+    azure: Option<(Connection, Clients)>,
     show_value: bool,
 }
 
 impl<'a> Run<'a> {
     fn new(cli: &Cli, session: &'a Session, vault: Vault) -> Result<Self, Failure> {
-        let clients = if session.is_dry_run() {
+        let azure = if session.is_dry_run() {
             None
         } else {
-            Some(Clients {
-                writer: client(session, &vault, Retries::None)?,
-                reader: client(session, &vault, Retries::Some)?,
-            })
+            let connection = session.connection()?;
+            let make = |retries| client(&connection, &vault, retries).map_err(VaultError::from);
+            let clients = Clients {
+                writer: make(Retries::None)?,
+                reader: make(Retries::Some)?,
+            };
+            Some((connection, clients))
         };
-        let access = Access::new(session, cli.wait_for_access);
+        let access = Access::new(cli.wait_for_access, |message| session.warn(message));
         Ok(Run {
             session,
             vault,
             access,
-            clients,
+            azure,
             show_value: cli.show_value,
         })
     }
 
     /// Writes a secret; in a dry run, prints the request instead.
     async fn set(&self, secret: &NewSecret) -> Result<Value, Failure> {
-        let Some(clients) = &self.clients else {
+        let Some((connection, clients)) = &self.azure else {
             let url = self.vault.secret_url(&secret.name);
             self.session
                 .print_planned("PUT", &url, Some(&secret.redacted()))?;
@@ -115,8 +119,10 @@ impl<'a> Run<'a> {
         };
         let written = match write::write(clients, &self.access, secret).await {
             Ok(written) => Ok(written),
-            Err(WriteError::Undecided(error)) => Err(error.into()),
-            Err(WriteError::Vault(error)) => Err(explain(self.session, &self.vault, error).await),
+            Err(WriteError::Undecided(error)) => Err(Failure::from(error)),
+            Err(WriteError::Vault(error)) => {
+                Err(explain(connection, &self.vault, error).await.into())
+            }
         };
         let doing = format!(
             "writing secret '{}' to vault '{}'",

@@ -4,10 +4,8 @@ use crate::{
     cli::Source,
     error::{Error, LONGEST_VALUE},
 };
-use az_core::{
-    cli::{Failure, prompt},
-    env::Env,
-};
+use az_core::cli::{Failure, prompt};
+use az_credential::Env;
 use secrecy::SecretString;
 use std::{
     io::{IsTerminal, Read},

@@ -5,9 +5,10 @@
 
 use crate::{error::Error, secret::NewSecret};
 use az_core::{
-    http::root_cause,
-    keyvault::{Access, failure, service_error},
+    cli::Failure,
+    keyvault::{Access, VaultError, service_error},
 };
+use az_credential::http::root_cause;
 use azure_core::{
     error::ErrorKind,
     http::headers::{HeaderName, Headers},
@@ -130,6 +131,11 @@ fn reason(error: &azure_core::Error) -> String {
     )
 }
 
+/// The error as a tool would report it.
+fn said(error: azure_core::Error) -> String {
+    Failure::from(VaultError::from(error)).to_string()
+}
+
 /// The version that a write made that was sent at `sent`, if it made one.
 ///
 /// # Errors
@@ -145,7 +151,7 @@ async fn look_up(
         Err(error) => {
             return match service_error(&error) {
                 Some(answer) if answer.status == 404 => Ok(None),
-                _ => Err(failure(error).to_string()),
+                _ => Err(said(error)),
             };
         }
     };
@@ -170,11 +176,8 @@ async fn look_up(
     // Someone else wrote at the same time; ours may be before theirs.
     let versions = reader
         .list_secret_properties_versions(name, None)
-        .map_err(|error| failure(error).to_string())?;
-    let versions: Vec<_> = versions
-        .try_collect()
-        .await
-        .map_err(|error| failure(error).to_string())?;
+        .map_err(said)?;
+    let versions: Vec<_> = versions.try_collect().await.map_err(said)?;
     for version in versions {
         let created = version
             .attributes
@@ -192,7 +195,7 @@ async fn look_up(
                 .get_secret(name, Some(options))
                 .await
                 .and_then(|found| found.into_model());
-            let found = found.map_err(|error| failure(error).to_string())?;
+            let found = found.map_err(said)?;
             if secret.is(&found) {
                 return Ok(Some(found));
             }

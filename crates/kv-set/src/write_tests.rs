@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::cli::Properties;
-use az_core::cli::{Failure, Status};
+use az_core::cli::Status;
 use azure_core::{
     Bytes, Error as CoreError,
     credentials::{AccessToken, TokenCredential, TokenRequestOptions},
@@ -121,11 +121,11 @@ async fn run(steps: Vec<Step>) -> (Result<String, Failure>, Vec<String>) {
         &Properties::default(),
     )
     .expect("good");
-    let access = Access::with_notice(Duration::ZERO, |_| {});
+    let access = Access::new(Duration::ZERO, |_| {});
     let result = write(&clients, &access, &secret)
         .await
         .map_err(|error| match error {
-            WriteError::Vault(error) => failure(error),
+            WriteError::Vault(error) => VaultError::from(error).into(),
             WriteError::Undecided(error) => error.into(),
         });
     let asked = script.asked.lock().expect("lock").clone();

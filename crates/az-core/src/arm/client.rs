@@ -1,15 +1,15 @@
 //! Requests to Resource Manager.
 
-use super::{ArmError, Body, ResourceId, error::request_id, versions};
-use crate::cloud::Cloud;
-use azure_core::{
-    credentials::TokenCredential,
-    http::{
-        Context, ExponentialRetryOptions, Method, Pipeline, PipelineSendOptions, Request,
-        RetryOptions, Transport, Url,
-        headers::{ACCEPT, CONTENT_TYPE, HeaderName, Headers},
-        policies::auth::BearerTokenAuthorizationPolicy,
-    },
+use super::{
+    body::Body,
+    error::{ArmError, request_id},
+    id::ResourceId,
+    versions,
+};
+use crate::connection::{Connection, Service};
+use azure_core::http::{
+    Method, Url,
+    headers::{HeaderName, Headers},
 };
 use serde_json::Value;
 use std::{
@@ -46,12 +46,8 @@ impl DryRun {
     }
 }
 
-/// What a [`Client`] is made of.
+/// How a [`Client`] behaves.
 pub struct ClientOptions {
-    /// Who asks.
-    pub credential: Arc<dyn TokenCredential>,
-    /// The process's one HTTP client.
-    pub transport: Transport,
     /// With it, no write is sent.
     pub dry_run: Option<DryRun>,
     /// The longest wait for a long-running operation.
@@ -61,8 +57,7 @@ pub struct ClientOptions {
 /// A client for one cloud's Resource Manager. Clones share their connections and tokens.
 #[derive(Clone)]
 pub struct Client {
-    pipeline: Pipeline,
-    endpoint: Url,
+    service: Service,
     dry_run: Option<DryRun>,
     /// The resource providers that this process has registered. Requests run side by side: the first that is
     /// refused registers, the others wait for it.
@@ -85,32 +80,14 @@ pub struct Answer {
 }
 
 impl Client {
-    /// A client for `cloud`'s Resource Manager.
-    pub fn new(cloud: &Cloud, options: ClientOptions) -> Self {
-        let bearer = BearerTokenAuthorizationPolicy::new(
-            options.credential,
-            [cloud.resource_manager_scope()],
-        );
-        let core = azure_core::http::ClientOptions {
-            transport: Some(options.transport),
-            // Resource Manager says in Retry-After how long a throttle lasts; where nothing answers at
-            // all, three seconds of trying are enough for a person who waits.
-            retry: RetryOptions::exponential(ExponentialRetryOptions {
-                max_retries: 4,
-                ..Default::default()
-            }),
-            ..Default::default()
-        };
+    /// A client for the Resource Manager of the connection's cloud.
+    pub fn new(connection: &Connection, options: ClientOptions) -> Self {
+        let cloud = &connection.cloud;
         Client {
-            pipeline: Pipeline::new(
-                option_env!("CARGO_PKG_NAME"),
-                option_env!("CARGO_PKG_VERSION"),
-                core,
-                vec![],
-                vec![Arc::new(bearer)],
-                None,
+            service: connection.service(
+                cloud.resource_manager_endpoint(),
+                cloud.resource_manager_scope(),
             ),
-            endpoint: cloud.resource_manager_endpoint(),
             dry_run: options.dry_run,
             registered: Arc::default(),
             timeout: options.timeout,
@@ -168,10 +145,10 @@ impl Client {
         api_version: &str,
         query: &[(&str, &str)],
     ) -> Result<Vec<Value>, ArmError> {
-        let mut url = self.url(path.as_ref(), api_version, query)?;
+        let url = self.url(path.as_ref(), api_version, query)?;
+        let mut page = self.send(Method::Get, url, None).await?;
         let mut items = Vec::new();
         loop {
-            let mut page = self.send(Method::Get, url.clone(), None).await?;
             match page.body.get_mut("value").map(Value::take) {
                 Some(Value::Array(mut values)) => items.append(&mut values),
                 _ => {
@@ -187,7 +164,7 @@ impl Client {
                 .and_then(Value::as_str)
                 .filter(|link| !link.is_empty())
             {
-                Some(link) => url = self.own_url(link, &page.what)?,
+                Some(link) => page = self.follow(link, &page.what).await?,
                 None => return Ok(items),
             }
         }
@@ -305,21 +282,11 @@ impl Client {
         body: Option<&Body>,
     ) -> Result<Answer, ArmError> {
         let what = what(method, &url);
-        let mut request = Request::new(url.clone(), method);
-        request.insert_header(ACCEPT, "application/json");
-        if let Some(body) = body {
-            request.insert_header(CONTENT_TYPE, "application/json");
-            request.set_body(body.to_bytes());
-        }
-        let options = PipelineSendOptions {
-            skip_checks: true,
-            ..Default::default()
-        };
         let response = self
-            .pipeline
-            .send(&Context::new(), &mut request, Some(options))
+            .service
+            .send(method, url.clone(), body.map(Body::to_bytes))
             .await
-            .map_err(|error| ArmError::from_core(error, &what))?;
+            .map_err(|error| ArmError::unanswered(error, &what))?;
         let (status, headers, answer) = response.deconstruct();
         tracing::debug!(%what, status = u16::from(status), request_id = request_id(&headers), "answered");
         if !status.is_success() {
@@ -393,6 +360,7 @@ impl Client {
         query: &[(&str, &str)],
     ) -> Result<Url, ArmError> {
         let mut url = self
+            .service
             .endpoint
             .join(path)
             .map_err(|error| ArmError::Unexpected {
@@ -405,26 +373,19 @@ impl Client {
         Ok(url)
     }
 
-    /// A link that the service gave. The token goes nowhere but to Resource Manager and its regional hosts.
-    pub(super) fn own_url(&self, link: &str, what: &str) -> Result<Url, ArmError> {
-        let refuse = |reason: String| ArmError::Unexpected {
+    /// Reads what a link leads to that an answer to `what` carried.
+    pub(super) async fn follow(&self, link: &str, what: &str) -> Result<Answer, ArmError> {
+        let url = Url::parse(link).map_err(|error| ArmError::Unexpected {
             what: what.to_owned(),
-            reason,
-        };
-        let url =
-            Url::parse(link).map_err(|error| refuse(format!("the link '{link}': {error}")))?;
-        let own = self.endpoint.host_str().unwrap_or_default();
-        let host = url.host_str().unwrap_or_default();
-        let ours = host.eq_ignore_ascii_case(own)
-            || host
-                .to_ascii_lowercase()
-                .ends_with(&format!(".{}", own.to_ascii_lowercase()));
-        if url.scheme() != "https" || !ours {
-            return Err(refuse(format!(
-                "the link leads to '{host}', not to '{own}'"
-            )));
+            reason: format!("the link '{link}': {error}"),
+        })?;
+        match self.send(Method::Get, url, None).await {
+            Err(ArmError::Foreign { link, .. }) => Err(ArmError::Foreign {
+                what: what.to_owned(),
+                link,
+            }),
+            answer => answer,
         }
-        Ok(url)
     }
 }
 

@@ -1,5 +1,6 @@
 //! How a call to Resource Manager can fail.
 
+use crate::{connection::SendError, origin::ForeignLink};
 use azure_core::http::{StatusCode, headers::Headers};
 use serde_json::Value;
 use std::time::Duration;
@@ -20,6 +21,14 @@ pub enum ArmError {
         what: String,
         /// The innermost cause, as `connection refused`.
         reason: String,
+    },
+    /// The answer carried a link that leads elsewhere.
+    #[error("{what}: {link}")]
+    Foreign {
+        /// Method and path.
+        what: String,
+        /// Where it leads.
+        link: ForeignLink,
     },
     /// An answer that Resource Manager should not give.
     #[error("{what}: {reason}")]
@@ -80,13 +89,12 @@ impl ArmError {
         self.status() == Some(404)
     }
 
-    pub(super) fn from_core(error: azure_core::Error, what: &str) -> Self {
-        if matches!(error.kind(), azure_core::error::ErrorKind::Credential) {
-            return ArmError::Credential(error);
-        }
-        ArmError::Transport {
-            what: what.to_owned(),
-            reason: crate::http::root_cause(&error),
+    pub(super) fn unanswered(error: SendError, what: &str) -> Self {
+        let what = what.to_owned();
+        match error {
+            SendError::Credential(error) => ArmError::Credential(error),
+            SendError::Foreign(link) => ArmError::Foreign { what, link },
+            SendError::Transport(reason) => ArmError::Transport { what, reason },
         }
     }
 

@@ -4,7 +4,10 @@
 //! that answers 202 until it is done, and `provisioningState` in the resource itself.
 //! <https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations>
 
-use super::{Answer, ArmError, Client, ServiceError, error::request_id};
+use super::{
+    client::{Answer, Client},
+    error::{ArmError, ServiceError, request_id},
+};
 use azure_core::http::{Method, headers::Headers};
 use serde_json::Value;
 use std::time::Duration;
@@ -58,11 +61,10 @@ impl Client {
         link: &str,
         started: Instant,
     ) -> Result<Value, ArmError> {
-        let url = self.own_url(link, &first.what)?;
         let mut pause = Pause::after(first);
         loop {
             self.pause(first, &mut pause, started).await?;
-            let poll = self.send(Method::Get, url.clone(), None).await?;
+            let poll = self.follow(link, &first.what).await?;
             match state(poll.body.get("status")) {
                 State::Succeeded => break,
                 State::Failed(word) => return Err(failed(first, &poll, &word)),
@@ -74,10 +76,7 @@ impl Client {
                 Ok(self.send(Method::Get, first.url.clone(), None).await?.body)
             }
             Method::Post => match first.header("location") {
-                Some(link) => Ok(self
-                    .send(Method::Get, self.own_url(&link, &first.what)?, None)
-                    .await?
-                    .body),
+                Some(link) => Ok(self.follow(&link, &first.what).await?.body),
                 None => Ok(Value::Null),
             },
             _ => Ok(Value::Null),
@@ -90,11 +89,11 @@ impl Client {
         link: &str,
         started: Instant,
     ) -> Result<Value, ArmError> {
-        let mut url = self.own_url(link, &first.what)?;
+        let mut link = link.to_owned();
         let mut pause = Pause::after(first);
         loop {
             self.pause(first, &mut pause, started).await?;
-            let poll = self.send(Method::Get, url.clone(), None).await?;
+            let poll = self.follow(&link, &first.what).await?;
             if poll.status != 202 {
                 return match first.method {
                     Method::Put | Method::Patch => {
@@ -104,7 +103,7 @@ impl Client {
                 };
             }
             if let Some(next) = poll.header("location") {
-                url = self.own_url(&next, &first.what)?;
+                link = next;
             }
             pause.note(&poll);
         }

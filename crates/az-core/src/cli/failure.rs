@@ -1,8 +1,5 @@
-//! Errors on standard error, and exit statuses.
+//! Why a tool stops, and its exit status.
 
-use crate::arm::{ArmError, InvalidResourceId};
-use crate::credential::CredentialError;
-use crate::name::InvalidName;
 use serde_json::json;
 use std::fmt;
 
@@ -61,6 +58,12 @@ impl Failure {
     /// Invalid input.
     pub fn usage(message: impl Into<String>) -> Self {
         Failure::new(Status::Usage, message)
+    }
+
+    /// Ended by the user.
+    pub(super) fn interrupted() -> Self {
+        Failure::new(Status::Interrupted, "interrupted")
+            .hint("Run the same command again; it goes on where it stopped.")
     }
 
     /// The same failure with what to do next.
@@ -131,136 +134,6 @@ impl<T, E: Into<Failure>> Doing<T> for Result<T, E> {
     }
 }
 
-impl From<ArmError> for Failure {
-    fn from(error: ArmError) -> Self {
-        match error {
-            ArmError::Service(error) => {
-                let status = service_status(error.status, &error.code);
-                Failure {
-                    status,
-                    hint: service_hint(&error.code, status).map(str::to_owned),
-                    message: error.message,
-                    code: Some(error.code),
-                    request_id: error.request_id,
-                }
-            }
-            ArmError::Credential(error) => credential_failure(&error),
-            ArmError::Transport { what, reason } => {
-                Failure::new(Status::Failed, format!("{what}: no answer: {reason}"))
-                    .hint("Check the network and the proxy variables (HTTPS_PROXY, NO_PROXY), then run the same command again; it goes on where it stopped.")
-            }
-            ArmError::Unexpected { .. } => Failure::new(Status::Failed, error.to_string()),
-            ArmError::TimedOut { .. } => Failure::new(Status::GaveUp, error.to_string())
-                .hint("The operation goes on in Azure. Run the same command again to wait for it, or give a longer --timeout."),
-        }
-    }
-}
-
-/// A failure to get a token, with everything that the chain has to say. Where the network is to blame, it is no
-/// question of who is signed in.
-pub fn credential_failure(error: &azure_core::Error) -> Failure {
-    let found = CredentialError::find(error);
-    let message = found.map_or_else(|| error.to_string(), ToString::to_string);
-    let status = match found {
-        Some(found) if found.is_unreachable() => Status::Failed,
-        _ => Status::Unauthenticated,
-    };
-    Failure::new(status, message)
-}
-
-/// The exit status for an answer of an Azure service.
-pub fn service_status(http: u16, code: &str) -> Status {
-    match code {
-        "ResourceNotFound"
-        | "ResourceGroupNotFound"
-        | "SubscriptionNotFound"
-        | "NotFound"
-        | "PrincipalNotFound" => {
-            return Status::NotFound;
-        }
-        "AuthorizationFailed" | "LinkedAuthorizationFailed" => return Status::Denied,
-        _ => {}
-    }
-    match http {
-        401 => Status::Unauthenticated,
-        403 => Status::Denied,
-        404 => Status::NotFound,
-        409 | 412 => Status::Conflict,
-        408 | 429 | 503 | 504 => Status::GaveUp,
-        _ => Status::Failed,
-    }
-}
-
-fn service_hint(code: &str, status: Status) -> Option<&'static str> {
-    Some(match code {
-        "ResourceGroupNotFound" => {
-            "Create it with 'az-provision group create -n NAME -l LOCATION', or check --subscription."
-        }
-        "SubscriptionNotFound" | "InvalidSubscriptionId" => {
-            "Check --subscription, AZURE_SUBSCRIPTION_ID and the tenant you are signed in to."
-        }
-        "AuthorizationFailed" => {
-            "Ask an owner of the scope for a role with this action, or sign in with another account; a role given just now takes a few minutes."
-        }
-        "LinkedAuthorizationFailed" => "The identity needs a role on the linked resource too.",
-        "PrincipalNotFound" => {
-            "Check the id; an identity created just now takes a moment to be known: run the command again."
-        }
-        "RoleDefinitionDoesNotExist" => "List the roles with 'az-role definition list'.",
-        "InvalidAuthenticationTokenTenant" => {
-            "The token is from another tenant than the subscription's: check --subscription and AZURE_TENANT_ID."
-        }
-        _ => match status {
-            Status::GaveUp => {
-                "The service is busy: run the same command again in a minute; it goes on where it stopped."
-            }
-            Status::Unauthenticated => {
-                "Sign in again ('az login'), or check the AZURE_* variables."
-            }
-            _ => return None,
-        },
-    })
-}
-
-impl From<InvalidName> for Failure {
-    fn from(error: InvalidName) -> Self {
-        Failure::usage(error.to_string())
-    }
-}
-
-impl From<InvalidResourceId> for Failure {
-    fn from(error: InvalidResourceId) -> Self {
-        Failure::usage(error.to_string())
-    }
-}
-
-impl From<super::output::InvalidQuery> for Failure {
-    fn from(error: super::output::InvalidQuery) -> Self {
-        if error.on_result {
-            return Failure::new(Status::Failed, error.to_string())
-                .hint("The command itself has been carried out; only its result is not printed.");
-        }
-        Failure::usage(error.to_string())
-    }
-}
-
-impl From<crate::subscription::SubscriptionError> for Failure {
-    fn from(error: crate::subscription::SubscriptionError) -> Self {
-        use crate::subscription::SubscriptionError as E;
-        let status = match error {
-            E::NotFound { .. } | E::None => Status::NotFound,
-            E::Ambiguous { .. } | E::Several { .. } => Status::Usage,
-        };
-        Failure::new(status, error.to_string())
-    }
-}
-
-impl From<crate::http::HttpError> for Failure {
-    fn from(error: crate::http::HttpError) -> Self {
-        Failure::usage(error.to_string())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -276,22 +149,5 @@ mod tests {
             failure.to_string(),
             "creating vault 'v': You may not. Ask. (code AuthorizationFailed, request id r)"
         );
-    }
-
-    #[test]
-    fn statuses_follow_the_contract() {
-        for (http, status) in [
-            (400, 1),
-            (401, 4),
-            (403, 5),
-            (404, 3),
-            (409, 6),
-            (429, 7),
-            (500, 1),
-            (503, 7),
-        ] {
-            assert_eq!(service_status(http, "X") as u8, status, "{http}");
-        }
-        assert_eq!(service_status(400, "PrincipalNotFound"), Status::NotFound);
     }
 }

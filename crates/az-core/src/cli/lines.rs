@@ -1,6 +1,6 @@
 //! What comes in on standard input when an argument is `-`.
 
-use super::Failure;
+use super::failure::Failure;
 use serde_json::Value;
 use std::io::Read;
 

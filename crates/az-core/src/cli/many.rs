@@ -1,6 +1,6 @@
 //! The same act for each of several things from standard input.
 
-use super::{Failure, Session, lines::Item};
+use super::{failure::Failure, lines::Item, session::Session};
 use futures::{StreamExt, stream};
 use serde_json::Value;
 use std::future::Future;

@@ -1,6 +1,6 @@
 //! Questions to the person at the terminal.
 
-use super::Failure;
+use super::failure::Failure;
 use secrecy::SecretString;
 use std::io::{BufRead, IsTerminal, Write};
 
@@ -56,7 +56,7 @@ pub fn secret(question: &str, otherwise: &str) -> Result<SecretString, Failure> 
 /// Without echo the terminal makes no signal of Ctrl-C: the prompt reads it.
 fn unanswered(question: &str, otherwise: &str, error: &std::io::Error) -> Failure {
     match error.kind() {
-        std::io::ErrorKind::Interrupted => super::interrupted(),
+        std::io::ErrorKind::Interrupted => Failure::interrupted(),
         _ => Failure::usage(format!("{question}: {error}")).hint(otherwise),
     }
 }
@@ -100,7 +100,7 @@ pub fn confirm_by_name(question: &str, word: &str) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::Status;
+    use crate::cli::failure::Status;
     use std::io::{Error, ErrorKind};
 
     #[test]

@@ -1,17 +1,18 @@
 //! One run of a tool: its arguments, environment, cloud, credential and client, each made when first needed.
 
 use super::{
-    Failure, GlobalArgs,
+    args::GlobalArgs,
+    failure::{Failure, Status},
     output::{self, Format, Query},
     prompt,
+    report::report,
 };
 use crate::{
     arm::{self, Client, DryRun, ResourceId, versions},
-    cloud::Cloud,
-    credential::{self, DefaultAzureCredential},
-    env::Env,
+    connection::{Connection, application_id},
     subscription::{self, Subscription},
 };
+use az_credential::{Cloud, DefaultAzureCredential, Env, Options};
 use azure_core::{credentials::TokenCredential, http::Transport};
 use serde_json::{Value, json};
 use std::{
@@ -64,7 +65,7 @@ impl Session {
         if let Some(transport) = self.transport.get() {
             return Ok(transport.clone());
         }
-        let made = crate::http::transport(self.env.get("SSL_CERT_FILE").map(Path::new))?;
+        let made = az_credential::http::transport(self.env.get("SSL_CERT_FILE").map(Path::new))?;
         Ok(self.transport.get_or_init(|| made).clone())
     }
 
@@ -73,7 +74,7 @@ impl Session {
         if let Some(credential) = self.credential.get() {
             return Ok(credential.clone());
         }
-        let made = DefaultAzureCredential::new(credential::Options {
+        let made = DefaultAzureCredential::new(Options {
             env: self.env.clone(),
             cloud: self.cloud,
             transport: Some(self.transport()?),
@@ -82,10 +83,21 @@ impl Session {
                 &self.env,
                 &self.cloud,
             ),
+            application_id: Some(application_id(self.tool)),
         })
-        .map_err(|error| Failure::new(super::Status::Unauthenticated, error.to_string()))?;
+        .map_err(|error| Failure::new(Status::Unauthenticated, error.to_string()))?;
         let made: Arc<dyn TokenCredential> = made;
         Ok(self.credential.get_or_init(|| made).clone())
+    }
+
+    /// What the session's clients share.
+    pub fn connection(&self) -> Result<Connection, Failure> {
+        Ok(Connection {
+            cloud: self.cloud,
+            credential: self.credential()?,
+            transport: self.transport()?,
+            tool: self.tool,
+        })
     }
 
     /// The client for Resource Manager.
@@ -94,10 +106,8 @@ impl Session {
             return Ok(client);
         }
         let made = Client::new(
-            &self.cloud,
+            &self.connection()?,
             arm::ClientOptions {
-                credential: self.credential()?,
-                transport: self.transport()?,
                 dry_run: self.dry_run.clone(),
                 timeout: self.global.timeout,
             },
@@ -186,7 +196,7 @@ impl Session {
             .collect();
         match ids.as_slice() {
             [] => Err(Failure::new(
-                super::Status::NotFound,
+                Status::NotFound,
                 format!("there is no {what} '{name}' in subscription '{subscription}'"),
             )
             .hint("Check the name and --subscription.")),
@@ -288,7 +298,7 @@ impl Session {
 
     /// Reports a failure on standard error that does not end the tool.
     pub fn report(&self, failure: &Failure) {
-        super::report(self.tool, failure, self.global.error_format);
+        report(self.tool, failure, self.global.error_format);
     }
 
     /// Warns on standard error, unless `--only-show-errors`.
@@ -362,7 +372,7 @@ fn write_out(text: &str) -> Result<(), Failure> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(Failure::new(
-            super::Status::Failed,
+            Status::Failed,
             format!("standard output: {error}"),
         )),
         Ok(()) => Ok(()),

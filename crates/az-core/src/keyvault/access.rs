@@ -1,7 +1,6 @@
 //! Waiting until a role assignment is effective.
 
-use super::service_error;
-use crate::cli::Session;
+use super::error::service_error;
 use std::{cell::Cell, future::Future, time::Duration};
 use tokio::time::Instant;
 
@@ -20,13 +19,8 @@ pub struct Access<'a> {
 }
 
 impl<'a> Access<'a> {
-    /// Waits up to `wait` (`--wait-for-access`), and says so once on standard error.
-    pub fn new(session: &'a Session, wait: Duration) -> Self {
-        Access::with_notice(wait, |message| session.warn(message))
-    }
-
-    /// The same, with somewhere else to say it.
-    pub fn with_notice(wait: Duration, say: impl Fn(&str) + 'a) -> Self {
+    /// Waits up to `wait` (`--wait-for-access`), and says so once.
+    pub fn new(wait: Duration, say: impl Fn(&str) + 'a) -> Self {
         Access {
             wait,
             deadline: Instant::now() + wait,
@@ -93,7 +87,7 @@ mod tests {
     async fn asked(wait: u64, good_after: usize, code: &'static str) -> (bool, usize, usize) {
         let asked = AtomicUsize::new(0);
         let said = AtomicUsize::new(0);
-        let access = Access::with_notice(Duration::from_secs(wait), |_| {
+        let access = Access::new(Duration::from_secs(wait), |_| {
             said.fetch_add(1, Ordering::Relaxed);
         });
         let result = access

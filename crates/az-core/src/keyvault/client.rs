@@ -1,8 +1,7 @@
 //! Azure's client for secrets, on the process's one HTTP client.
 
-use super::Vault;
-use crate::cli::{Failure, Session};
-use azure_core::http::{ClientOptions, ExponentialRetryOptions, RetryOptions};
+use super::address::Vault;
+use crate::connection::Connection;
 use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions};
 
 /// Whether the client sends a request again by itself.
@@ -17,24 +16,23 @@ pub enum Retries {
 /// A client for a vault's secrets.
 ///
 /// # Errors
-/// The session's credential or HTTP client cannot be made.
-pub fn client(session: &Session, vault: &Vault, retries: Retries) -> Result<SecretClient, Failure> {
-    let retry = match retries {
-        Retries::None => RetryOptions::none(),
-        Retries::Some => RetryOptions::exponential(ExponentialRetryOptions {
-            max_retries: 3,
-            ..Default::default()
-        }),
+/// The vault's address is none.
+pub fn client(
+    connection: &Connection,
+    vault: &Vault,
+    retries: Retries,
+) -> azure_core::Result<SecretClient> {
+    let retries = match retries {
+        Retries::None => 0,
+        Retries::Some => 3,
     };
     let options = SecretClientOptions {
-        client_options: ClientOptions {
-            transport: Some(session.transport()?),
-            retry,
-            cloud: Some(session.cloud.configuration()),
-            ..Default::default()
-        },
+        client_options: connection.client_options(&vault.url, retries),
         ..Default::default()
     };
-    SecretClient::new(vault.url.as_str(), session.credential()?, Some(options))
-        .map_err(super::failure)
+    SecretClient::new(
+        vault.url.as_str(),
+        connection.credential.clone(),
+        Some(options),
+    )
 }

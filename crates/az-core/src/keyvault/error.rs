@@ -1,7 +1,8 @@
-//! What a vault refuses, and what to do about it.
+//! What a vault refuses.
 
-use super::Vault;
-use crate::cli::{Failure, Session, Status, credential_failure, service_status};
+use super::address::Vault;
+use crate::connection::Connection;
+use az_credential::http::root_cause;
 use azure_core::{
     error::ErrorKind,
     http::{
@@ -70,43 +71,53 @@ fn header(response: &RawResponse, name: &'static str) -> Option<String> {
         .get_optional_string(&HeaderName::from_static(name))
 }
 
-/// Any error of Azure's client for secrets as a tool reports it.
-pub fn failure(error: azure_core::Error) -> Failure {
-    if let Some(error) = service_error(&error) {
-        return Failure {
-            status: service_status(error.status, &error.code),
-            hint: hint(&error).map(str::to_owned),
-            message: error.message,
-            code: Some(error.code),
-            request_id: error.request_id,
-        };
-    }
-    match error.kind() {
-        ErrorKind::Credential => credential_failure(&error),
-        ErrorKind::Connection | ErrorKind::Io => {
-            let reason = crate::http::root_cause(&error);
-            Failure::new(Status::Failed, format!("no answer from the vault: {reason}")).hint(
-                "Check the vault's name (a vault that does not exist has no address), the network and the proxy variables (HTTPS_PROXY, NO_PROXY).",
-            )
+/// Why a vault's answer is none that a tool can use.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// The vault answered with an error.
+    #[error("{}", .0.message)]
+    Service(ServiceError),
+    /// No credential gave a token.
+    #[error("{0}")]
+    Credential(azure_core::Error),
+    /// The request or its answer did not get through; with the innermost cause.
+    #[error("no answer from the vault: {0}")]
+    NoAnswer(String),
+    /// Nothing is at the vault's address, while the cloud itself answers.
+    #[error("there is no vault '{0}'")]
+    NoVault(String),
+    /// Anything else, as a link that leads away from the vault.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl From<azure_core::Error> for VaultError {
+    fn from(error: azure_core::Error) -> Self {
+        if let Some(error) = service_error(&error) {
+            return VaultError::Service(error);
         }
-        _ => Failure::new(Status::Failed, crate::http::root_cause(&error)),
+        match error.kind() {
+            ErrorKind::Credential => VaultError::Credential(error),
+            ErrorKind::Connection | ErrorKind::Io => VaultError::NoAnswer(root_cause(&error)),
+            _ => VaultError::Other(root_cause(&error)),
+        }
     }
 }
 
 /// The same, once it is known whether the vault is not there or nothing is: a vault that does not exist has no
 /// address, so all that shows is a connection that cannot be made.
-pub async fn explain(session: &Session, vault: &Vault, error: azure_core::Error) -> Failure {
+pub async fn explain(
+    connection: &Connection,
+    vault: &Vault,
+    error: azure_core::Error,
+) -> VaultError {
+    let authority = connection.cloud.authority_host();
     if matches!(error.kind(), ErrorKind::Connection)
-        && let Ok(transport) = session.transport()
-        && answers(&transport, session.cloud.authority_host()).await
+        && answers(&connection.transport, authority).await
     {
-        return Failure::new(
-            Status::NotFound,
-            format!("there is no vault '{}'", vault.name()),
-        )
-        .hint("The cloud answers, but nothing does at the vault's address: check its name and --cloud.");
+        return VaultError::NoVault(vault.name().to_owned());
     }
-    failure(error)
+    error.into()
 }
 
 /// Whether anything but a gateway answers there; asked once, without a token.
@@ -124,35 +135,6 @@ async fn answers(transport: &Transport, url: Url) -> bool {
         ),
         _ => false,
     }
-}
-
-fn hint(error: &ServiceError) -> Option<&'static str> {
-    Some(match error.code.as_str() {
-        "ForbiddenByRbac" => {
-            "Ask for a role on the vault, as 'Key Vault Secrets Officer' (to read only: 'Key Vault Secrets User'). One given just now takes some minutes to be effective: --wait-for-access 10m waits for it."
-        }
-        "AccessDenied" | "ForbiddenByPolicy" => {
-            "The vault goes by access policies: ask for one with the permission for secrets."
-        }
-        "ForbiddenByFirewall" | "ForbiddenByConnection" => {
-            "The vault's network rules keep this address out: run it from an allowed network."
-        }
-        "SecretDisabled" => "Enable it with 'az keyvault secret set-attributes --enabled true'.",
-        "SecretNotFound" => "'kv-get --list' shows the names.",
-        "ObjectIsDeletedButRecoverable" => {
-            "A deleted secret holds the name: recover it with 'az keyvault secret recover', or purge it with 'az keyvault secret purge'."
-        }
-        "ObjectIsBeingDeleted" | "ObjectIsBeingRecovered" => {
-            "Run the same command again in a minute."
-        }
-        _ => match error.status {
-            401 => {
-                "The vault trusts its own tenant only: check who is signed in, and AZURE_TENANT_ID."
-            }
-            429 | 503 => "The vault is busy: run the same command again in a minute.",
-            _ => return None,
-        },
-    })
 }
 
 #[cfg(test)]
@@ -182,22 +164,22 @@ mod tests {
     fn the_inner_code_tells_why_access_is_denied() {
         let body = r#"{"error": {"code": "Forbidden", "message": "Caller is not authorized.\r\nCaller: x",
             "innererror": {"code": "ForbiddenByRbac"}}}"#;
-        let failure = failure(answer(StatusCode::Forbidden, body));
+        let error = service_error(&answer(StatusCode::Forbidden, body)).expect("an answer");
         assert_eq!(
-            (failure.status, failure.code.as_deref()),
-            (Status::Denied, Some("ForbiddenByRbac"))
+            (error.status, error.code.as_str()),
+            (403, "ForbiddenByRbac")
         );
-        assert_eq!(failure.message, "Caller is not authorized. Caller: x");
-        assert_eq!(failure.request_id.as_deref(), Some("r"));
-        assert!(failure.hint.expect("hint").contains("--wait-for-access"));
+        assert_eq!(error.message, "Caller is not authorized. Caller: x");
+        assert_eq!(error.request_id.as_deref(), Some("r"));
     }
 
     #[test]
     fn a_body_that_is_no_error_still_makes_a_message() {
-        let failure = failure(answer(StatusCode::BadGateway, "<html>"));
-        assert_eq!(
-            (failure.status, failure.code.as_deref()),
-            (Status::Failed, Some("HTTP502"))
-        );
+        let error = VaultError::from(answer(StatusCode::BadGateway, "<html>"));
+        assert_eq!(error.to_string(), "the vault answered 502");
+        let VaultError::Service(error) = error else {
+            panic!("{error}")
+        };
+        assert_eq!((error.status, error.code.as_str()), (502, "HTTP502"));
     }
 }

@@ -1,6 +1,6 @@
 //! Vaults and secrets as `az keyvault` prints them.
 
-use crate::cli::python_date;
+use crate::date::python_date;
 use azure_core::time::{OffsetDateTime, to_rfc3339};
 use azure_security_keyvault_secrets::models::{Secret, SecretAttributes, SecretProperties};
 use serde_json::{Value, json};

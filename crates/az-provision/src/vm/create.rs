@@ -4,8 +4,8 @@ use super::{
     data,
     image::{Facts, Image},
     login::Login,
+    machine::summary,
     network::Network,
-    summary,
 };
 use crate::{
     cli::{DEFAULT_SIZE, Machine, VmCreate},
@@ -14,7 +14,7 @@ use crate::{
 };
 use az_core::{
     arm::{ArmError, Body, Client, REDACTED, ResourceId, versions},
-    cli::{Doing, Failure, Session, Status},
+    cli::{Doing, Failure, Session, Status, read_identities},
     identity::{Identities, Word},
     name::{Location, MachineName},
 };
@@ -80,7 +80,7 @@ impl Request {
         Ok(Request {
             name: name.clone(),
             image,
-            identities: words.map(Word::read).transpose()?,
+            identities: words.map(read_identities).transpose()?,
             custom_data: data::CUSTOM.read(session, args.custom_data.as_ref())?,
             user_data: data::USER.read(session, args.user_data.as_ref())?,
             network: Network::checked(name.as_str(), &args)?,

@@ -1,10 +1,8 @@
 //! Who may sign in to a machine, and how.
 
 use crate::cli::{AuthenticationType, Machine};
-use az_core::{
-    cli::{Failure, Session, Status, prompt},
-    env::Env,
-};
+use az_core::cli::{Failure, Session, Status, prompt};
+use az_credential::Env;
 use secrecy::{ExposeSecret, SecretString};
 use ssh_key::{Algorithm, LineEnding, PrivateKey, PublicKey, rand_core::OsRng};
 use std::{

@@ -105,52 +105,16 @@ impl Network {
         let base = |properties: Value| json!({"location": location.canonical(), "tags": tags, "properties": properties});
         let (mut subnet, nsg, public_ip) = try_join!(
             async { Ok(self.subnet(arm, group, location, &base).await) },
-            async {
-                let Some(name) = &self.nsg else {
-                    return Ok(None);
-                };
-                let id = network(group, "networkSecurityGroups", name.as_str());
-                create_unless_there(
-                    arm,
-                    &id,
-                    base(json!({"securityRules": self.rules(windows)})),
-                )
-                .await
-                .map(Some)
-            },
-            async {
-                let Some(name) = &self.public_ip else {
-                    return Ok(None);
-                };
-                let id = network(group, "publicIPAddresses", name.as_str());
-                let mut body = base(json!({"publicIPAllocationMethod": "Static"}));
-                body["sku"] = json!({"name": "Standard"});
-                if let Some(zone) = &self.zone {
-                    body["zones"] = json!([zone]);
-                }
-                create_unless_there(arm, &id, body).await.map(Some)
-            },
+            self.security_group(arm, group, windows, &base),
+            self.public_address(arm, group, &base),
         )?;
-        let interface = |subnet: &ResourceId| {
-            let mut configuration =
-                json!({"privateIPAllocationMethod": "Dynamic", "subnet": {"id": subnet.as_str()}});
-            if let Some(id) = &public_ip {
-                configuration["publicIPAddress"] = json!({"id": id.as_str()});
-            }
-            let name = format!("ipconfig{}", self.machine);
-            let mut properties =
-                json!({"ipConfigurations": [{"name": name, "properties": configuration}]});
-            if let Some(id) = &nsg {
-                properties["networkSecurityGroup"] = json!({"id": id.as_str()});
-            }
-            base(properties)
-        };
         let mut tries = 0;
         loop {
             let made = match subnet {
-                Ok(subnet) => put(arm, &nic, interface(&subnet))
-                    .await
-                    .map(|_| nic.clone()),
+                Ok(subnet) => {
+                    let interface = self.interface(&subnet, nsg.as_ref(), public_ip.as_ref());
+                    put(arm, &nic, base(interface)).await.map(|_| nic.clone())
+                }
                 Err(failure) => Err(failure),
             };
             tries += 1;
@@ -161,6 +125,62 @@ impl Network {
                 made => return made,
             }
         }
+    }
+
+    /// The security group, if one is asked for.
+    async fn security_group(
+        &self,
+        arm: &Client,
+        group: &ResourceId,
+        windows: bool,
+        base: &impl Fn(Value) -> Value,
+    ) -> Result<Option<ResourceId>, Failure> {
+        let Some(name) = &self.nsg else {
+            return Ok(None);
+        };
+        let id = network(group, "networkSecurityGroups", name.as_str());
+        let body = base(json!({"securityRules": self.rules(windows)}));
+        create_unless_there(arm, &id, body).await.map(Some)
+    }
+
+    /// The public address, if one is asked for.
+    async fn public_address(
+        &self,
+        arm: &Client,
+        group: &ResourceId,
+        base: &impl Fn(Value) -> Value,
+    ) -> Result<Option<ResourceId>, Failure> {
+        let Some(name) = &self.public_ip else {
+            return Ok(None);
+        };
+        let id = network(group, "publicIPAddresses", name.as_str());
+        let mut body = base(json!({"publicIPAllocationMethod": "Static"}));
+        body["sku"] = json!({"name": "Standard"});
+        if let Some(zone) = &self.zone {
+            body["zones"] = json!([zone]);
+        }
+        create_unless_there(arm, &id, body).await.map(Some)
+    }
+
+    /// The properties of the machine's interface.
+    fn interface(
+        &self,
+        subnet: &ResourceId,
+        nsg: Option<&ResourceId>,
+        public_ip: Option<&ResourceId>,
+    ) -> Value {
+        let mut configuration =
+            json!({"privateIPAllocationMethod": "Dynamic", "subnet": {"id": subnet.as_str()}});
+        if let Some(id) = public_ip {
+            configuration["publicIPAddress"] = json!({"id": id.as_str()});
+        }
+        let name = format!("ipconfig{}", self.machine);
+        let mut properties =
+            json!({"ipConfigurations": [{"name": name, "properties": configuration}]});
+        if let Some(id) = nsg {
+            properties["networkSecurityGroup"] = json!({"id": id.as_str()});
+        }
+        properties
     }
 
     /// Says how an interface that is there, from an earlier run with other arguments, differs from the wanted one:
@@ -209,7 +229,52 @@ impl Network {
         ))
     }
 
-    /// The subnet: the named one, or one that the group has in this location (as `az` chooses), or a new one.
+    /// The virtual network's id, and the network if it is there: the named one, or one that the group has in this location
+    /// (as `az` chooses), or one that is to be made.
+    async fn virtual_network(
+        &self,
+        arm: &Client,
+        group: &ResourceId,
+        location: &Location,
+    ) -> Result<(ResourceId, Option<Value>), Failure> {
+        if let Some(name) = &self.vnet {
+            let id = network(group, "virtualNetworks", name.as_str());
+            let existing = arm
+                .find(&id, versions::NETWORK)
+                .await
+                .doing(format!("reading {id}"))?;
+            return Ok((id, existing));
+        }
+        let path = format!("{group}/providers/Microsoft.Network/virtualNetworks");
+        let all = match arm.list(path, versions::NETWORK, &[]).await {
+            // In a dry run the group may be one of those that would be made first.
+            Err(error) if error.is_not_found() && arm.is_dry_run() => vec![],
+            found => found.doing("reading the group's virtual networks")?,
+        };
+        let default = network(group, "virtualNetworks", &format!("{}VNET", self.machine));
+        let own = all.iter().find(|vnet| {
+            vnet["id"]
+                .as_str()
+                .is_some_and(|id| id.eq_ignore_ascii_case(default.as_str()))
+        });
+        let usable = own.or_else(|| {
+            all.iter().find(|vnet| {
+                vnet["location"]
+                    .as_str()
+                    .is_some_and(|there| there == location.canonical())
+                    && first_subnet(vnet).is_some()
+            })
+        });
+        match usable {
+            Some(vnet) => Ok((
+                vnet["id"].as_str().unwrap_or_default().parse()?,
+                Some(vnet.clone()),
+            )),
+            None => Ok((default, None)),
+        }
+    }
+
+    /// The subnet: the named one, or the first of a network that is there, or a new one.
     async fn subnet(
         &self,
         arm: &Client,
@@ -221,45 +286,7 @@ impl Network {
             .subnet
             .as_ref()
             .map_or_else(|| format!("{}Subnet", self.machine), ToString::to_string);
-        let (vnet_id, existing) = match &self.vnet {
-            Some(name) => {
-                let id = network(group, "virtualNetworks", name.as_str());
-                let existing = arm
-                    .find(&id, versions::NETWORK)
-                    .await
-                    .doing(format!("reading {id}"))?;
-                (id, existing)
-            }
-            None => {
-                let path = format!("{group}/providers/Microsoft.Network/virtualNetworks");
-                let all = match arm.list(path, versions::NETWORK, &[]).await {
-                    // In a dry run the group may be one of those that would be made first.
-                    Err(error) if error.is_not_found() && arm.is_dry_run() => vec![],
-                    found => found.doing("reading the group's virtual networks")?,
-                };
-                let default = network(group, "virtualNetworks", &format!("{}VNET", self.machine));
-                let own = all.iter().find(|vnet| {
-                    vnet["id"]
-                        .as_str()
-                        .is_some_and(|id| id.eq_ignore_ascii_case(default.as_str()))
-                });
-                let usable = own.or_else(|| {
-                    all.iter().find(|vnet| {
-                        vnet["location"]
-                            .as_str()
-                            .is_some_and(|there| there == location.canonical())
-                            && first_subnet(vnet).is_some()
-                    })
-                });
-                match usable {
-                    Some(vnet) => (
-                        vnet["id"].as_str().unwrap_or_default().parse()?,
-                        Some(vnet.clone()),
-                    ),
-                    None => (default, None),
-                }
-            }
-        };
+        let (vnet_id, existing) = self.virtual_network(arm, group, location).await?;
         let vnet = match existing {
             Some(vnet) => arm
                 .wait_for_resource(&vnet_id, versions::NETWORK, vnet)

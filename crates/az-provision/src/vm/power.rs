@@ -1,6 +1,6 @@
 //! A machine's power: start, stop, deallocate, restart.
 
-use super::id_of;
+use super::machine::id_of;
 use crate::cli::VmAct;
 use az_core::{
     arm::versions,

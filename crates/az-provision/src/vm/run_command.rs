@@ -1,6 +1,6 @@
 //! `vm run-command invoke`: a script that the machine's agent runs.
 
-use super::id_of;
+use super::machine::id_of;
 use crate::cli::RunCommand;
 use az_core::{
     arm::{Body, REDACTED, versions},

@@ -1,4 +1,4 @@
-//! The same credential: Go's `azidentity.NewDefaultAzureCredential` and the chain of az-core, in one environment after
+//! The same credential: Go's `azidentity.NewDefaultAzureCredential` and the chain of az-credential, in one environment after
 //! another. `docs/credentials.md` has the table.
 
 use crate::az::LOGIN;

@@ -2,7 +2,7 @@
 //!
 //! Writers take turns by a lock and replace the file as a whole, so readers need no lock and never see half of it.
 
-use super::{Key, sign_in::Stamp};
+use super::{key::Key, sign_in::Stamp};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{File, OpenOptions, TryLockError},

@@ -1,4 +1,5 @@
-use super::{super::chain::testing, *};
+use super::*;
+use crate::testing;
 use serde_json::json;
 use std::{
     collections::HashSet,

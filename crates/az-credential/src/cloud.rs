@@ -179,12 +179,6 @@ impl Cloud {
         self.0.vault_scope
     }
 
-    /// A vault's address, as `https://name.vault.azure.net/`.
-    pub fn vault_url(&self, vault: &crate::name::VaultName) -> Url {
-        // A vault's name holds only letters, digits and hyphens.
-        url(&format!("https://{vault}.{}/", self.0.vault_suffix))
-    }
-
     /// The same cloud as Azure's client libraries want it.
     pub fn configuration(&self) -> Arc<CloudConfiguration> {
         let mut custom = CustomConfiguration::default();
@@ -262,8 +256,6 @@ mod tests {
             ] {
                 assert_eq!((url.scheme(), url.path()), ("https", "/"));
             }
-            let vault = cloud.vault_url(&"kv-go".parse().expect("valid"));
-            assert!(vault.host_str().expect("host").starts_with("kv-go.vault."));
             assert_eq!(
                 cloud.vault_scope(),
                 format!("https://{}/.default", cloud.vault_suffix())

@@ -1,39 +1,25 @@
 //! The chain itself.
 
-use super::{
-    Attempt, CredentialError, CredentialName, Outcome, developer, environment, managed_identity,
-    selection,
-    token_cache::{MARGIN, TokenCache},
-    workload_identity,
+use crate::{
+    developer, environment,
+    error::{Attempt, CredentialError, Outcome},
+    http,
+    kept::Kept,
+    managed_identity,
+    name::CredentialName,
+    parts::{Options, Parts},
+    selection, workload_identity,
 };
-use crate::{cloud::Cloud, env::Env, http};
-use azure_core::{
-    credentials::{AccessToken, TokenCredential, TokenRequestOptions},
-    http::{ClientOptions, ExponentialRetryOptions, RetryOptions, Transport},
-    time::OffsetDateTime,
-};
-use std::{collections::HashMap, fmt, path::Path, sync::Arc};
-use tokio::sync::{Mutex, OnceCell};
-
-/// What a [`DefaultAzureCredential`] is made of.
-#[derive(Clone, Default)]
-pub struct Options {
-    /// The environment that the program was started in.
-    pub env: Env,
-    /// The cloud whose tokens are wanted.
-    pub cloud: Cloud,
-    /// The program's HTTP client; without one, a client of its own is made.
-    pub transport: Option<Transport>,
-    /// The subscription (id or name) that the Azure CLI is asked a token for; without one, its own default counts.
-    pub subscription: Option<String>,
-}
+use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
+use std::{fmt, path::Path, sync::Arc};
+use tokio::sync::OnceCell;
 
 /// Tries one credential after another and stays with the first that gives a token.
 ///
 /// Nothing is read or asked before the first token is wanted, and then only as far down the chain as needed.
 ///
 /// ```no_run
-/// use az_core::{credential::{DefaultAzureCredential, Options}, env::Env};
+/// use az_credential::{DefaultAzureCredential, Env, Options};
 /// use azure_core::credentials::TokenCredential;
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -46,32 +32,6 @@ pub struct DefaultAzureCredential {
     parts: Parts,
     selected: Vec<CredentialName>,
     chosen: OnceCell<Chosen>,
-}
-
-/// What the members of the chain are made of.
-pub(super) struct Parts {
-    pub(super) env: Env,
-    pub(super) cloud: Cloud,
-    pub(super) transport: Transport,
-    pub(super) subscription: Option<String>,
-    /// Whether there are other credentials beside the one that is asked.
-    pub(super) in_chain: bool,
-}
-
-impl Parts {
-    /// Options for the pipelines of `azure_identity`.
-    pub(super) fn client_options(&self) -> ClientOptions {
-        ClientOptions {
-            transport: Some(self.transport.clone()),
-            cloud: Some(self.cloud.configuration()),
-            // A person waits for it.
-            retry: RetryOptions::exponential(ExponentialRetryOptions {
-                max_retries: 3,
-                ..Default::default()
-            }),
-            ..Default::default()
-        }
-    }
 }
 
 /// The credential that gave the first token.
@@ -96,6 +56,7 @@ impl DefaultAzureCredential {
             cloud: options.cloud,
             transport,
             subscription: options.subscription,
+            application_id: options.application_id,
             in_chain: selected.len() > 1,
         };
         Ok(Arc::new(DefaultAzureCredential {
@@ -227,130 +188,14 @@ impl fmt::Debug for DefaultAzureCredential {
     }
 }
 
-/// Keeps the tokens of a credential that starts a process for each one: in memory as long as this program runs, and
-/// on disk for the next ones.
-struct Kept {
-    credential: Arc<dyn TokenCredential>,
-    tokens: Mutex<HashMap<Vec<String>, AccessToken>>,
-    on_disk: Option<TokenCache>,
-}
-
-impl Kept {
-    fn around(
-        credential: Arc<dyn TokenCredential>,
-        parts: &Parts,
-        name: CredentialName,
-    ) -> Arc<dyn TokenCredential> {
-        Arc::new(Kept {
-            credential,
-            tokens: Mutex::default(),
-            on_disk: TokenCache::of(parts, name),
-        })
-    }
-}
-
-#[async_trait::async_trait]
-impl TokenCredential for Kept {
-    async fn get_token(
-        &self,
-        scopes: &[&str],
-        options: Option<TokenRequestOptions<'_>>,
-    ) -> azure_core::Result<AccessToken> {
-        let key: Vec<String> = scopes.iter().map(ToString::to_string).collect();
-        // One process at a time: the tools lock their own caches against each other.
-        let mut tokens = self.tokens.lock().await;
-        if let Some(token) = tokens.get(&key)
-            && token.expires_on > OffsetDateTime::now_utc() + MARGIN
-        {
-            return Ok(token.clone());
-        }
-        let ask = self.credential.get_token(scopes, options);
-        let token = match &self.on_disk {
-            Some(cache) => cache.get_or(scopes, ask).await?,
-            None => ask.await?,
-        };
-        tokens.insert(key, token.clone());
-        Ok(token)
-    }
-}
-
-impl fmt::Debug for Kept {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Kept").field(&self.credential).finish()
-    }
-}
-
-#[cfg(test)]
-pub(super) mod testing {
-    use super::*;
-    use azure_core::{
-        Bytes,
-        error::ErrorKind,
-        http::{AsyncRawResponse, Body, HttpClient, Request, StatusCode, headers::Headers},
-    };
-    use std::sync::Mutex;
-
-    /// Answers for a host, and writes down what it was asked.
-    #[derive(Debug, Default)]
-    pub(crate) struct Wire {
-        answers: Vec<(&'static str, u16, &'static str)>,
-        pub(crate) asked: Mutex<Vec<String>>,
-    }
-
-    #[async_trait::async_trait]
-    impl HttpClient for Wire {
-        async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
-            let body = match request.body() {
-                Body::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-                Body::SeekableStream(_) => "(stream)".to_owned(),
-            };
-            let asked = format!("{} {} {body}", request.method().as_str(), request.url());
-            self.asked.lock().expect("lock").push(asked.clone());
-            // the longest prefix that fits, so that a probe and a request for a token can be told apart
-            let fits = self
-                .answers
-                .iter()
-                .filter(|(start, ..)| asked.contains(start))
-                .max_by_key(|(s, ..)| s.len());
-            let Some((_, status, body)) = fits else {
-                return Err(azure_core::Error::with_message(
-                    ErrorKind::Other,
-                    "connection refused",
-                ));
-            };
-            let headers = Headers::default();
-            Ok(AsyncRawResponse::from_bytes(
-                StatusCode::from(*status),
-                headers,
-                Bytes::from(*body),
-            ))
-        }
-    }
-
-    pub(crate) fn wire(answers: &[(&'static str, u16, &'static str)]) -> Arc<Wire> {
-        Arc::new(Wire {
-            answers: answers.to_vec(),
-            ..Wire::default()
-        })
-    }
-
-    pub(crate) fn parts(
-        variables: &[(&str, &str)],
-        answers: &[(&'static str, u16, &'static str)],
-    ) -> Parts {
-        Parts {
-            env: Env::from_pairs(variables.iter().copied()),
-            cloud: Cloud::public(),
-            transport: Transport::new(wire(answers)),
-            subscription: None,
-            in_chain: true,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{testing::wire, *};
+    use super::*;
+    use crate::{
+        env::Env,
+        testing::{self, wire},
+    };
+    use azure_core::http::Transport;
 
     const SCOPE: &str = "https://vault.azure.net/.default";
     const TOKEN: &str = r#"{"access_token": "T", "expires_in": 3600, "token_type": "Bearer"}"#;

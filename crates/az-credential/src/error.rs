@@ -1,6 +1,6 @@
 //! Why no credential gave a token.
 
-use super::CredentialName;
+use crate::name::CredentialName;
 use azure_core::error::ErrorKind;
 use std::fmt;
 

@@ -2,8 +2,7 @@
 //!
 //! Nothing of them is kept but digests: a token is used again only while they stay the same.
 
-use super::super::CredentialName;
-use crate::env::Env;
+use crate::{env::Env, name::CredentialName};
 use ring::digest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,59 +1,13 @@
 //! Which credentials are tried: `AZURE_TOKEN_CREDENTIALS`.
 
-use super::CredentialError;
-use crate::env::Env;
-use std::fmt;
-
-/// A credential of the chain, by the name that Azure's SDK for Go gives it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CredentialName {
-    /// A service principal from `AZURE_CLIENT_SECRET` or `AZURE_CLIENT_CERTIFICATE_PATH`.
-    Environment,
-    /// A federated token from `AZURE_FEDERATED_TOKEN_FILE`.
-    WorkloadIdentity,
-    /// A managed identity of the machine or App Service that this runs on.
-    ManagedIdentity,
-    /// The sign-in of `az`.
-    AzureCli,
-    /// The sign-in of `azd`.
-    AzureDeveloperCli,
-    /// The sign-in of Azure PowerShell.
-    AzurePowerShell,
-}
-
-use CredentialName::{
-    AzureCli, AzureDeveloperCli, AzurePowerShell, Environment, ManagedIdentity, WorkloadIdentity,
-};
-
-impl CredentialName {
-    /// The whole chain, in order.
-    pub const ALL: [CredentialName; 6] = [
-        Environment,
+use crate::{
+    env::Env,
+    error::CredentialError,
+    name::CredentialName::{
+        self, AzureCli, AzureDeveloperCli, AzurePowerShell, Environment, ManagedIdentity,
         WorkloadIdentity,
-        ManagedIdentity,
-        AzureCli,
-        AzureDeveloperCli,
-        AzurePowerShell,
-    ];
-
-    /// The name, as `AZURE_TOKEN_CREDENTIALS` takes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Environment => "EnvironmentCredential",
-            WorkloadIdentity => "WorkloadIdentityCredential",
-            ManagedIdentity => "ManagedIdentityCredential",
-            AzureCli => "AzureCLICredential",
-            AzureDeveloperCli => "AzureDeveloperCLICredential",
-            AzurePowerShell => "AzurePowerShellCredential",
-        }
-    }
-}
-
-impl fmt::Display for CredentialName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+    },
+};
 
 /// The credentials that `AZURE_TOKEN_CREDENTIALS` leaves, in the chain's order. Case does not matter.
 pub(super) fn selected(env: &Env) -> Result<Vec<CredentialName>, CredentialError> {

@@ -1,9 +1,9 @@
 //! `WorkloadIdentityCredential`: a federated token, as the workload identity webhook of Kubernetes sets it up.
 
-use super::{
-    chain::Parts,
-    environment::advice,
+use crate::{
+    advice::advice,
     error::{Outcome, reason},
+    parts::Parts,
 };
 use azure_core::credentials::TokenCredential;
 use azure_identity::{

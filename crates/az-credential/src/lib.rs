@@ -1,4 +1,19 @@
-//! The `DefaultAzureCredential` that the Azure SDK for Rust does not have.
+//! The `DefaultAzureCredential` that the Azure SDK for Rust does not have: one credential that signs in as whoever is
+//! there, on a developer's computer, in CI and on a machine in Azure, without a change to the program.
+//!
+//! ```no_run
+//! use az_credential::{DefaultAzureCredential, Env, Options};
+//! use azure_core::credentials::TokenCredential;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let credential = DefaultAzureCredential::new(Options { env: Env::from_process(), ..Options::default() })?;
+//! let token = credential.get_token(&["https://vault.azure.net/.default"], None).await?;
+//! println!("signed in by {}", credential.chosen().expect("one gave a token"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It is a [`TokenCredential`](azure_core::credentials::TokenCredential), so every client of Azure's SDK takes it.
 //!
 //! The chain, its names and its environment variables are those of Azure's SDK for Go
 //! (<https://aka.ms/azsdk/go/identity/credential-chains#defaultazurecredential-overview>): environment → workload
@@ -12,18 +27,32 @@
 //! asked for a token of a given subscription; user name and password are not supported; tokens of the three developer
 //! tools are kept in the user's cache folder, for the next program, unless `AZ_TOKEN_CACHE=off`.
 
+#![forbid(unsafe_code)]
+
+mod advice;
 mod certificate;
 mod chain;
+mod cloud;
 mod developer;
+mod env;
 mod environment;
 mod error;
+pub mod http;
+mod kept;
 mod managed_identity;
+mod name;
+mod parts;
 mod powershell;
 mod process;
 mod selection;
+#[cfg(test)]
+mod testing;
 mod token_cache;
 mod workload_identity;
 
-pub use chain::{DefaultAzureCredential, Options};
+pub use chain::DefaultAzureCredential;
+pub use cloud::{Cloud, UnknownCloud};
+pub use env::Env;
 pub use error::{Attempt, CredentialError, Outcome};
-pub use selection::CredentialName;
+pub use name::CredentialName;
+pub use parts::Options;

@@ -3,8 +3,12 @@
 //! Whatever goes wrong with them, the chain goes on, as Go's does: that one of the tools is installed does not mean that
 //! it is the one in use.
 
-use super::{
-    CredentialName, chain::Parts, error::Outcome, error::reason, powershell, process::Processes,
+use crate::{
+    error::{Outcome, reason},
+    name::CredentialName,
+    parts::Parts,
+    powershell,
+    process::Processes,
 };
 use azure_core::credentials::TokenCredential;
 use azure_identity::{

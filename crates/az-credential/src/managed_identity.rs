@@ -1,8 +1,9 @@
 //! `ManagedIdentityCredential`: the identity of the machine or App Service that this runs on.
 
-use super::{
-    chain::Parts,
+use crate::{
     error::{Outcome, answer, reason},
+    http::root_cause,
+    parts::Parts,
 };
 use azure_core::{
     credentials::TokenCredential,
@@ -89,7 +90,7 @@ async fn probe(parts: &Parts) -> Result<(), Outcome> {
         tokio::time::timeout(PROBE_TIMEOUT, parts.transport.send(&context, &mut request)).await;
     match answer {
         Err(_) => Err(not_there("no answer within 1 s".to_owned())),
-        Ok(Err(error)) => Err(not_there(crate::http::root_cause(&error))),
+        Ok(Err(error)) => Err(not_there(root_cause(&error))),
         // The service says 400 here. A proxy in between says that there is nobody; azure_identity would go on
         // asking it for a minute.
         Ok(Ok(answer)) if is_gateway_error(answer.status()) && behind_proxy(parts) => Err(
@@ -170,7 +171,8 @@ fn contains(response: &RawResponse, word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::chain::testing::parts, *};
+    use super::*;
+    use crate::testing::parts;
 
     #[test]
     fn hosts_are_told_apart_by_their_variables() {

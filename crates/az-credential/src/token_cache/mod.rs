@@ -11,19 +11,20 @@
 //! `AZ_TOKEN_CACHE=off` turns it off, `AZ_TOKEN_CACHE_DIR` names another folder.
 
 mod file;
+mod key;
 mod sign_in;
 
-use super::{CredentialName, chain::Parts};
-use crate::env::Env;
+use crate::{env::Env, name::CredentialName, parts::Parts};
 use azure_core::{credentials::AccessToken, time::Duration, time::OffsetDateTime};
 use file::{Entry, TokenFile};
-use serde::{Deserialize, Serialize};
+use key::Key;
+use serde::Deserialize;
 use sign_in::{SignIn, Tool};
 use std::{future::Future, path::PathBuf};
 use zeroize::Zeroizing;
 
 /// Tokens are not used any more this long before they expire, as `azure_identity` does.
-pub(super) const MARGIN: Duration = Duration::minutes(5);
+pub(crate) const MARGIN: Duration = Duration::minutes(5);
 
 /// How long another of our tools that asks the same credential is waited for, before it is asked once more.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(15);
@@ -31,30 +32,8 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(15);
 /// The folder within the user's cache folder.
 const FOLDER: &str = "az-tokens";
 
-/// What a token was asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Key {
-    /// The credential's name.
-    credential: String,
-    /// The folder with the tool's sign-in.
-    config: String,
-    /// A digest of the variables that the tool reads beside it.
-    variables: String,
-    cloud: String,
-    tenant: Option<String>,
-    subscription: Option<String>,
-    scope: String,
-}
-
-impl Key {
-    /// Whether the same sign-in answers both.
-    fn same_sign_in(&self, other: &Key) -> bool {
-        self.credential == other.credential && self.config == other.config
-    }
-}
-
 /// The tokens of one credential.
-pub(super) struct TokenCache {
+pub(crate) struct TokenCache {
     file: TokenFile,
     tool: Tool,
     credential: CredentialName,
@@ -65,7 +44,7 @@ pub(super) struct TokenCache {
 impl TokenCache {
     /// The cache for a developer's tool; `None` where there is none for it: it is turned off, the credential starts no
     /// process, or no folder is known. Nothing is read yet.
-    pub(super) fn of(parts: &Parts, credential: CredentialName) -> Option<Self> {
+    pub(crate) fn of(parts: &Parts, credential: CredentialName) -> Option<Self> {
         if !is_on(&parts.env) {
             return None;
         }
@@ -84,7 +63,7 @@ impl TokenCache {
     ///
     /// # Errors
     /// Those of `ask`. A cache that cannot be read or written costs time and is no error.
-    pub(super) async fn get_or<F, E>(&self, scopes: &[&str], ask: F) -> Result<AccessToken, E>
+    pub(crate) async fn get_or<F, E>(&self, scopes: &[&str], ask: F) -> Result<AccessToken, E>
     where
         F: Future<Output = Result<AccessToken, E>>,
     {

@@ -1,0 +1,169 @@
+//! A whole tool, from its command line to its exit status.
+
+use super::{
+    args::{ErrorFormat, GlobalArgs},
+    failure::{Failure, Status},
+    prompt,
+    report::report,
+    session::Session,
+};
+use az_credential::Env;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use std::{future::Future, process::ExitCode};
+use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
+
+/// A tool's command line: what clap parses, with the global arguments in it.
+pub trait CommandLine: clap::Parser {
+    /// The tool's name, as errors begin with it.
+    const NAME: &'static str;
+    /// The global arguments as given.
+    fn global(&self) -> &GlobalArgs;
+}
+
+/// A whole tool: parses the command line, runs it, prints what went wrong, gives the exit status.
+///
+/// The environment is read here and nowhere below.
+pub fn main<C, F, Fut>(run: F) -> ExitCode
+where
+    C: CommandLine,
+    F: FnOnce(C, Session) -> Fut,
+    Fut: Future<Output = Result<(), Failure>>,
+{
+    let cli = match C::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage_error::<C>(&shortened(error)),
+    };
+    let global = cli.global().clone();
+    log_to_stderr(&global);
+    let signals = watch_for_interrupt(C::NAME, global.error_format);
+    let result = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Status::Failed, format!("the runtime cannot start: {error}")))
+        .and_then(|runtime| {
+            signals?;
+            runtime.block_on(async {
+                let session = Session::new(C::NAME, global.clone(), Env::from_process())?;
+                tokio::select! {
+                    result = run(cli, session) => result,
+                    _ = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
+                }
+            })
+        });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            report(C::NAME, &failure, global.error_format);
+            ExitCode::from(failure.status as u8)
+        }
+    }
+}
+
+/// Ends the tool on Ctrl-C where the runtime cannot: while it is blocked in a read of standard input, in a prompt
+/// or in the system's resolver.
+fn watch_for_interrupt(tool: &'static str, format: ErrorFormat) -> Result<(), Failure> {
+    // What the runtime needs to end by itself, and clean up, when it is not blocked.
+    const GRACE: std::time::Duration = std::time::Duration::from_millis(200);
+    let failed = |error: std::io::Error| {
+        Failure::new(
+            Status::Failed,
+            format!("signals cannot be watched: {error}"),
+        )
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(failed)?;
+    let terminal = prompt::Terminal::now();
+    std::thread::Builder::new()
+        .name("interrupt".to_owned())
+        .spawn(move || {
+            if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+                std::thread::sleep(GRACE);
+                terminal.put_back();
+                report(tool, &Failure::interrupted(), format);
+                std::process::exit(i32::from(Status::Interrupted as u8));
+            }
+        })
+        .map(|_| ())
+        .map_err(failed)
+}
+
+/// The error without most of an argument that is no flag anybody would type: it may be a key that follows its flag
+/// and begins with hyphens itself.
+fn shortened(mut error: clap::Error) -> clap::Error {
+    const LONGEST: usize = 40;
+    let shown = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(word)) if error.kind() == ErrorKind::UnknownArgument => {
+            let line = word.lines().next().unwrap_or_default();
+            let kept: String = line.chars().take(LONGEST).collect();
+            (kept.len() < word.len()).then(|| kept + "…")
+        }
+        _ => None,
+    };
+    if let Some(shown) = shown {
+        error.insert(ContextKind::InvalidArg, ContextValue::String(shown));
+        // It would repeat the word.
+        error.remove(ContextKind::Suggested);
+    }
+    error
+}
+
+fn usage_error<C: CommandLine>(error: &clap::Error) -> ExitCode {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
+        // a closed pipe is no error
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let words: Vec<_> = std::env::args_os().collect();
+    let json = words.iter().any(|word| word == "--error-format=json")
+        || words
+            .windows(2)
+            .any(|pair| pair[0] == "--error-format" && pair[1] == "json");
+    if json {
+        let text = error.render().to_string();
+        let first = text
+            .split("\n\n")
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: ");
+        let line = first.split_whitespace().collect::<Vec<_>>().join(" ");
+        report(
+            C::NAME,
+            &Failure::usage(line).hint("See --help."),
+            ErrorFormat::Json,
+        );
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(Status::Usage as u8)
+}
+
+fn log_to_stderr(global: &GlobalArgs) {
+    use tracing::level_filters::LevelFilter;
+    let (own, others) = match (global.debug, global.verbose, global.only_show_errors) {
+        (true, _, _) => (LevelFilter::DEBUG, LevelFilter::DEBUG),
+        (_, true, _) => (LevelFilter::INFO, LevelFilter::ERROR),
+        (_, _, true) => (LevelFilter::OFF, LevelFilter::OFF),
+        _ => (LevelFilter::WARN, LevelFilter::OFF),
+    };
+    let targets = Targets::new()
+        .with_target("az_core", own)
+        .with_target("az_credential", own)
+        .with_target("azure_core", others)
+        .with_target("azure_identity", others)
+        .with_target("typespec_client_core", others);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(global.debug)
+        .without_time();
+    // Only a second call in one process could fail, and then the first subscriber stays.
+    let _ = tracing_subscriber::registry()
+        .with(targets)
+        .with(layer)
+        .try_init();
+}

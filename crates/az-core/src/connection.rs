@@ -1,0 +1,148 @@
+//! How every service is talked to that gets a token: one pipeline, with its retries, request ids, names and guards.
+
+use crate::origin::{ForeignLink, OneOrigin};
+use az_credential::Cloud;
+use azure_core::{
+    Bytes,
+    credentials::TokenCredential,
+    error::ErrorKind,
+    http::{
+        ClientOptions, Context, ExponentialRetryOptions, Method, Pipeline, PipelineSendOptions,
+        RawResponse, Request, RetryOptions, Transport, Url, UserAgentOptions,
+        headers::{ACCEPT, CONTENT_TYPE},
+        policies::auth::BearerTokenAuthorizationPolicy,
+    },
+};
+use std::sync::Arc;
+
+/// What the clients of one program share.
+#[derive(Clone)]
+pub struct Connection {
+    /// The cloud that is talked to.
+    pub cloud: Cloud,
+    /// Who asks.
+    pub credential: Arc<dyn TokenCredential>,
+    /// The process's one HTTP client.
+    pub transport: Transport,
+    /// The program's name, as services see it in `User-Agent`.
+    pub tool: &'static str,
+}
+
+impl Connection {
+    /// What a client of Azure's libraries is to be made with, whose service is at `endpoint`. It sends a request again up
+    /// to `retries` times.
+    pub fn client_options(&self, endpoint: &Url, retries: u32) -> ClientOptions {
+        let retry = match retries {
+            0 => RetryOptions::none(),
+            max_retries => RetryOptions::exponential(ExponentialRetryOptions {
+                max_retries,
+                ..Default::default()
+            }),
+        };
+        ClientOptions {
+            per_call_policies: vec![OneOrigin::of(endpoint)],
+            transport: Some(self.transport.clone()),
+            retry,
+            user_agent: UserAgentOptions {
+                application_id: Some(application_id(self.tool)),
+            },
+            cloud: Some(self.cloud.configuration()),
+            ..Default::default()
+        }
+    }
+
+    /// A service that none of Azure's libraries speaks to.
+    pub(crate) fn service(&self, endpoint: Url, scope: &'static str) -> Service {
+        // The services say in Retry-After how long a throttle lasts; where nothing answers at all, three seconds of
+        // trying are enough for a person who waits.
+        let options = self.client_options(&endpoint, 4);
+        let bearer = BearerTokenAuthorizationPolicy::new(self.credential.clone(), [scope]);
+        let pipeline = Pipeline::new(
+            option_env!("CARGO_PKG_NAME"),
+            option_env!("CARGO_PKG_VERSION"),
+            options,
+            vec![],
+            vec![Arc::new(bearer)],
+            None,
+        );
+        Service { pipeline, endpoint }
+    }
+}
+
+/// Name and version, joined as a word: Azure's pipeline takes no `/` in it, and 24 characters at most.
+pub(crate) fn application_id(tool: &str) -> String {
+    const LONGEST: usize = 24;
+    let mut id = format!("{tool}-{}", env!("CARGO_PKG_VERSION"));
+    id.truncate(LONGEST);
+    id
+}
+
+/// A service that speaks JSON and takes a bearer token.
+#[derive(Clone)]
+pub(crate) struct Service {
+    pipeline: Pipeline,
+    pub(crate) endpoint: Url,
+}
+
+/// Why a service gave no answer at all.
+#[derive(Debug)]
+pub(crate) enum SendError {
+    /// No credential gave a token.
+    Credential(azure_core::Error),
+    /// The request would have gone elsewhere.
+    Foreign(ForeignLink),
+    /// It did not get through, or its answer did not; with the innermost cause.
+    Transport(String),
+}
+
+impl Service {
+    /// Sends a request, with a JSON body if there is one. An answer with an error is an answer.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        url: Url,
+        body: Option<Bytes>,
+    ) -> Result<RawResponse, SendError> {
+        let mut request = Request::new(url, method);
+        request.insert_header(ACCEPT, "application/json");
+        if let Some(body) = body {
+            request.insert_header(CONTENT_TYPE, "application/json");
+            request.set_body(body);
+        }
+        let options = PipelineSendOptions {
+            skip_checks: true,
+            ..Default::default()
+        };
+        self.pipeline
+            .send(&Context::new(), &mut request, Some(options))
+            .await
+            .map_err(SendError::from)
+    }
+}
+
+impl From<azure_core::Error> for SendError {
+    fn from(error: azure_core::Error) -> Self {
+        if let Some(foreign) = ForeignLink::find(&error) {
+            return SendError::Foreign(foreign.clone());
+        }
+        match error.kind() {
+            ErrorKind::Credential => SendError::Credential(error),
+            _ => SendError::Transport(az_credential::http::root_cause(&error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_application_id_is_one_that_azures_pipeline_takes() {
+        assert!(application_id("az-role").starts_with("az-role-"));
+        assert_eq!(
+            application_id("a-tool-with-quite-a-name").len(),
+            24,
+            "longer ones panic"
+        );
+    }
+}
