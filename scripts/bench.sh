@@ -24,6 +24,9 @@ fi
     --config profile.release.opt-level=3 --config profile.release.lto=false \
     --config profile.release.codegen-units=16)
 
+# Two servers with 256 clients are more connections than a shell usually has files.
+ulimit -S -n 8192 2>/dev/null || true
+
 folders=$(mktemp -d)
 trap 'rm -rf "$folders"' EXIT
 TMPDIR=$folders "$target/bench/release/bench" "$@" "${server[@]}" &

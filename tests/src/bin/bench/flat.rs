@@ -14,7 +14,6 @@ use crate::populate::{Kind, populate};
 use crate::process::{self, Status};
 use crate::rows::{self, Row};
 use crate::table::{Table, mb, ms, quantile};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -43,16 +42,12 @@ struct Place {
 }
 
 /// Measures a kind of population at all sizes. How many rows passed, and how many there are.
-pub(crate) async fn measure(
-    arguments: &Arguments,
-    server: &Path,
-    kind: Kind,
-) -> Result<(usize, usize)> {
+pub(crate) async fn measure(arguments: &Arguments, kind: Kind) -> Result<(usize, usize)> {
     let (name, what) = kind.words();
     say!("== {name}: {what} ==");
     let mut places = Vec::new();
     for size in &arguments.sizes {
-        places.push(Place::make(arguments, server, kind, *size).await?);
+        places.push(Place::make(arguments, kind, *size).await?);
     }
     for round in 0..ROUNDS {
         for place in &mut places {
@@ -62,30 +57,32 @@ pub(crate) async fn measure(
         }
     }
     say!("");
-    let score = print_rows(&mut places, arguments.limit);
+    let mut score = print_rows(&mut places, arguments.limit);
+    // A size that was not reached has not passed.
+    score.1 += places
+        .iter()
+        .filter(|place| place.filled.done < place.size)
+        .count();
     for place in &places {
         for note in &place.notes {
             say!("at {}: {note}", place.label());
         }
-        for (row, samples) in place.rows.iter().zip(&place.samples) {
-            let few = samples.len() < arguments.samples && row.make.is_some();
-            if few {
-                say!(
-                    "at {}: {}: its time was over after {} requests",
-                    place.label(),
-                    row.name,
-                    samples.len()
-                );
-            }
+        let few = place.fewer_than(arguments.samples);
+        if !few.is_empty() {
+            say!(
+                "at {}: fewer requests, their time was over: {few}",
+                place.label()
+            );
         }
     }
+    say!("");
     print_machines(&mut places).await?;
     Ok(score)
 }
 
 impl Place {
-    async fn make(arguments: &Arguments, server: &Path, kind: Kind, size: usize) -> Result<Self> {
-        let instance = Instance::start(server)?;
+    async fn make(arguments: &Arguments, kind: Kind, size: usize) -> Result<Self> {
+        let instance = Instance::start(&arguments.server)?;
         let desk = Arc::new(Desk::new(instance.sign_in()?).await?);
         let base = base::make(desk).await?;
         let limits = Limits {
@@ -121,6 +118,14 @@ impl Place {
             done if done < self.size => format!("{done} (of {})", self.size),
             _ => self.size.to_string(),
         }
+    }
+
+    /// The rows with fewer samples than this, with how many they have.
+    fn fewer_than(&self, samples: usize) -> String {
+        let rows = self.rows.iter().zip(&self.samples);
+        let few = rows.filter(|(row, there)| row.make.is_some() && there.len() < samples);
+        let few = few.map(|(row, there)| format!("{} {}", row.name, there.len()));
+        few.collect::<Vec<_>>().join("; ")
     }
 
     /// One turn with each kind of request.

@@ -1,7 +1,7 @@
 //! The kinds of populations: many of one thing, beside the little that every instance has.
 
 use crate::Result;
-use crate::base::{Base, GROUP, MANY, VAULT, group, located, value};
+use crate::base::{Base, EACH, GROUP, MANY, VAULT, group, located, value};
 use crate::client::Call;
 use crate::desk::{Desk, expect};
 use crate::fill::{Filled, Limits, fill};
@@ -124,15 +124,8 @@ async fn assignments(base: &Base, kind: Kind, count: usize, limits: Limits) -> R
     let roles = base.roles.clone();
     let (principals, scopes) = match kind {
         Kind::Own => {
-            let groups = count.div_ceil(roles.len());
-            let with = Arc::clone(desk);
-            fill(desk, groups, limits, move |number| {
-                with.group("PUT", &bulk(number), Some(&located(number)))
-            })
-            .await?
-            .whole()?;
-            let scopes = (0..groups).map(|number| desk.group_id(&bulk(number)));
-            (vec![desk.sign_in.object_id.clone()], scopes.collect())
+            let scopes = groups(desk, count.div_ceil(roles.len()), limits).await?;
+            (vec![desk.sign_in.object_id.clone()], scopes)
         }
         Kind::Near => {
             let vault = desk.vault_id(GROUP, VAULT);
@@ -141,34 +134,49 @@ async fn assignments(base: &Base, kind: Kind, count: usize, limits: Limits) -> R
             (identities(desk, needed, limits).await?, scopes)
         }
         _ => {
-            let scopes: Vec<String> = (0..crate::base::EACH)
-                .map(|n| desk.group_id(&group(n)))
-                .collect();
+            let scopes: Vec<String> = (0..EACH).map(|n| desk.group_id(&group(n))).collect();
             let needed = count.div_ceil(roles.len() * scopes.len());
             (identities(desk, needed, limits).await?, scopes)
         }
     };
+    // Fewer where the time was over for what they name.
+    let possible = principals.len() * scopes.len() * roles.len();
     let with = Arc::clone(desk);
-    fill(desk, count, limits, move |number| {
+    let filled = fill(desk, count.min(possible), limits, move |number| {
         let role = &roles[number % roles.len()];
         let scope = &scopes[number / roles.len() % scopes.len()];
         let principal = &principals[number / roles.len() / scopes.len()];
         with.assign(FIRST + number as u64, scope, role, principal)
     })
-    .await
+    .await?;
+    Ok(Filled {
+        wanted: count,
+        ..filled
+    })
+}
+
+/// Makes groups: scopes.
+async fn groups(desk: &Arc<Desk>, count: usize, limits: Limits) -> Result<Vec<String>> {
+    let with = Arc::clone(desk);
+    let made = fill(desk, count, limits, move |number| {
+        with.group("PUT", &bulk(number), Some(&located(number)))
+    })
+    .await?;
+    Ok((0..made.done)
+        .map(|number| desk.group_id(&bulk(number)))
+        .collect())
 }
 
 /// Makes identities: their principals.
 async fn identities(desk: &Arc<Desk>, count: usize, limits: Limits) -> Result<Vec<String>> {
     let with = Arc::clone(desk);
-    fill(desk, count, limits, move |number| {
+    let made = fill(desk, count, limits, move |number| {
         with.identity("PUT", &group(1), &bulk(number), Some(&located(number)))
     })
-    .await?
-    .whole()?;
+    .await?;
     let mut client = desk.client();
-    let mut principals = Vec::with_capacity(count);
-    for number in 0..count {
+    let mut principals = Vec::with_capacity(made.done);
+    for number in 0..made.done {
         let call = desk.identity("GET", &group(1), &bulk(number), None);
         let made = expect(&mut client, &call).await?;
         let principal = made["properties"]["principalId"].as_str();
