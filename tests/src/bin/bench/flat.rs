@@ -64,17 +64,16 @@ pub(crate) async fn measure(arguments: &Arguments, kind: Kind) -> Result<(usize,
         .count();
     for place in &places {
         for note in &place.notes {
-            say!("at {}: {note}", place.label());
+            say!("at {}: {note}\n", place.label());
         }
         let few = place.fewer_than(arguments.samples);
         if !few.is_empty() {
             say!(
-                "at {}: fewer requests, their time was over: {few}",
+                "at {}: fewer requests, their time was over: {few}\n",
                 place.label()
             );
         }
     }
-    say!("");
     print_machines(&mut places).await?;
     Ok(score)
 }

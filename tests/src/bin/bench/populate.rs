@@ -103,15 +103,26 @@ pub(crate) async fn populate(
             |desk, number| desk.secret("PUT", VAULT, &format!("/{MANY}"), Some(&value(number)))
         }
         Kind::Groups => |desk, number| desk.group("PUT", &bulk(number), Some(&located(number))),
-        Kind::Operations => |desk, number| {
-            let name = bulk(number % FIREWALLS);
-            desk.firewall("PUT", &group(0), &name, Some(&located(number)))
-        },
+        Kind::Operations => {
+            // The groups themselves are there at every size: what grows is what was done to them.
+            let with = Arc::clone(&desk);
+            fill(&desk, FIREWALLS, limits, move |number| {
+                firewall(&with, number)
+            })
+            .await?
+            .whole()?;
+            firewall
+        }
     };
     fill(&base.desk, count, limits, move |number| {
         maker(&desk, number)
     })
     .await
+}
+
+fn firewall(desk: &Desk, number: usize) -> Call {
+    let name = bulk(number % FIREWALLS);
+    desk.firewall("PUT", &group(0), &name, Some(&located(number)))
 }
 
 fn bulk(number: usize) -> String {
