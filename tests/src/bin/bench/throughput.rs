@@ -82,7 +82,7 @@ pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
             }
         }
         for side in &mut sides {
-            side.finish().await?;
+            side.finish();
         }
         sides.sort_by_key(|side| side.name != "this");
         print(*clients, &sides);
@@ -145,19 +145,18 @@ impl Side {
         self.server_cpu += process::cpu(pid)? - server_cpu;
         self.own_cpu += process::cpu(own)? - own_cpu;
         self.after = self.instance.status()?;
+        tokio::time::sleep(CALM).await;
+        self.calm = self.instance.status()?;
         Ok(())
     }
 
-    /// Looks at the server when it is calm again, and sorts what was seen.
-    async fn finish(&mut self) -> Result<()> {
-        tokio::time::sleep(CALM).await;
-        self.calm = self.instance.status()?;
+    /// Sorts what was seen.
+    fn finish(&mut self) {
         self.times = self.seen.times.concat();
         self.times.sort_unstable();
         for times in &mut self.seen.times {
             times.sort_unstable();
         }
-        Ok(())
     }
 }
 
