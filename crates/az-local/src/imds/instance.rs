@@ -106,14 +106,7 @@ fn compute(machine: &Resource, version: &str) -> Value {
     let image = |name: &str| at(&format!("/properties/storageProfile/imageReference/{name}"));
     let segments: Vec<&str> = machine.id.split('/').collect();
     let segment = |index: usize| segments.get(index).copied().unwrap_or_default();
-    let tags = body.get("tags").and_then(Value::as_object);
-    let pairs: Vec<(String, String)> = tags
-        .map(|tags| {
-            tags.iter()
-                .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
-                .collect()
-        })
-        .unwrap_or_default();
+    let pairs = tags(&body);
     // IMDS writes truth as text.
     let flag = |pointer: &str| (at(pointer) == json!(true)).to_string();
     let keys: Vec<Value> = body
@@ -159,22 +152,7 @@ fn compute(machine: &Resource, version: &str) -> Value {
                 flag("/properties/securityProfile/uefiSettings/vTpmEnabled"),
         },
         "sku": image("sku"),
-        "storageProfile": {
-            "imageReference": {
-                "id": image("id"),
-                "offer": image("offer"),
-                "publisher": image("publisher"),
-                "sku": image("sku"),
-                "version": image("version"),
-            },
-            "osDisk": {
-                "caching": at("/properties/storageProfile/osDisk/caching"),
-                "createOption": at("/properties/storageProfile/osDisk/createOption"),
-                "name": at("/properties/storageProfile/osDisk/name"),
-                "osType": at("/properties/storageProfile/osDisk/osType"),
-            },
-            "dataDisks": [],
-        },
+        "storageProfile": storage_profile(&at, &image),
         "subscriptionId": segment(2),
         "tags": pairs
             .iter()
@@ -201,6 +179,33 @@ fn compute(machine: &Resource, version: &str) -> Value {
         });
     }
     compute
+}
+
+fn tags(body: &Value) -> Vec<(String, String)> {
+    let tags = body.get("tags").and_then(Value::as_object);
+    tags.into_iter()
+        .flatten()
+        .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
+        .collect()
+}
+
+fn storage_profile(at: &dyn Fn(&str) -> Value, image: &dyn Fn(&str) -> Value) -> Value {
+    json!({
+        "imageReference": {
+            "id": image("id"),
+            "offer": image("offer"),
+            "publisher": image("publisher"),
+            "sku": image("sku"),
+            "version": image("version"),
+        },
+        "osDisk": {
+            "caching": at("/properties/storageProfile/osDisk/caching"),
+            "createOption": at("/properties/storageProfile/osDisk/createOption"),
+            "name": at("/properties/storageProfile/osDisk/name"),
+            "osType": at("/properties/storageProfile/osDisk/osType"),
+        },
+        "dataDisks": [],
+    })
 }
 
 /// The machine's interfaces. Public addresses of the Standard SKU are not shown, as in Azure.

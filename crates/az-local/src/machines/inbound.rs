@@ -128,27 +128,8 @@ pub(crate) fn reach(
         to: private_address(&nic, configuration),
         port,
     };
-    let mut groups_passed = 0;
-    for id in security_groups(cx, &nic, configuration)? {
-        let Some(group) = find(cx, &id, groups::KIND.name)? else {
-            continue;
-        };
-        groups_passed += 1;
-        let verdict = connection.judge(&json!(group.body));
-        if !verdict.allowed {
-            return Ok(Err(Unreached::Denied {
-                address,
-                port,
-                from,
-                group: group.name().to_owned(),
-                rule: verdict.rule,
-            }));
-        }
-    }
-    // https://learn.microsoft.com/azure/virtual-network/ip-services/public-ip-addresses#sku
-    let standard = public.body.get("sku").and_then(|sku| sku["name"].as_str()) == Some("Standard");
-    if groups_passed == 0 && standard {
-        return Ok(Err(Unreached::NoSecurityGroup(address)));
+    if let Err(unreached) = pass_groups(cx, &connection, &public, &nic, configuration, address)? {
+        return Ok(Err(unreached));
     }
 
     let name = machine.name().to_owned();
@@ -175,6 +156,40 @@ pub(crate) fn reach(
         }));
     }
     Ok(Ok(machine))
+}
+
+/// Whether the security groups on the way let a connection pass.
+fn pass_groups(
+    cx: &Context<'_>,
+    connection: &Connection,
+    public: &Resource,
+    nic: &Value,
+    configuration: &str,
+    address: Ipv4Addr,
+) -> Result<Result<(), Unreached>, StateError> {
+    let mut groups_passed = 0;
+    for id in security_groups(cx, nic, configuration)? {
+        let Some(group) = find(cx, &id, groups::KIND.name)? else {
+            continue;
+        };
+        groups_passed += 1;
+        let verdict = connection.judge(&json!(group.body));
+        if !verdict.allowed {
+            return Ok(Err(Unreached::Denied {
+                address,
+                port: connection.port,
+                from: connection.from,
+                group: group.name().to_owned(),
+                rule: verdict.rule,
+            }));
+        }
+    }
+    // https://learn.microsoft.com/azure/virtual-network/ip-services/public-ip-addresses#sku
+    let standard = public.body.get("sku").and_then(|sku| sku["name"].as_str()) == Some("Standard");
+    if groups_passed == 0 && standard {
+        return Ok(Err(Unreached::NoSecurityGroup(address)));
+    }
+    Ok(Ok(()))
 }
 
 /// Whether a machine that is in this state is not up yet.

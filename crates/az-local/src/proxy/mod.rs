@@ -24,6 +24,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -160,29 +161,38 @@ async fn connect(
             );
         }
     };
-    tokio::spawn(async move {
-        // A client that goes away before it has its tunnel, or does not trust the certificate, is
-        // the only one to be told, by its own closed connection.
-        let Ok(upgraded) = hyper::upgrade::on(request).await else {
-            return;
-        };
-        let Ok(stream) = TlsAcceptor::from(tls).accept(TokioIo::new(upgraded)).await else {
-            return;
-        };
-        let service = service_fn(move |request| {
-            exchange::answer(
-                Arc::clone(&instance),
-                client.clone(),
-                "https",
-                host.clone(),
-                request,
-            )
-        });
-        let _ = http1_builder()
-            .serve_connection(TokioIo::new(stream), service)
-            .await;
-    });
+    tokio::spawn(serve_tunnel(instance, client, request, host, tls));
     hyper::Response::new(whole(Full::default()))
+}
+
+/// Ends a tunnel here, in TLS, and answers what comes through it.
+async fn serve_tunnel(
+    instance: Arc<Instance>,
+    client: Client,
+    request: hyper::Request<Incoming>,
+    host: String,
+    tls: Arc<ServerConfig>,
+) {
+    // A client that goes away before it has its tunnel, or does not trust the certificate, is
+    // the only one to be told, by its own closed connection.
+    let Ok(upgraded) = hyper::upgrade::on(request).await else {
+        return;
+    };
+    let Ok(stream) = TlsAcceptor::from(tls).accept(TokioIo::new(upgraded)).await else {
+        return;
+    };
+    let service = service_fn(move |request| {
+        exchange::answer(
+            Arc::clone(&instance),
+            client.clone(),
+            "https",
+            host.clone(),
+            request,
+        )
+    });
+    let _ = http1_builder()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
 /// Looks the vault's name up, as a resolver would.

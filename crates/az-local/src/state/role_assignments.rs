@@ -62,15 +62,22 @@ impl RoleAssignment {
     }
 }
 
-/// The scopes at which an assignment holds at `scope`: itself and those above it, in lower case.
+/// The scopes at which an assignment holds at `scope`: itself and those above it that can be named, in lower case.
 pub(crate) fn chain(scope: &str) -> Vec<String> {
     let key = Resource::key_of(scope);
     let mut chain = vec![String::new()];
-    chain.extend(
-        key.match_indices('/')
-            .skip(1)
-            .map(|(at, _)| key[..at].to_owned()),
-    );
+    let mut at = 0;
+    let mut words = key.split('/').skip(1);
+    while let Some(word) = words.next() {
+        at += word.len() + 1;
+        // `providers/{namespace}` is followed by types and names by turns, as is the beginning.
+        if let Some(next) = words.next() {
+            at += next.len() + 1;
+        }
+        if word != "providers" && at < key.len() {
+            chain.push(key[..at].to_owned());
+        }
+    }
     if !key.is_empty() {
         chain.push(key);
     }
@@ -145,5 +152,6 @@ mod tests {
         ] {
             assert!(chain.iter().any(|one| one == above), "{above}");
         }
+        assert_eq!(chain.len(), 4);
     }
 }

@@ -50,7 +50,7 @@ impl Store {
             Location::Memory { .. } => "MEMORY",
         };
         writer.execute_batch(&format!(
-            "PRAGMA journal_mode = {journal}; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16000;
+            "PRAGMA journal_mode = {journal}; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -4000;
              PRAGMA journal_size_limit = 67108864; PRAGMA user_version = {};
              BEGIN; {} COMMIT;",
             schema::FORMAT,
@@ -131,7 +131,7 @@ impl Location {
 
     fn reader(&self) -> Result<Connection, StateError> {
         let connection = self.connect()?;
-        connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -4000;")?;
+        connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -1000;")?;
         Ok(connection)
     }
 }

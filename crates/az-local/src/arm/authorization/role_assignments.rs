@@ -4,11 +4,11 @@ use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::group_scope;
 use crate::ground::wire::Response;
-use crate::rbac::definitions;
+use crate::rbac::definitions::{self, RoleDefinition};
 use crate::state::role_assignments::{RoleAssignment, chain};
 use crate::state::{Document, Range, Resource, ServicePrincipal};
 use http::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -63,37 +63,9 @@ fn put(
         ));
     }
     require_scope(call, &scope)?;
-    let body = call.body()?;
-    let properties = body
-        .get("properties")
-        .and_then(Value::as_object)
-        .cloned()
-        .unwrap_or_default();
-    let text = |member: &str| {
-        properties
-            .get(member)
-            .and_then(Value::as_str)
-            .map(str::to_owned)
-    };
-    let principal_id = text("principalId").unwrap_or_default();
-    if Uuid::try_parse(&principal_id).is_err() {
-        return Err(Error::bad_request(
-            "InvalidPrincipalId",
-            format!(
-                "A valid principal ID must be provided for role assignment. '{principal_id}' is not a GUID."
-            ),
-        ));
-    }
-    let asked_role = text("roleDefinitionId").unwrap_or_default();
-    let guid = asked_role.rsplit('/').next().unwrap_or_default().to_owned();
-    let role = definitions::by_id(&guid).ok_or_else(|| {
-        Error::new(
-            404,
-            "RoleDefinitionDoesNotExist",
-            format!("The specified role definition with ID '{guid}' does not exist."),
-        )
-    })?;
-    let kind = principal_type(call, &principal_id, text("principalType").as_deref())?;
+    let asked = Asked::read(call)?;
+    let (principal_id, role) = (asked.principal_id()?, asked.role()?);
+    let kind = principal_type(call, &principal_id, asked.text("principalType").as_deref())?;
 
     if let Some(there) = there {
         let same = there.principal_id.eq_ignore_ascii_case(&principal_id) && there.role == role.id;
@@ -126,9 +98,9 @@ fn put(
         principal_id,
         principal_type: kind,
         role: role.id.clone(),
-        description: text("description"),
-        condition: text("condition"),
-        condition_version: text("conditionVersion"),
+        description: asked.text("description"),
+        condition: asked.text("condition"),
+        condition_version: asked.text("conditionVersion"),
         created_by: Some(call.principal.object_id.clone()),
         created: call.cx.now,
     };
@@ -137,6 +109,49 @@ fn put(
     let mut answer = view(call, &made);
     answer["properties"]["createdBy"] = Value::Null;
     Ok(Response::json(StatusCode::CREATED, &answer))
+}
+
+/// The `properties` of a request.
+struct Asked(Map<String, Value>);
+
+impl Asked {
+    fn read(call: &Call<'_>) -> Result<Self, Error> {
+        let body = call.body()?;
+        let properties = body.get("properties").and_then(Value::as_object);
+        Ok(Asked(properties.cloned().unwrap_or_default()))
+    }
+
+    fn text(&self, member: &str) -> Option<String> {
+        self.0
+            .get(member)
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    }
+
+    fn principal_id(&self) -> Result<String, Error> {
+        let id = self.text("principalId").unwrap_or_default();
+        if Uuid::try_parse(&id).is_err() {
+            return Err(Error::bad_request(
+                "InvalidPrincipalId",
+                format!(
+                    "A valid principal ID must be provided for role assignment. '{id}' is not a GUID."
+                ),
+            ));
+        }
+        Ok(id)
+    }
+
+    fn role(&self) -> Result<&'static RoleDefinition, Error> {
+        let id = self.text("roleDefinitionId").unwrap_or_default();
+        let guid = id.rsplit('/').next().unwrap_or_default();
+        definitions::by_id(guid).ok_or_else(|| {
+            Error::new(
+                404,
+                "RoleDefinitionDoesNotExist",
+                format!("The specified role definition with ID '{guid}' does not exist."),
+            )
+        })
+    }
 }
 
 /// The scope must exist: an assignment on nothing is refused.

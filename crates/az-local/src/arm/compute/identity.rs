@@ -20,89 +20,16 @@ pub(crate) fn change(
     let Some(asked) = asked.filter(|asked| asked.is_object()) else {
         return Ok(old.cloned());
     };
-    let words: Vec<String> = asked["type"]
-        .as_str()
-        .unwrap_or("None")
-        .split(',')
-        .map(|word| word.trim().to_ascii_lowercase())
-        .collect();
-    let known = ["systemassigned", "userassigned", "none"];
-    if words.iter().any(|word| !known.contains(&word.as_str()))
-        || (words.len() > 1 && words.iter().any(|word| word == "none"))
-    {
-        return Err(Error::bad_request(
-            "InvalidParameter",
-            format!(
-                "The value '{}' of parameter 'identity.type' is not valid.",
-                asked["type"].as_str().unwrap_or_default()
-            ),
-        )
-        .target("identity.type"));
-    }
+    let words = words(asked)?;
     let wants = |word: &str| words.iter().any(|one| one == word);
-    let old_system = old
-        .and_then(|old| old["principalId"].as_str())
-        .map(str::to_owned);
-    let old_user = old
-        .and_then(|old| old["userAssignedIdentities"].as_object())
-        .cloned()
-        .unwrap_or_default();
-
-    let mut user = Map::new();
-    if wants("userassigned") {
-        let listed = asked["userAssignedIdentities"]
-            .as_object()
-            .cloned()
-            .unwrap_or_default();
-        if merge {
-            user = old_user.clone();
-        }
-        for (id, value) in &listed {
-            let there = user
-                .keys()
-                .find(|key| key.eq_ignore_ascii_case(id))
-                .cloned();
-            match (value.is_null(), there) {
-                (true, Some(key)) => {
-                    user.remove(&key);
-                }
-                (true, None) => {
-                    return Err(Error::bad_request(
-                        "FailedIdentityOperation",
-                        format!(
-                            "Identity operation for resource '{machine}' failed with error 'The identity '{id}' is not assigned to the resource.'."
-                        ),
-                    ));
-                }
-                (false, Some(_)) => {}
-                (false, None) => {
-                    let (id, facts) = user_assigned(call, machine, id)?;
-                    user.insert(id, facts);
-                }
-            }
-        }
-        if user.is_empty() {
-            return Err(Error::bad_request(
-                "InvalidParameter",
-                "The identity type 'UserAssigned' needs at least one user-assigned identity.",
-            )
-            .target("identity.userAssignedIdentities"));
-        }
-    }
-    let system = match (wants("systemassigned"), old_system) {
-        (true, Some(id)) => Some(id),
-        (true, None) => {
-            let name = machine.rsplit('/').next().unwrap_or_default();
-            let tenant = call.known_subscription()?.tenant_id;
-            Some(managed_identity::new_principal(call.cx, &tenant, name, machine)?.object_id)
-        }
-        (false, old) => {
-            if let Some(old) = old {
-                call.cx.tx.delete::<ServicePrincipal>(&old)?;
-            }
-            None
-        }
+    let old_user = old.and_then(|old| old["userAssignedIdentities"].as_object());
+    let user = if wants("userassigned") {
+        let kept = old_user.filter(|_| merge).cloned().unwrap_or_default();
+        changed_user_assigned(call, machine, kept, asked)?
+    } else {
+        Map::new()
     };
+    let system = system_assigned(call, machine, old, wants("systemassigned"))?;
     let kind = match (system.is_some(), !user.is_empty()) {
         (true, true) => "SystemAssigned, UserAssigned",
         (true, false) => "SystemAssigned",
@@ -118,6 +45,92 @@ pub(crate) fn change(
         identity["userAssignedIdentities"] = Value::Object(user);
     }
     Ok(Some(identity))
+}
+
+/// The kinds that `type` names, in lower case.
+fn words(asked: &Value) -> Result<Vec<String>, Error> {
+    let kinds = asked["type"].as_str().unwrap_or("None");
+    let words: Vec<String> = kinds
+        .split(',')
+        .map(|word| word.trim().to_ascii_lowercase())
+        .collect();
+    let known = ["systemassigned", "userassigned", "none"];
+    if words.iter().any(|word| !known.contains(&word.as_str()))
+        || (words.len() > 1 && words.iter().any(|word| word == "none"))
+    {
+        return Err(Error::bad_request(
+            "InvalidParameter",
+            format!("The value '{kinds}' of parameter 'identity.type' is not valid."),
+        )
+        .target("identity.type"));
+    }
+    Ok(words)
+}
+
+/// The user-assigned identities: those that are kept, with what the request adds and takes away.
+fn changed_user_assigned(
+    call: &Call<'_>,
+    machine: &str,
+    mut user: Map<String, Value>,
+    asked: &Value,
+) -> Result<Map<String, Value>, Error> {
+    let listed = asked["userAssignedIdentities"].as_object();
+    for (id, value) in listed.into_iter().flatten() {
+        let there = user
+            .keys()
+            .find(|key| key.eq_ignore_ascii_case(id))
+            .cloned();
+        match (value.is_null(), there) {
+            (true, Some(key)) => {
+                user.remove(&key);
+            }
+            (true, None) => {
+                return Err(Error::bad_request(
+                    "FailedIdentityOperation",
+                    format!(
+                        "Identity operation for resource '{machine}' failed with error 'The identity '{id}' is not assigned to the resource.'."
+                    ),
+                ));
+            }
+            (false, Some(_)) => {}
+            (false, None) => {
+                let (id, facts) = user_assigned(call, machine, id)?;
+                user.insert(id, facts);
+            }
+        }
+    }
+    if user.is_empty() {
+        return Err(Error::bad_request(
+            "InvalidParameter",
+            "The identity type 'UserAssigned' needs at least one user-assigned identity.",
+        )
+        .target("identity.userAssignedIdentities"));
+    }
+    Ok(user)
+}
+
+/// The object id of the machine's own identity, which is made or goes where the request changes that.
+fn system_assigned(
+    call: &Call<'_>,
+    machine: &str,
+    old: Option<&Value>,
+    wanted: bool,
+) -> Result<Option<String>, Error> {
+    let old = old.and_then(|old| old["principalId"].as_str());
+    match (wanted, old) {
+        (true, Some(id)) => Ok(Some(id.to_owned())),
+        (true, None) => {
+            let name = machine.rsplit('/').next().unwrap_or_default();
+            let tenant = call.known_subscription()?.tenant_id;
+            let made = managed_identity::new_principal(call.cx, &tenant, name, machine)?;
+            Ok(Some(made.object_id))
+        }
+        (false, Some(id)) => {
+            call.cx.tx.delete::<ServicePrincipal>(id)?;
+            Ok(None)
+        }
+        (false, None) => Ok(None),
+    }
 }
 
 /// A user-assigned identity that is to be assigned: it must be there, and the caller must be allowed to assign it.

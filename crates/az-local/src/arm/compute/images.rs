@@ -204,7 +204,7 @@ pub(crate) fn route(call: &Call<'_>, location: &str, words: &[&str]) -> Result<R
         call.subscription()
     );
     let entry = |path: String, name: &str| json!({"id": format!("{base}/{path}"), "name": name, "location": location});
-    let mut values: Vec<Value> = match words {
+    let values: Vec<Value> = match words {
         [] => unique(CATALOGUE.iter().map(|image| image.publisher))
             .map(|name| entry(name.to_owned(), name))
             .collect(),
@@ -252,45 +252,57 @@ pub(crate) fn route(call: &Call<'_>, location: &str, words: &[&str]) -> Result<R
             "versions",
             rest @ ..,
         ] => {
-            let image = find(publisher, offer, sku)
-                .ok_or_else(|| not_found(&format!("{publisher}:{offer}:{sku}")))?;
-            let path = |version: &str| {
-                format!(
-                    "{}/ArtifactTypes/VMImage/Offers/{}/Skus/{}/Versions/{version}",
-                    image.publisher, image.offer, image.sku
-                )
-            };
-            if let [version] = rest {
-                let found = image
-                    .versions
-                    .iter()
-                    .find(|one| *one == version)
-                    .ok_or_else(|| not_found(version))?;
-                return Ok(Response::json(
-                    StatusCode::OK,
-                    &details(entry(path(found), found), image),
-                ));
-            }
-            let mut versions: Vec<&str> = image.versions.to_vec();
-            if call
-                .request
-                .query("$orderby")
-                .is_some_and(|order| order.to_ascii_lowercase().ends_with("desc"))
-            {
-                versions.reverse();
-            }
-            versions
-                .into_iter()
-                .map(|version| entry(path(version), version))
-                .collect()
+            return versions(call, &entry, (publisher, offer, sku), rest);
         }
         _ => return Err(not_found(&words.join("/"))),
     };
+    Ok(bare(call, values))
+}
+
+/// The versions of an image, or one of them.
+fn versions(
+    call: &Call<'_>,
+    entry: &dyn Fn(String, &str) -> Value,
+    (publisher, offer, sku): (&str, &str, &str),
+    rest: &[&str],
+) -> Result<Response, Error> {
+    let image = find(publisher, offer, sku)
+        .ok_or_else(|| not_found(&format!("{publisher}:{offer}:{sku}")))?;
+    let path = |version: &str| {
+        format!(
+            "{}/ArtifactTypes/VMImage/Offers/{}/Skus/{}/Versions/{version}",
+            image.publisher, image.offer, image.sku
+        )
+    };
+    if let [version] = rest {
+        let found = image
+            .versions
+            .iter()
+            .find(|one| *one == version)
+            .ok_or_else(|| not_found(version))?;
+        return Ok(Response::json(
+            StatusCode::OK,
+            &details(entry(path(found), found), image),
+        ));
+    }
+    let mut versions: Vec<&str> = image.versions.to_vec();
+    let order = call.request.query("$orderby").unwrap_or_default();
+    if order.to_ascii_lowercase().ends_with("desc") {
+        versions.reverse();
+    }
+    let values = versions
+        .into_iter()
+        .map(|version| entry(path(version), version))
+        .collect();
+    Ok(bare(call, values))
+}
+
+/// These collections are bare arrays, unlike Resource Manager's others.
+fn bare(call: &Call<'_>, mut values: Vec<Value>) -> Response {
     if let Some(top) = call.request.query("$top").and_then(|top| top.parse().ok()) {
         values.truncate(top);
     }
-    // These collections are bare arrays, unlike Resource Manager's others.
-    Ok(Response::json(StatusCode::OK, &Value::Array(values)))
+    Response::json(StatusCode::OK, &Value::Array(values))
 }
 
 fn unique(names: impl Iterator<Item = &'static str>) -> impl Iterator<Item = &'static str> {

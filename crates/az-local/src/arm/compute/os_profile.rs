@@ -55,6 +55,41 @@ const REFUSED_USERS: [&str; 31] = [
     "user4",
 ];
 
+fn missing(name: &str) -> Error {
+    Error::bad_request(
+        "InvalidParameter",
+        format!("Required parameter '{name}' is missing (null)."),
+    )
+    .target(name.to_owned())
+}
+
+fn check_user(user: &str) -> Result<(), Error> {
+    if user.is_empty() {
+        return Err(missing("osProfile.adminUsername"));
+    }
+    if REFUSED_USERS.contains(&user.to_ascii_lowercase().as_str()) {
+        return Err(Error::bad_request(
+            "InvalidParameter",
+            "The Admin Username specified is not allowed.",
+        )
+        .target("adminUsername"));
+    }
+    Ok(())
+}
+
+/// What is answered of how a Linux machine's user signs in.
+fn linux_configuration(only_keys: bool, keys: &[Value]) -> Value {
+    let mut view = json!({
+        "disablePasswordAuthentication": only_keys,
+        "provisionVMAgent": true,
+        "patchSettings": {"patchMode": "ImageDefault", "assessmentMode": "ImageDefault"},
+    });
+    if !keys.is_empty() {
+        view["ssh"] = json!({"publicKeys": keys});
+    }
+    view
+}
+
 /// Checks what a request says of a new machine's user. The password is kept with the machine and never answered.
 pub(super) fn os_profile(draft: &mut Draft, asked: &Value, windows: bool) -> Result<Value, Error> {
     let profile = asked
@@ -68,24 +103,8 @@ pub(super) fn os_profile(draft: &mut Draft, asked: &Value, windows: bool) -> Res
             .target("osProfile")
         })?;
     let text = |name: &str| profile[name].as_str().unwrap_or_default().to_owned();
-    let missing = |name: &str| {
-        Error::bad_request(
-            "InvalidParameter",
-            format!("Required parameter '{name}' is missing (null)."),
-        )
-        .target(name.to_owned())
-    };
     let (user, password) = (text("adminUsername"), text("adminPassword"));
-    if user.is_empty() {
-        return Err(missing("osProfile.adminUsername"));
-    }
-    if REFUSED_USERS.contains(&user.to_ascii_lowercase().as_str()) {
-        return Err(Error::bad_request(
-            "InvalidParameter",
-            "The Admin Username specified is not allowed.",
-        )
-        .target("adminUsername"));
-    }
+    check_user(&user)?;
     let computer = if profile["computerName"].is_string() {
         text("computerName")
     } else {
@@ -100,20 +119,17 @@ pub(super) fn os_profile(draft: &mut Draft, asked: &Value, windows: bool) -> Res
         .pointer("/linuxConfiguration/disablePasswordAuthentication")
         .and_then(Value::as_bool)
         .unwrap_or(false);
-    match (
-        password.is_empty(),
-        only_keys || (!keys.is_empty() && !windows),
-    ) {
-        (true, false) => return Err(missing("osProfile.adminPassword")),
-        (true, true) if keys.is_empty() => {
-            return Err(Error::bad_request(
-                "InvalidParameter",
-                "Authentication using either SSH or by user name and password must be enabled in Linux profile.",
-            )
-            .target("linuxConfiguration"));
-        }
-        (true, true) => {}
-        (false, _) => check_password(&password, windows)?,
+    let by_keys = only_keys || (!keys.is_empty() && !windows);
+    if !password.is_empty() {
+        check_password(&password, windows)?;
+    } else if !by_keys {
+        return Err(missing("osProfile.adminPassword"));
+    } else if keys.is_empty() {
+        return Err(Error::bad_request(
+            "InvalidParameter",
+            "Authentication using either SSH or by user name and password must be enabled in Linux profile.",
+        )
+        .target("linuxConfiguration"));
     }
     let mut view = json!({
         "computerName": computer,
@@ -126,14 +142,7 @@ pub(super) fn os_profile(draft: &mut Draft, asked: &Value, windows: bool) -> Res
         view["windowsConfiguration"] =
             json!({"provisionVMAgent": true, "enableAutomaticUpdates": true});
     } else {
-        view["linuxConfiguration"] = json!({
-            "disablePasswordAuthentication": only_keys,
-            "provisionVMAgent": true,
-            "patchSettings": {"patchMode": "ImageDefault", "assessmentMode": "ImageDefault"},
-        });
-        if !keys.is_empty() {
-            view["linuxConfiguration"]["ssh"] = json!({"publicKeys": keys});
-        }
+        view["linuxConfiguration"] = linux_configuration(only_keys, &keys);
     }
     if !password.is_empty() {
         draft

@@ -139,114 +139,122 @@ fn recover_vault(call: &Call<'_>, draft: &mut Draft, deleted: &DeletedVault) -> 
     Ok(())
 }
 
+/// What a request asks for, over what is there.
+struct Asked {
+    new: Map<String, Value>,
+    old: Map<String, Value>,
+}
+
+impl Asked {
+    fn get(&self, name: &str) -> Option<&Value> {
+        self.new.get(name).or_else(|| self.old.get(name))
+    }
+
+    fn flag(&self, name: &str) -> Option<bool> {
+        let flag = |from: &Map<String, Value>| from.get(name).and_then(Value::as_bool);
+        flag(&self.new).or_else(|| flag(&self.old))
+    }
+
+    /// Refuses what cannot be said, or cannot be changed any more.
+    fn check(&self) -> Result<(), Error> {
+        let days = self.new.get("softDeleteRetentionInDays");
+        let days = days.and_then(Value::as_i64);
+        if let Some(days) = days.filter(|days| !(7..=90).contains(days)) {
+            return Err(bad(format!(
+                "The property \"softDeleteRetentionInDays\" has the value {days}; it must be between 7 and 90."
+            )));
+        }
+        let old_days = self.old.get("softDeleteRetentionInDays");
+        if let (Some(days), Some(old)) = (days, old_days.and_then(Value::as_i64))
+            && days != old
+        {
+            return Err(bad(
+                "The property \"softDeleteRetentionInDays\" has been set already and it can't be modified.",
+            ));
+        }
+        let is_off = |name: &str| self.new.get(name) == Some(&Value::Bool(false));
+        if is_off("enableSoftDelete") {
+            return Err(bad(
+                "The property \"enableSoftDelete\" can be set to false only for creating new vault; soft delete cannot be turned off.",
+            ));
+        }
+        if is_off("enablePurgeProtection") {
+            return Err(bad(
+                "The property \"enablePurgeProtection\" cannot be set to false. Enabling the purge protection for a vault is an irreversible action.",
+            ));
+        }
+        Ok(())
+    }
+
+    fn tenant(&self) -> Result<&str, Error> {
+        let tenant = self.get("tenantId").and_then(Value::as_str);
+        tenant
+            .filter(|tenant| Uuid::try_parse(tenant).is_ok())
+            .ok_or_else(|| bad("The parameter tenantId is missing or not a GUID."))
+    }
+
+    fn sku(&self) -> Result<String, Error> {
+        let name = self.get("sku").and_then(|sku| sku["name"].as_str());
+        let name = name.unwrap_or_default().to_ascii_lowercase();
+        if !["standard", "premium"].contains(&name.as_str()) {
+            return Err(bad("The vault SKU must be 'standard' or 'premium'."));
+        }
+        Ok(name)
+    }
+}
+
+fn bad(message: impl Into<String>) -> Error {
+    Error::bad_request("BadRequest", message)
+}
+
 fn complete(call: &Call<'_>, draft: &mut Draft, asked: Map<String, Value>) -> Result<(), Error> {
-    let bad = |message: String| Error::bad_request("BadRequest", message);
-    let old = draft.existing.as_ref().map(settings).unwrap_or_default();
-    let tenant = asked
-        .get("tenantId")
-        .or_else(|| old.get("tenantId"))
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    if Uuid::try_parse(tenant).is_err() {
-        return Err(bad(
-            "The parameter tenantId is missing or not a GUID.".to_owned()
-        ));
-    }
-    let sku = asked
-        .get("sku")
-        .or_else(|| old.get("sku"))
-        .cloned()
-        .unwrap_or(Value::Null);
-    let sku_name = sku["name"]
-        .as_str()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    if !["standard", "premium"].contains(&sku_name.as_str()) {
-        return Err(bad(
-            "The vault SKU must be 'standard' or 'premium'.".to_owned()
-        ));
-    }
-    let flag = |name: &str| asked.get(name).and_then(Value::as_bool);
-    let old_flag = |name: &str| old.get(name).and_then(Value::as_bool);
-    let roles = flag("enableRbacAuthorization")
-        .or_else(|| old_flag("enableRbacAuthorization"))
+    let asked = Asked {
+        new: asked,
+        old: draft.existing.as_ref().map(settings).unwrap_or_default(),
+    };
+    let (tenant, sku) = (asked.tenant()?.to_owned(), asked.sku()?);
+    asked.check()?;
+    let roles = asked
+        .flag("enableRbacAuthorization")
         .unwrap_or_else(|| call.api_version.as_str() >= ROLES_BY_DEFAULT);
-    let days = asked
-        .get("softDeleteRetentionInDays")
-        .and_then(Value::as_i64);
-    let old_days = old.get("softDeleteRetentionInDays").and_then(Value::as_i64);
-    if let Some(days) = days.filter(|days| !(7..=90).contains(days)) {
-        return Err(bad(format!(
-            "The property \"softDeleteRetentionInDays\" has the value {days}; it must be between 7 and 90."
-        )));
-    }
-    if let (Some(days), Some(old)) = (days, old_days)
-        && days != old
-    {
-        return Err(bad("The property \"softDeleteRetentionInDays\" has been set already and it can't be modified.".to_owned()));
-    }
-    if flag("enableSoftDelete") == Some(false) {
-        return Err(bad("The property \"enableSoftDelete\" can be set to false only for creating new vault; soft delete cannot be turned off.".to_owned()));
-    }
-    if flag("enablePurgeProtection") == Some(false) {
-        return Err(bad("The property \"enablePurgeProtection\" cannot be set to false. Enabling the purge protection for a vault is an irreversible action.".to_owned()));
-    }
-    let policies = asked
-        .get("accessPolicies")
-        .or_else(|| old.get("accessPolicies"))
-        .filter(|list| list.is_array())
-        .cloned();
+    let policies = asked.get("accessPolicies").filter(|list| list.is_array());
     if policies.is_none() && !roles {
-        return Err(bad(
-            "The parameter accessPolicies is not specified.".to_owned()
-        ));
+        return Err(bad("The parameter accessPolicies is not specified."));
     }
-    let mut properties = Map::new();
-    properties.insert("sku".to_owned(), json!({"family": "A", "name": sku_name}));
-    properties.insert("tenantId".to_owned(), json!(tenant));
-    properties.insert("accessPolicies".to_owned(), policies.unwrap_or(json!([])));
-    properties.insert("enableRbacAuthorization".to_owned(), json!(roles));
-    properties.insert("enableSoftDelete".to_owned(), json!(true));
-    properties.insert(
-        "softDeleteRetentionInDays".to_owned(),
-        json!(days.or(old_days).unwrap_or(90)),
-    );
-    if flag("enablePurgeProtection").or_else(|| old_flag("enablePurgeProtection")) == Some(true) {
-        properties.insert("enablePurgeProtection".to_owned(), json!(true));
+    let days = asked.get("softDeleteRetentionInDays");
+    let public = asked.get("publicNetworkAccess").and_then(Value::as_str);
+    let mut properties = json!({
+        "sku": {"family": "A", "name": sku},
+        "tenantId": tenant,
+        "accessPolicies": policies.cloned().unwrap_or(json!([])),
+        "enableRbacAuthorization": roles,
+        "enableSoftDelete": true,
+        "softDeleteRetentionInDays": days.and_then(Value::as_i64).unwrap_or(90),
+    });
+    if asked.flag("enablePurgeProtection") == Some(true) {
+        properties["enablePurgeProtection"] = json!(true);
     }
     for name in [
         "enabledForDeployment",
         "enabledForDiskEncryption",
         "enabledForTemplateDeployment",
     ] {
-        if let Some(value) = flag(name).or_else(|| old_flag(name)) {
-            properties.insert(name.to_owned(), json!(value));
+        if let Some(value) = asked.flag(name) {
+            properties[name] = json!(value);
         }
     }
-    if let Some(rules) = asked
-        .get("networkAcls")
-        .or_else(|| old.get("networkAcls"))
-        .filter(|rules| rules.is_object())
-    {
-        properties.insert("networkAcls".to_owned(), rules.clone());
+    if let Some(rules) = asked.get("networkAcls").filter(|rules| rules.is_object()) {
+        properties["networkAcls"] = rules.clone();
     }
-    let public = asked
-        .get("publicNetworkAccess")
-        .or_else(|| old.get("publicNetworkAccess"))
-        .and_then(Value::as_str);
-    properties.insert(
-        "publicNetworkAccess".to_owned(),
-        json!(public.unwrap_or("Enabled")),
-    );
-    let host = draft.resource.name().to_owned();
-    properties.insert(
-        "vaultUri".to_owned(),
-        json!(format!("https://{host}.vault.azure.net/")),
-    );
+    properties["publicNetworkAccess"] = json!(public.unwrap_or("Enabled"));
+    properties["vaultUri"] = json!(format!(
+        "https://{}.vault.azure.net/",
+        draft.resource.name()
+    ));
     if !draft.resource.body.contains_key("tags") {
         draft.set("tags", json!({}));
     }
-    draft.set("properties", Value::Object(properties));
+    draft.set("properties", properties);
     touch(call, draft);
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::ground::wire::Response;
 use crate::state::Resource;
 use crate::state::holds::Hold;
 use http::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 pub(crate) const KIND: Kind = Kind {
     name: "Microsoft.Network/networkSecurityGroups",
@@ -110,6 +110,12 @@ fn rule_view(group: &str, name: &str, asked: &Value) -> Result<Value, Error> {
             "provisioningState": "Succeeded", "protocol": protocol, "access": access, "direction": direction, "priority": priority,
         },
     });
+    copy_prefixes_and_ports(&properties, &mut view);
+    Ok(view)
+}
+
+/// The members that are answered as they were sent.
+fn copy_prefixes_and_ports(properties: &Map<String, Value>, view: &mut Value) {
     for member in [
         "description",
         "sourcePortRange",
@@ -133,7 +139,6 @@ fn rule_view(group: &str, name: &str, asked: &Value) -> Result<Value, Error> {
             .cloned()
             .unwrap_or(json!([]));
     }
-    Ok(view)
 }
 
 fn check_priority(rule: &Value, others: &[Value]) -> Result<(), Error> {

@@ -9,6 +9,7 @@ use crate::arm::resource_type::{Answers, Draft, Kind, etag};
 use crate::arm::{group_scope, operations};
 use crate::ground::wire::Response;
 use crate::state::holds::{self, Hold};
+use crate::state::operations::Operation;
 use crate::state::{Document, Resource};
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
@@ -247,6 +248,19 @@ pub(crate) fn find_subnet(call: &Call<'_>, id: &str) -> Result<Option<Value>, Er
         .find(|subnet| Resource::key_of(subnet["id"].as_str().unwrap_or_default()) == key))
 }
 
+/// Keeps a network whose subnets were changed. Gives the operation that does it, and where that is polled.
+fn store(call: &Call<'_>, mut network: Resource) -> Result<(Operation, String), Error> {
+    let taken = holds::take(call.cx.tx, &network.key(), &holds(&network))?;
+    debug_assert!(taken.is_ok(), "security groups are shared");
+    let operation = operations::begin(call.cx, "Updating")?;
+    network
+        .hidden
+        .insert("operation".to_owned(), json!(operation.id));
+    call.cx.tx.put(&network)?;
+    let url = operations::status_url(call, "Microsoft.Network", network.location(), &operation);
+    Ok((operation, url))
+}
+
 /// `…/virtualNetworks/{network}/subnets[/{subnet}]`
 pub(crate) fn subnets(call: &Call<'_>, provider: &ProviderPath) -> Result<Response, Error> {
     let name = provider.name(0);
@@ -309,19 +323,7 @@ pub(crate) fn subnets(call: &Call<'_>, provider: &ProviderPath) -> Result<Respon
     if let Some(properties) = network.body.get_mut("properties") {
         properties["subnets"] = Value::Array(list);
     }
-    let taken = holds::take(call.cx.tx, &network.key(), &holds(&network))?;
-    debug_assert!(taken.is_ok(), "security groups are shared");
-    let operation = operations::begin(call.cx, "Updating")?;
-    network
-        .hidden
-        .insert("operation".to_owned(), json!(operation.id));
-    call.cx.tx.put(&network)?;
-    let location = network
-        .body
-        .get("location")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let url = operations::status_url(call, "Microsoft.Network", location, &operation);
+    let (operation, url) = store(call, network)?;
     let response = match (action, at) {
         ("delete", _) => Response::empty(StatusCode::ACCEPTED)
             .with_header("location", operations::result_url(call, &operation)),

@@ -64,6 +64,46 @@ pub(super) struct Process {
     _line: oneshot::Sender<()>,
 }
 
+/// A program's command line, folder and variables.
+fn prepare(
+    surroundings: &Surroundings,
+    program: &Program,
+    variables: &[(String, String)],
+    terminal: Option<&Wanted>,
+) -> Result<std::process::Command, StartError> {
+    let mut command = match program {
+        Program::Sftp => {
+            let mut command = surroundings.command(own_program())?;
+            command.arg("sftp-server");
+            command
+        }
+        Program::Shell => {
+            let mut command = surroundings.command(shell())?;
+            // A leading dash makes it a login shell.
+            let name = shell().file_name().unwrap_or_default();
+            let mut login = OsString::from("-");
+            login.push(name);
+            command.arg0(login);
+            command
+        }
+        Program::Line(line) => {
+            let mut command = surroundings.command(shell())?;
+            command.arg("-c").arg(line);
+            command
+        }
+    };
+    // What a client sends is for what is not set yet: a machine's own variables stay.
+    for (name, value) in variables {
+        if !command.get_envs().any(|(own, _)| own == name.as_str()) {
+            command.env(name, value);
+        }
+    }
+    if let Some(terminal) = terminal {
+        command.env("TERM", &terminal.name);
+    }
+    Ok(command)
+}
+
 impl Process {
     /// Starts a program. Its output goes to `channel`, which is closed after its end.
     pub(super) fn start(
@@ -74,36 +114,7 @@ impl Process {
         channel: ChannelWriteHalf<Msg>,
         handle: Handle,
     ) -> Result<Self, StartError> {
-        let mut command = match program {
-            Program::Sftp => {
-                let mut command = surroundings.command(own_program())?;
-                command.arg("sftp-server");
-                command
-            }
-            Program::Shell => {
-                let mut command = surroundings.command(shell())?;
-                // A leading dash makes it a login shell.
-                let name = shell().file_name().unwrap_or_default();
-                let mut login = OsString::from("-");
-                login.push(name);
-                command.arg0(login);
-                command
-            }
-            Program::Line(line) => {
-                let mut command = surroundings.command(shell())?;
-                command.arg("-c").arg(line);
-                command
-            }
-        };
-        // What a client sends is for what is not set yet: a machine's own variables stay.
-        for (name, value) in variables {
-            if !command.get_envs().any(|(own, _)| own == name.as_str()) {
-                command.env(name, value);
-            }
-        }
-        if let Some(terminal) = terminal {
-            command.env("TERM", &terminal.name);
-        }
+        let command = prepare(surroundings, program, variables, terminal)?;
         let (sender, receiver) = mpsc::unbounded_channel();
         let queued = Arc::new(AtomicUsize::new(0));
         let (line, cut) = oneshot::channel();
