@@ -19,6 +19,9 @@ pub(super) const MOST_OUTPUTS: usize = 64;
 /// Characters of an expression, its brackets included.
 pub(super) const LONGEST_EXPRESSION: usize = 24_576;
 
+/// Locations that the deployments of one subscription are kept in.
+pub(super) const MOST_LOCATIONS: usize = 10;
+
 /// The template with the values of its parameters and variables and with its expanded resources, as JSON (bytes). The
 /// same bounds one value. Azure compresses before it measures
 /// (<https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-job-size-exceeded>); here it is not.
@@ -37,6 +40,13 @@ pub(super) const DEEPEST_EXPRESSION: usize = 64;
 /// Steps within steps of one evaluation: the nesting of a body, that of an expression in it, and those of functions
 /// that the template defines and that call each other. It fits the 2 MB stack of a worker in a debug build.
 pub(super) const DEEPEST_EVALUATION: usize = 240;
+
+/// Deployments that a scope's history keeps; one more is refused. From `HISTORY_FULL` on the oldest go until
+/// `HISTORY_KEPT` are left
+/// (<https://learn.microsoft.com/azure/azure-resource-manager/templates/deployment-history-deletions>).
+pub(super) const MOST_DEPLOYMENTS: usize = 800;
+pub(super) const HISTORY_FULL: usize = 700;
+pub(super) const HISTORY_KEPT: usize = 600;
 
 /// Refuses more than `limit` of something, in Azure's words.
 pub(super) fn at_most(limit: usize, what: &str, actual: usize) -> Result<(), Error> {

@@ -11,6 +11,7 @@ mod contextual;
 mod error;
 mod evaluate;
 mod expression;
+mod history;
 mod ids;
 mod kept;
 mod limits;

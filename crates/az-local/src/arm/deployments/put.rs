@@ -1,6 +1,7 @@
 //! Deploying for good, and trying whether it would do.
 
 use super::asked::{Asked, Outcome, asked, place, run};
+use super::history;
 use super::kept::find;
 use super::record::{KIND, active, properties, runs, steps, view};
 use crate::arm::call::Call;
@@ -22,12 +23,16 @@ pub(super) fn put(call: &Call<'_>, name: &str, id: &str) -> Result<Response, Err
     if let Some(there) = there.as_ref().filter(|there| runs(there, call.cx)) {
         return Err(active(name, there));
     }
+    history::check(call, name, asked.location.as_deref(), there.as_ref())?;
     let scope = place.scope.clone();
     let id = format!("{scope}/providers/{KIND}/{name}");
     let outcome = call.cx.attempt(|| run(call, name, place, &asked))??;
     let operation = operations::begin(call.cx, "Running")?;
     let deployment = deployment(call, &id, asked, outcome, &operation);
+    // A deployment that is nested in this one may have the last place.
+    history::check(call, name, deployment.location.as_deref(), there.as_ref())?;
     call.cx.tx.put(&deployment)?;
+    history::shorten(call)?;
     let mut view = view(&deployment, call.cx);
     view["properties"]["provisioningState"] = json!("Accepted");
     let status = if there.is_some() {

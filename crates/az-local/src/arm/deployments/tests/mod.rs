@@ -4,6 +4,7 @@
 mod anything;
 mod counts;
 mod growth;
+mod history;
 mod nesting;
 mod order;
 mod support;

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use std::time::{Duration, Instant};
 
 const TENANT: &str = "11111111-1111-4111-8111-111111111111";
-const SUBSCRIPTION: &str = "22222222-2222-4222-8222-222222222222";
+pub(super) const SUBSCRIPTION: &str = "22222222-2222-4222-8222-222222222222";
 const DESK: &str = "33333333-3333-4333-8333-333333333333";
 pub(super) const GROUP: &str =
     "/subscriptions/22222222-2222-4222-8222-222222222222/resourceGroups/g";
