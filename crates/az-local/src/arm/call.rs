@@ -12,6 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Method;
 use serde_json::{Map, Value, json};
+use std::cell::Cell;
 
 /// One call: who asks for what.
 pub(crate) struct Call<'a> {
@@ -31,10 +32,32 @@ pub(crate) trait Router {
 
     /// Takes a resource out of the state, with what goes with it.
     fn remove(&self, cx: &Context<'_>, id: &str) -> Result<(), StateError>;
+
+    /// What is left to a call that another one makes. None for the request that came in.
+    fn allowance(&self) -> Option<Allowance<'_>> {
+        None
+    }
+}
+
+/// What a call may do that another one makes.
+#[derive(Clone, Copy)]
+pub(crate) struct Allowance<'a> {
+    /// How many deployments are around it.
+    pub(crate) depth: usize,
+    /// The work that is left to all calls of one request together; the unit is theirs.
+    pub(crate) left: &'a Cell<u64>,
 }
 
 /// How much of a list is answered at once where the caller does not say, and at most.
 const LARGEST_PAGE: usize = 1000;
+
+/// Longest body of a request (bytes): longer ones are `RequestContentTooLarge`
+/// (<https://github.com/Azure/azure-api-management-devops-resource-kit/issues/594>).
+pub(crate) const LARGEST_BODY: usize = 4 * 1024 * 1024;
+
+/// Deepest nesting of a body's arrays and objects. Azure names no number. What is kept is nested a little deeper than
+/// what was sent, and must be read again: `serde_json` reads 127 levels.
+pub(crate) const DEEPEST_JSON: usize = 100;
 
 impl Call<'_> {
     /// The subscription's id as the path spells it.
@@ -177,6 +200,15 @@ impl Call<'_> {
 
     /// The body, which must be a JSON object.
     pub(crate) fn body(&self) -> Result<Map<String, Value>, Error> {
+        let text = self.content()?;
+        match serde_json::from_slice(text) {
+            Ok(parsed) => members(parsed),
+            Err(error) => Err(invalid_content(&error.to_string())),
+        }
+    }
+
+    /// The body's bytes, of which there are some and not too many.
+    pub(crate) fn content(&self) -> Result<&[u8], Error> {
         let text = &self.request.body;
         if text.is_empty() {
             return Err(Error::bad_request(
@@ -184,18 +216,52 @@ impl Call<'_> {
                 "The request body is missing: a JSON object is expected.",
             ));
         }
-        let parsed: Result<Value, _> = serde_json::from_slice(text);
-        match parsed {
-            Ok(Value::Object(members)) => Ok(members),
-            Ok(_) => Err(invalid_content(
-                "Error converting value to an object. Path ''.",
-            )),
-            Err(error) => Err(invalid_content(&error.to_string())),
+        if text.len() > LARGEST_BODY {
+            return Err(Error::new(
+                413,
+                "RequestContentTooLarge",
+                "The request content size exceeds the maximum size of 4 MB.",
+            ));
         }
+        Ok(text)
     }
 }
 
-fn invalid_content(reason: &str) -> Error {
+/// The members of a body that was parsed.
+pub(crate) fn members(parsed: Value) -> Result<Map<String, Value>, Error> {
+    if depth(&parsed) > DEEPEST_JSON {
+        return Err(too_deep());
+    }
+    match parsed {
+        Value::Object(members) => Ok(members),
+        _ => Err(invalid_content(
+            "Error converting value to an object. Path ''.",
+        )),
+    }
+}
+
+/// How deep arrays and objects are nested in a value. It walks: the value may be deeper than the stack.
+pub(crate) fn depth(value: &Value) -> usize {
+    let mut deepest = 0;
+    let mut left = vec![(value, 1)];
+    while let Some((value, depth)) = left.pop() {
+        match value {
+            Value::Array(values) => left.extend(values.iter().map(|value| (value, depth + 1))),
+            Value::Object(members) => left.extend(members.values().map(|value| (value, depth + 1))),
+            _ => continue,
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
+
+pub(crate) fn too_deep() -> Error {
+    invalid_content(&format!(
+        "The reader's MaxDepth of {DEEPEST_JSON} has been exceeded."
+    ))
+}
+
+pub(crate) fn invalid_content(reason: &str) -> Error {
     Error::bad_request(
         "InvalidRequestContent",
         format!("The request content was invalid and could not be deserialized: '{reason}'."),

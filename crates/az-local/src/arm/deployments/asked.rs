@@ -1,12 +1,17 @@
 //! What a request asks to deploy, and deploying it.
 
+use super::content::template_body;
+use super::error::invalid;
+use super::limits::DEEPEST_NESTING;
+use super::meter::MOST_WORK;
 use super::run::{Deployed, Run, shown_type};
 use super::template::{Place, Template};
+use super::within::Within;
 use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::{group_scope, locations};
-use jsonc_parser::ParseOptions;
 use serde_json::{Map, Value, json};
+use std::cell::Cell;
 use uuid::Uuid;
 
 /// What a request asks to deploy.
@@ -16,23 +21,6 @@ pub(super) struct Asked {
     pub(super) location: Option<String>,
     pub(super) tags: Option<Value>,
     pub(super) settings: Value,
-}
-
-/// The body, in the loose JSON that Azure takes templates in: with comments, and names without quotes, as `az` sends
-/// them.
-fn template_body(call: &Call<'_>) -> Result<Map<String, Value>, Error> {
-    if serde_json::from_slice::<Value>(&call.request.body).is_ok() {
-        return call.body();
-    }
-    let text = String::from_utf8_lossy(&call.request.body);
-    match jsonc_parser::parse_to_serde_value::<Value>(&text, &ParseOptions::default()) {
-        Ok(Value::Object(members)) => Ok(members),
-        Ok(_) => call.body(),
-        Err(error) => Err(Error::bad_request(
-            "InvalidRequestContent",
-            format!("The request content was invalid and could not be deserialized: '{error}'."),
-        )),
-    }
 }
 
 pub(super) fn asked(call: &Call<'_>) -> Result<Asked, Error> {
@@ -57,6 +45,24 @@ pub(super) fn asked(call: &Call<'_>) -> Result<Asked, Error> {
             "The request content was invalid and could not be deserialized: 'Required property 'properties' not found in JSON. Path '''.",
         ));
     };
+    check_mode_and_links(&properties)?;
+    let template = properties.remove("template").filter(|template| !template.is_null()).ok_or_else(|| {
+        Error::bad_request(
+            "InvalidRequestContent",
+            "The request content was invalid: either 'template' or 'templateLink' must be given.",
+        )
+    })?;
+    Ok(Asked {
+        template,
+        parameters: properties.remove("parameters"),
+        location,
+        tags: body.remove("tags").filter(|tags| !tags.is_null()),
+        settings: properties.remove("whatIfSettings").unwrap_or_default(),
+    })
+}
+
+/// Refuses what the local Azure does not do.
+fn check_mode_and_links(properties: &Map<String, Value>) -> Result<(), Error> {
     let mode = properties
         .get("mode")
         .and_then(Value::as_str)
@@ -85,19 +91,7 @@ pub(super) fn asked(call: &Call<'_>) -> Result<Asked, Error> {
             ));
         }
     }
-    let template = properties.remove("template").filter(|template| !template.is_null()).ok_or_else(|| {
-        Error::bad_request(
-            "InvalidRequestContent",
-            "The request content was invalid: either 'template' or 'templateLink' must be given.",
-        )
-    })?;
-    Ok(Asked {
-        template,
-        parameters: properties.remove("parameters"),
-        location,
-        tags: body.remove("tags").filter(|tags| !tags.is_null()),
-        settings: properties.remove("whatIfSettings").unwrap_or_default(),
-    })
+    Ok(())
 }
 
 /// Where the call's deployment takes place.
@@ -137,13 +131,32 @@ pub(super) fn run(
     place: Place,
     asked: &Asked,
 ) -> Result<Outcome, Error> {
-    let template = Template::new(
-        call,
-        name,
-        place,
-        &asked.template,
-        asked.parameters.as_ref(),
-    )?;
+    let whole = Cell::new(MOST_WORK);
+    let (depth, left) = match call.router.allowance() {
+        Some(allowance) => (allowance.depth, allowance.left),
+        None => (0, &whole),
+    };
+    if depth > DEEPEST_NESTING {
+        return Err(invalid(format!(
+            "The nested deployment '{name}' is too deep. Limit: '{DEEPEST_NESTING}' levels of nested deployments. Please \
+             see https://aka.ms/arm-template-limits for usage details"
+        )));
+    }
+    let router = Within {
+        router: call.router,
+        depth: depth + 1,
+        left,
+    };
+    let call = &Call {
+        cx: call.cx,
+        request: call.request,
+        principal: call.principal.clone(),
+        path: call.path.clone(),
+        api_version: call.api_version.clone(),
+        router: &router,
+    };
+    let given = asked.parameters.as_ref();
+    let template = Template::new(call, name, place, &asked.template, given, left)?;
     let parameters = shown_parameters(&template);
     let (deployed, outputs) = Run::new(&template)?.deploy()?;
     let refused: Vec<Error> = deployed
@@ -159,25 +172,29 @@ pub(super) fn run(
             parameters,
         });
     }
-    // <https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-invalid-template>
-    let status = refused[0].status().as_u16();
-    Err(Error::new(
-        status,
-        "InvalidTemplateDeployment",
-        if status == 403 {
-            format!("Deployment failed with multiple errors: '{}'", refused.iter().map(Error::message).collect::<Vec<_>>().join(":"))
-        } else {
-            format!(
-                "The template deployment '{name}' is not valid according to the validation procedure. The tracking id is \
-                 '{}'. See inner errors for details.",
-                Uuid::new_v4()
-            )
-        },
-    )
-    .details(refused))
+    Err(preflight(name, refused))
 }
 
-pub(super) fn shown_parameters(template: &Template<'_>) -> Value {
+/// <https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-invalid-template>
+fn preflight(name: &str, refused: Vec<Error>) -> Error {
+    let status = refused[0].status().as_u16();
+    let reason = if status == 403 {
+        let reasons: Vec<&str> = refused.iter().map(Error::message).collect();
+        format!(
+            "Deployment failed with multiple errors: '{}'",
+            reasons.join(":")
+        )
+    } else {
+        format!(
+            "The template deployment '{name}' is not valid according to the validation procedure. The tracking id is \
+             '{}'. See inner errors for details.",
+            Uuid::new_v4()
+        )
+    };
+    Error::new(status, "InvalidTemplateDeployment", reason).details(refused)
+}
+
+fn shown_parameters(template: &Template<'_>) -> Value {
     let declared = template.body.get("parameters").and_then(Value::as_object);
     let mut shown = Map::new();
     for (name, declaration) in declared.into_iter().flatten() {

@@ -1,33 +1,21 @@
 //! Deploying a template: its resources are put in the order that they need each other.
 
-use super::template::{Place, Resources, Template, invalid, joined_id};
-use crate::arm::call::Call;
+use super::error::{circle, invalid};
+use super::limits::size;
+use super::plan::{Plan, Planned};
+use super::resources::{NoResources, Resources, pending};
+use super::template::{Place, Template};
 use crate::arm::error::Error;
-use crate::arm::path::Path;
 use crate::state::deployments::Deployment;
 use http::Method;
 use serde_json::{Map, Value, json};
 use std::cell::RefCell;
 
-/// A resource of the template.
-struct Planned {
-    symbol: Option<String>,
-    raw: Map<String, Value>,
-    id: String,
-    kind: String,
-    name: String,
-    version: String,
-    /// The condition does not hold.
-    skipped: bool,
-    /// Only read, not deployed.
-    existing: bool,
-}
-
 /// How far a resource is.
-#[derive(Clone)]
 enum Progress {
     Waiting,
-    Begun,
+    /// It is being deployed, after these.
+    Begun(Vec<usize>),
     Done,
     /// Refused, or something that it needs was.
     Failed,
@@ -43,7 +31,7 @@ pub(super) struct Deployed {
     pub(super) needs: Vec<(String, String, String)>,
     /// The resource before, where it was there.
     pub(super) before: Option<Value>,
-    pub(super) result: Result<Value, Error>,
+    pub(super) result: Result<(), Error>,
 }
 
 /// A nested deployment.
@@ -55,168 +43,33 @@ struct Module {
 /// A template that is being deployed.
 pub(super) struct Run<'a> {
     template: &'a Template<'a>,
-    planned: Vec<Planned>,
+    plan: Plan,
     progress: RefCell<Vec<Progress>>,
+    /// The resources that an evaluation asked for before they were deployed.
+    missing: RefCell<Vec<usize>>,
     deployed: RefCell<Vec<Deployed>>,
 }
 
 impl<'a> Run<'a> {
     /// Reads the template's resources. Nothing is deployed yet.
     pub(super) fn new(template: &'a Template<'a>) -> Result<Self, Error> {
-        let mut run = Run {
+        let plan = Plan::new(template)?;
+        let waiting = plan.all.iter().map(|_| Progress::Waiting).collect();
+        Ok(Run {
             template,
-            planned: Vec::new(),
-            progress: RefCell::default(),
+            plan,
+            progress: RefCell::new(waiting),
+            missing: RefCell::default(),
             deployed: RefCell::default(),
-        };
-        match template.body.get("resources") {
-            Some(Value::Array(all)) => {
-                for raw in all {
-                    run.plan(None, raw, None)?;
-                }
-            }
-            // Language version 2.0 names its resources.
-            Some(Value::Object(all)) => {
-                for (symbol, raw) in all {
-                    run.plan(Some(symbol.clone()), raw, None)?;
-                }
-            }
-            _ => {
-                return Err(invalid(
-                    "The template's 'resources' are no array and no object",
-                ));
-            }
-        }
-        let mut ids: Vec<String> = run
-            .planned
-            .iter()
-            .filter(|one| !one.skipped)
-            .map(|one| one.id.to_lowercase())
-            .collect();
-        ids.sort();
-        if let Some(twice) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(invalid(format!(
-                "The resource '{}' is defined multiple times in a template. Please see https://aka.ms/arm-syntax-resources for usage details",
-                twice[0]
-            )));
-        }
-        run.progress = RefCell::new(vec![Progress::Waiting; run.planned.len()]);
-        Ok(run)
-    }
-
-    fn plan(
-        &mut self,
-        symbol: Option<String>,
-        raw: &Value,
-        parent: Option<usize>,
-    ) -> Result<(), Error> {
-        let template = self.template;
-        let evaluated = |member: &str| -> Result<Option<String>, Error> {
-            let Some(value) = raw.get(member).filter(|value| !value.is_null()) else {
-                return Ok(None);
-            };
-            match template.evaluate(value, &super::template::NoResources)? {
-                Value::String(text) => Ok(Some(text)),
-                _ => Err(invalid(format!(
-                    "The template resource's '{member}' must be a string"
-                ))),
-            }
-        };
-        let required = |member: &str| -> Result<String, Error> {
-            evaluated(member)?.filter(|text| !text.is_empty()).ok_or_else(|| {
-                invalid(format!("The template resource has no '{member}'. Please see https://aka.ms/arm-syntax-resources for usage details"))
-            })
-        };
-        let Value::Object(members) = raw else {
-            return Err(invalid("A template resource is no object"));
-        };
-        let (mut kind, mut name, version) = (
-            required("type")?,
-            required("name")?,
-            required("apiVersion")?,
-        );
-        let mut members = members.clone();
-        if let Some(parent) = parent.map(|at| &self.planned[at]) {
-            kind = format!("{}/{kind}", parent.kind);
-            name = format!("{}/{name}", parent.name);
-            let mut needs = members
-                .get("dependsOn")
-                .and_then(Value::as_array)
-                .cloned()
-                .unwrap_or_default();
-            needs.push(json!(parent.id));
-            members.insert("dependsOn".to_owned(), Value::Array(needs));
-        }
-        let place = &template.place;
-        let scope = match evaluated("scope")? {
-            Some(scope) if scope.starts_with('/') => scope,
-            // Relative to the deployment: `Type/name/…`, types and names by turns.
-            Some(scope) => format!("{}/providers/{scope}", place.scope),
-            None => match (evaluated("subscriptionId")?, evaluated("resourceGroup")?) {
-                (None, None) => place.scope.clone(),
-                (subscription, group) => {
-                    let subscription =
-                        subscription.unwrap_or_else(|| place.subscription().to_owned());
-                    match group {
-                        Some(group) => {
-                            format!("/subscriptions/{subscription}/resourceGroups/{group}")
-                        }
-                        None => format!("/subscriptions/{subscription}"),
-                    }
-                }
-            },
-        };
-        let names: Vec<&str> = name.split('/').collect();
-        let id = joined_id(&scope, &kind, &names).ok_or_else(|| {
-            invalid(format!(
-                "The template resource '{name}' for type '{kind}' has incorrect segment lengths. A nested resource type \
-                 must have identical number of segments as its resource name. A root resource type must have segment \
-                 length one greater than its resource name. Please see https://aka.ms/arm-syntax-resources for usage details"
-            ))
-        })?;
-        let skipped = match raw.get("condition") {
-            None | Some(Value::Null) => false,
-            Some(condition) => match template.evaluate(condition, &super::template::NoResources)? {
-                Value::Bool(holds) => !holds,
-                _ => {
-                    return Err(invalid(format!(
-                        "The condition of the template resource '{name}' is no boolean"
-                    )));
-                }
-            },
-        };
-        let children = members.remove("resources");
-        let existing = raw.get("existing") == Some(&json!(true));
-        self.planned.push(Planned {
-            symbol,
-            raw: members,
-            id,
-            kind,
-            name,
-            version,
-            skipped,
-            existing,
-        });
-        let parent = self.planned.len() - 1;
-        if !skipped {
-            for child in children
-                .as_ref()
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-            {
-                self.plan(None, child, Some(parent))?;
-            }
-        }
-        Ok(())
+        })
     }
 
     /// Deploys what has not been deployed yet, and gives what became of each, in the order that it was done in.
     /// A resource that is refused stops what needs it and nothing else. A template that turns out not to be
     /// valid, or a circle, is an error of the whole.
     pub(super) fn deploy(self) -> Result<(Vec<Deployed>, Value), Error> {
-        for at in 0..self.planned.len() {
-            self.deploy_one(at)?;
+        for at in 0..self.plan.all.len() {
+            self.deploy_from(at)?;
         }
         let failed = self.deployed.borrow().iter().any(|one| one.result.is_err());
         let outputs = if failed { json!({}) } else { self.outputs()? };
@@ -239,6 +92,7 @@ impl<'a> Run<'a> {
             let raw = declaration.get("value").unwrap_or(&Value::Null);
             let mut output = json!({"type": shown_type(kind)});
             let value = self.template.evaluate(raw, self)?;
+            self.template.meter.keep(size(&value).bytes)?;
             if !kind.to_ascii_lowercase().starts_with("secure") {
                 output["value"] = value;
             }
@@ -247,50 +101,115 @@ impl<'a> Run<'a> {
         Ok(Value::Object(outputs))
     }
 
-    /// Deploys one, after what it depends on. Says whether it is there.
-    fn deploy_one(&self, at: usize) -> Result<bool, Error> {
-        let one = &self.planned[at];
-        let progress = self.progress.borrow()[at].clone();
-        match progress {
-            Progress::Done => return Ok(true),
-            Progress::Failed => return Ok(false),
-            Progress::Begun => {
-                return Err(invalid(format!(
-                    "Circular dependency detected on resource: '{}'. Please see https://aka.ms/arm-circular-dependency for usage details",
-                    one.id
-                )));
+    /// Deploys one, after all that it depends on, however long the chain is.
+    fn deploy_from(&self, first: usize) -> Result<(), Error> {
+        let mut left = vec![first];
+        let mut begun: Vec<usize> = Vec::new();
+        while let Some(&at) = left.last() {
+            if matches!(self.progress.borrow()[at], Progress::Waiting) {
+                begun.push(at);
+                self.begin(at)?;
             }
-            Progress::Waiting => {}
-        }
-        if one.skipped || one.existing {
-            self.progress.borrow_mut()[at] = Progress::Done;
-            return Ok(true);
-        }
-        self.progress.borrow_mut()[at] = Progress::Begun;
-        let mut needs = Vec::new();
-        let mut ready = true;
-        for needed in self.needed(one)? {
-            ready &= self.deploy_one(needed)?;
-            let needed = &self.planned[needed];
-            if !needed.skipped {
-                needs.push((needed.id.clone(), needed.kind.clone(), needed.name.clone()));
+            let needed = self.go_on(at)?;
+            if needed.is_empty() {
+                left.pop();
+                if begun.last() == Some(&at) {
+                    begun.pop();
+                }
+                continue;
             }
-        }
-        if !ready {
-            self.progress.borrow_mut()[at] = Progress::Failed;
-            return Ok(false);
-        }
-        let call = self.template.call;
-        let body = match self.body(one) {
-            // An expression that another resource's refusal left without a value.
-            Err(_) if self.deployed.borrow().iter().any(|one| one.result.is_err()) => {
-                self.progress.borrow_mut()[at] = Progress::Failed;
-                return Ok(false);
+            for needed in &needed {
+                if let Some(from) = begun.iter().position(|begun| begun == needed) {
+                    let ids = begun[from..]
+                        .iter()
+                        .map(|at| self.plan.all[*at].id.as_str());
+                    return Err(invalid(format!(
+                        "Circular dependency detected on resource: '{}': {}. Please see \
+                         https://aka.ms/arm-circular-dependency for usage details",
+                        self.plan.all[*needed].id,
+                        circle(ids)
+                    )));
+                }
             }
-            other => other?,
+            left.extend(needed.into_iter().rev());
+        }
+        Ok(())
+    }
+
+    /// Finds what a resource says it depends on. What it refers to is found when its expressions are evaluated.
+    fn begin(&self, at: usize) -> Result<(), Error> {
+        let one = &self.plan.all[at];
+        let progress = if one.skipped || one.existing {
+            Progress::Done
+        } else {
+            Progress::Begun(self.needed(one)?)
         };
+        self.progress.borrow_mut()[at] = progress;
+        Ok(())
+    }
+
+    /// Gives what has to be deployed first; where that is nothing, the resource is deployed, or it has failed.
+    fn go_on(&self, at: usize) -> Result<Vec<usize>, Error> {
+        let needs = {
+            let progress = self.progress.borrow();
+            let Progress::Begun(needs) = &progress[at] else {
+                return Ok(vec![]);
+            };
+            let ended = |at: &usize| matches!(progress[*at], Progress::Done | Progress::Failed);
+            let missing: Vec<usize> = needs.iter().copied().filter(|at| !ended(at)).collect();
+            if !missing.is_empty() {
+                return Ok(missing);
+            }
+            let failed = |at: &usize| matches!(progress[*at], Progress::Failed);
+            (!needs.iter().any(failed)).then(|| needs.clone())
+        };
+        let done = match needs {
+            None => false,
+            Some(needs) => {
+                let body = self.body(&self.plan.all[at]);
+                let missing = self.missing.take();
+                if !missing.is_empty() {
+                    return Ok(missing);
+                }
+                match body {
+                    // An expression that another resource's refusal left without a value.
+                    Err(_) if self.deployed.borrow().iter().any(|one| one.result.is_err()) => false,
+                    body => self.put(at, &body?, &needs)?,
+                }
+            }
+        };
+        self.progress.borrow_mut()[at] = if done {
+            Progress::Done
+        } else {
+            Progress::Failed
+        };
+        Ok(vec![])
+    }
+
+    /// Puts a resource. Says whether it is there.
+    fn put(&self, at: usize, body: &Value, needs: &[usize]) -> Result<bool, Error> {
+        let one = &self.plan.all[at];
+        let needed = |at: &usize| &self.plan.all[*at];
+        let needs: Vec<(String, String, String)> = needs
+            .iter()
+            .map(needed)
+            .filter(|needed| !needed.skipped)
+            .map(|needed| (needed.id.clone(), needed.kind.clone(), needed.name.clone()))
+            .collect();
+        let meter = &self.template.meter;
+        meter.keep(size(body).bytes)?;
+        // Dependencies of all on all are too large before their resources are.
+        meter.keep(needs.iter().map(|(id, ..)| id.len()).sum())?;
+        meter.put()?;
+        let call = self.template.call;
         let before = call.within(Method::GET, &one.id, &one.version, None).ok();
-        let put = || call.within(Method::PUT, &one.id, &one.version, Some(&body));
+        if let Some(before) = &before {
+            meter.answered(before)?;
+        }
+        let put = || {
+            call.within(Method::PUT, &one.id, &one.version, Some(body))
+                .map(drop)
+        };
         let mut result = call.cx.attempt(put)?;
         if result.is_ok()
             && let Some(error) = self.module(&one.id)?.and_then(|module| module.failure)
@@ -298,19 +217,12 @@ impl<'a> Run<'a> {
             result = Err(error);
         }
         let done = result.is_ok();
-        self.progress.borrow_mut()[at] = if done {
-            Progress::Done
-        } else {
-            Progress::Failed
-        };
+        let location = body.get("location").and_then(Value::as_str);
         self.deployed.borrow_mut().push(Deployed {
             id: one.id.clone(),
             kind: one.kind.clone(),
             name: one.name.clone(),
-            location: body
-                .get("location")
-                .and_then(Value::as_str)
-                .map(str::to_owned),
+            location: location.map(str::to_owned),
             needs,
             before,
             result,
@@ -335,51 +247,32 @@ impl<'a> Run<'a> {
         }))
     }
 
-    /// What a resource says it depends on. What it refers to is found when its expressions are evaluated.
+    /// What a resource says it depends on.
     fn needed(&self, one: &Planned) -> Result<Vec<usize>, Error> {
-        let mut found = Vec::new();
         let Some(all) = one.raw.get("dependsOn").filter(|all| !all.is_null()) else {
-            return Ok(found);
+            return Ok(vec![]);
         };
-        let all = self.template.evaluate(all, self)?;
+        let all = self.template.evaluate(all, &NoResources)?;
         let Value::Array(all) = all else {
             return Err(invalid(format!(
                 "The 'dependsOn' of the template resource '{}' is no array",
                 one.name
             )));
         };
+        let mut found = Vec::new();
+        let mut known = vec![false; self.plan.all.len()];
         for needed in &all {
             let needed = needed.as_str().unwrap_or_default();
-            let at = self.find(needed).ok_or_else(|| {
+            let at = self.plan.find(needed).ok_or_else(|| {
                 invalid(format!(
                     "The resource '{needed}' is not defined in the template. Please see https://aka.ms/arm-syntax-resources for usage details"
                 ))
             })?;
-            if !found.contains(&at) {
+            if !std::mem::replace(&mut known[at], true) {
                 found.push(at);
             }
         }
         Ok(found)
-    }
-
-    /// A resource of the template by its id, its symbol, `Type/name`, or its name.
-    fn find(&self, wanted: &str) -> Option<usize> {
-        let wanted = wanted.trim_end_matches('/').to_lowercase();
-        let by = |fits: &dyn Fn(&Planned) -> bool| self.planned.iter().position(fits);
-        by(&|one| one.id.to_lowercase() == wanted)
-            .or_else(|| {
-                by(&|one| {
-                    one.symbol
-                        .as_ref()
-                        .is_some_and(|symbol| symbol.to_lowercase() == wanted)
-                })
-            })
-            .or_else(|| by(&|one| format!("{}/{}", one.kind, one.name).to_lowercase() == wanted))
-            .or_else(|| {
-                let below = format!("/providers/{wanted}");
-                by(&|one| wanted.contains('/') && one.id.to_lowercase().ends_with(&below))
-            })
-            .or_else(|| by(&|one| one.name.to_lowercase() == wanted))
     }
 
     /// The body of the resource's PUT.
@@ -440,17 +333,30 @@ impl<'a> Run<'a> {
 
 impl Resources for Run<'_> {
     fn reference(&self, of: &str, version: Option<&str>, whole: bool) -> Result<Value, Error> {
-        let planned = self.find(of);
-        if let Some(at) = planned
-            && !self.deploy_one(at)?
-        {
-            // Whoever asked is not deployed either; the reason is with the resource that was refused.
-            return Err(Error::conflict(
-                "DeploymentFailed",
-                format!("The resource '{of}' was not deployed."),
-            ));
+        let found = self.plan.find(of);
+        if let Some(at) = found {
+            match self.progress.borrow()[at] {
+                Progress::Done => {}
+                // Whoever asked is not deployed either; the reason is with the resource that was refused.
+                Progress::Failed => {
+                    return Err(Error::conflict(
+                        "DeploymentFailed",
+                        format!("The resource '{of}' was not deployed."),
+                    ));
+                }
+                Progress::Waiting | Progress::Begun(_) => {
+                    let mut missing = self.missing.borrow_mut();
+                    if !missing.contains(&at) {
+                        missing.push(at);
+                    }
+                    return Err(pending());
+                }
+            }
         }
-        let planned = planned.map(|at| &self.planned[at]);
+        if self.waits() {
+            return Err(pending());
+        }
+        let planned = found.map(|at| &self.plan.all[at]);
         let id = planned.map_or(of, |one| one.id.as_str());
         if !id.starts_with('/') {
             return Err(invalid(format!(
@@ -466,7 +372,9 @@ impl Resources for Run<'_> {
                 )));
             }
         };
+        self.template.meter.read()?;
         let mut resource = self.template.call.within(Method::GET, id, version, None)?;
+        self.template.meter.answered(&resource)?;
         // A module's outputs are known to the template around it before its operation ends.
         if let Some(module) = self.module(id)? {
             resource["properties"] = Value::Object(module.properties);
@@ -486,6 +394,10 @@ impl Resources for Run<'_> {
         }
         Ok(resource)
     }
+
+    fn waits(&self) -> bool {
+        !self.missing.borrow().is_empty()
+    }
 }
 
 /// A type as a deployment shows it.
@@ -498,47 +410,5 @@ pub(super) fn shown_type(kind: &str) -> &'static str {
         "securestring" => "SecureString",
         "secureobject" => "SecureObject",
         _ => "String",
-    }
-}
-
-impl Call<'_> {
-    /// A request of the deployment's own to Resource Manager, with the caller's rights. Gives the answer's body.
-    pub(super) fn within(
-        &self,
-        method: Method,
-        id: &str,
-        version: &str,
-        body: Option<&Value>,
-    ) -> Result<Value, Error> {
-        let request = crate::ground::wire::Request {
-            method,
-            host: self.request.host.clone(),
-            path: id
-                .split('/')
-                .map(|segment| {
-                    percent_encoding::utf8_percent_encode(
-                        segment,
-                        percent_encoding::NON_ALPHANUMERIC,
-                    )
-                    .to_string()
-                })
-                .collect::<Vec<_>>()
-                .join("/"),
-            query: vec![("api-version".to_owned(), version.to_owned())],
-            headers: http::HeaderMap::new(),
-            body: body.map(Value::to_string).unwrap_or_default().into(),
-            origin: self.request.origin.clone(),
-        };
-        crate::arm::version::check(version)?;
-        let call = Call {
-            cx: self.cx,
-            path: Path::parse(&request.segments()),
-            request: &request,
-            principal: self.principal.clone(),
-            api_version: version.to_owned(),
-            router: self.router,
-        };
-        let response = self.router.route(&call)?;
-        Ok(serde_json::from_slice(&response.body).unwrap_or_default())
     }
 }

@@ -8,6 +8,7 @@ use crate::ground::wire::Response;
 use crate::state::{Range, Resource};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use uuid::Uuid;
 
 /// Members that the service sets anew, whatever a deployment says.
@@ -38,15 +39,16 @@ pub(super) fn answer(call: &Call<'_>, name: &str) -> Result<Response, Error> {
             changes.push(change(&one.id, one.before.as_ref(), &after, ids_only));
         }
         if call.path.group.is_some() {
+            let own: HashSet<String> = outcome
+                .deployed
+                .iter()
+                .map(|one| one.id.to_ascii_lowercase())
+                .collect();
             let below = Resource::key_of(&scope) + "/";
             call.cx
                 .tx
                 .each(&Range::Below(&below), |resource: Resource| {
-                    let own = outcome
-                        .deployed
-                        .iter()
-                        .any(|one| one.id.eq_ignore_ascii_case(&resource.id));
-                    if !own {
+                    if !own.contains(&resource.id.to_ascii_lowercase()) {
                         changes.push(json!({"resourceId": resource.id, "changeType": "Ignore"}));
                     }
                     Ok::<_, Error>(())

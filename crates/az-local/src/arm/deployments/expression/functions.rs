@@ -2,10 +2,12 @@
 //! (<https://learn.microsoft.com/azure/azure-resource-manager/templates/template-functions>).
 
 use super::unique::unique_string;
+use crate::arm::deployments::limits::LARGEST_TEMPLATE;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -105,10 +107,7 @@ const FUNCTIONS: &[(&str, usize, usize, Function)] = &[
             .map(|(key, value)| json!({"key": key, "value": value}))
             .collect())
     }),
-    ("join", 2, 2, |a| {
-        let parts: Result<Vec<String>, String> = array(&a[0])?.iter().map(shown).collect();
-        Ok(json!(parts?.join(text(&a[1])?)))
-    }),
+    ("join", 2, 2, join),
     ("json", 1, 1, |a| parsed(text(&a[0])?)),
     ("last", 1, 1, |a| edge(&a[0], false)),
     ("lastIndexOf", 2, 2, |a| position(a, false)),
@@ -153,9 +152,7 @@ const FUNCTIONS: &[(&str, usize, usize, Function)] = &[
         let to = from.checked_add(count).ok_or("the range is too large")?;
         Ok(json!((from..to).collect::<Vec<i64>>()))
     }),
-    ("replace", 3, 3, |a| {
-        Ok(json!(text(&a[0])?.replace(text(&a[1])?, text(&a[2])?)))
-    }),
+    ("replace", 3, 3, replace),
     ("shallowMerge", 1, 1, |a| {
         let mut merged = Map::new();
         for one in array(&a[0])? {
@@ -228,6 +225,28 @@ const FUNCTIONS: &[(&str, usize, usize, Function)] = &[
     }),
 ];
 
+/// Functions that need the deployment, not only their arguments.
+pub(in crate::arm::deployments) const CONTEXTUAL: &[&str] = &[
+    "and",
+    "deployer",
+    "deployment",
+    "environment",
+    "extensionResourceId",
+    "if",
+    "newGuid",
+    "or",
+    "parameters",
+    "reference",
+    "resourceGroup",
+    "resourceId",
+    "subscription",
+    "subscriptionResourceId",
+    "tenant",
+    "tenantResourceId",
+    "utcNow",
+    "variables",
+];
+
 const MANY: usize = usize::MAX;
 
 /// Whether there is a function with this name here; names compare without case.
@@ -235,6 +254,13 @@ pub(in crate::arm::deployments) fn is_known(name: &str) -> bool {
     FUNCTIONS
         .iter()
         .any(|(known, ..)| known.eq_ignore_ascii_case(name))
+}
+
+/// The names of all functions.
+#[cfg(test)]
+pub(in crate::arm::deployments) fn names() -> Vec<&'static str> {
+    let own = FUNCTIONS.iter().map(|(name, ..)| *name);
+    own.chain(CONTEXTUAL.iter().copied()).collect()
 }
 
 /// Calls a function that [`is_known`].
@@ -257,8 +283,11 @@ pub(in crate::arm::deployments) fn call(name: &str, arguments: &[Value]) -> Resu
 }
 
 /// A member of a value: `value.name`, `value['name']`, `value[0]`.
-pub(in crate::arm::deployments) fn member(of: &Value, name: &Value) -> Result<Value, String> {
-    let found = match (of, name) {
+pub(in crate::arm::deployments) fn member<'v>(
+    of: &'v Value,
+    name: &Value,
+) -> Result<&'v Value, String> {
+    match (of, name) {
         (Value::Object(members), Value::String(name)) => members
             .get(name)
             .or_else(|| {
@@ -272,7 +301,7 @@ pub(in crate::arm::deployments) fn member(of: &Value, name: &Value) -> Result<Va
                     "The language expression property '{name}' doesn't exist, available properties are '{}'.",
                     members.keys().cloned().collect::<Vec<_>>().join(", ")
                 )
-            })?,
+            }),
         (Value::Array(values), index) => {
             let index = integer(index)?;
             usize::try_from(index)
@@ -282,16 +311,13 @@ pub(in crate::arm::deployments) fn member(of: &Value, name: &Value) -> Result<Va
                     format!(
                         "The language expression property array index '{index}' is out of bounds."
                     )
-                })?
+                })
         }
-        _ => {
-            return Err(format!(
-                "The language expression property '{}' can't be evaluated: its base is no object and no array.",
-                name.as_str().unwrap_or_default()
-            ));
-        }
-    };
-    Ok(found.clone())
+        _ => Err(format!(
+            "The language expression property '{}' can't be evaluated: its base is no object and no array.",
+            name.as_str().unwrap_or_default()
+        )),
+    }
 }
 
 /// The date as `utcNow(format)` shows it. The custom forms of .NET's dates are understood as far as they are of
@@ -311,6 +337,9 @@ pub(in crate::arm::deployments) fn date(
     let mut rest = format;
     while let Some(letter) = rest.chars().next() {
         let run = rest.chars().take_while(|c| *c == letter).count();
+        if letter.is_alphabetic() && run > 7 {
+            return Err(format!("the date format '{format}' is not supported"));
+        }
         let number = match letter {
             'y' => time.year() as u32 % 10u32.saturating_pow(run as u32).max(1),
             'M' => u32::from(u8::from(time.month())),
@@ -464,6 +493,30 @@ fn create_object(a: &[Value]) -> Result<Value, String> {
     Ok(Value::Object(made))
 }
 
+/// Refuses to make a text that would be too large: before it is made.
+fn fits(bytes: usize) -> Result<(), String> {
+    if bytes > LARGEST_TEMPLATE {
+        return Err(format!(
+            "the result is too large (limit '{LARGEST_TEMPLATE}', actual '{bytes}')"
+        ));
+    }
+    Ok(())
+}
+
+fn join(a: &[Value]) -> Result<Value, String> {
+    let parts: Result<Vec<String>, String> = array(&a[0])?.iter().map(shown).collect();
+    let (parts, delimiter) = (parts?, text(&a[1])?);
+    fits(delimiter.len().saturating_mul(parts.len()))?;
+    Ok(json!(parts.join(delimiter)))
+}
+
+fn replace(a: &[Value]) -> Result<Value, String> {
+    let (within, from, to) = (text(&a[0])?, text(&a[1])?, text(&a[2])?);
+    let count = within.matches(from).count();
+    fits(to.len().saturating_mul(count))?;
+    Ok(json!(within.replace(from, to)))
+}
+
 fn length(value: &Value) -> Result<usize, String> {
     match value {
         Value::String(text) => Ok(text.chars().count()),
@@ -559,6 +612,8 @@ fn split(a: &[Value]) -> Result<Value, String> {
         one => vec![text(one)?],
     };
     let mut parts = vec![text(&a[0])?];
+    // Each delimiter is looked for in the whole text.
+    fits(parts[0].len().saturating_mul(delimiters.len()) / 16)?;
     for delimiter in delimiters.into_iter().filter(|d| !d.is_empty()) {
         parts = parts
             .iter()
@@ -590,10 +645,10 @@ fn format_text(a: &[Value]) -> Result<Value, String> {
             .trim()
             .parse()
             .map_err(|_| format!("the format item '{{{inner}}}' is not supported"))?;
-        let value = a
-            .get(index + 1)
-            .ok_or("the format string names an argument that is not there")?;
+        let value = index.checked_add(1).and_then(|index| a.get(index));
+        let value = value.ok_or("the format string names an argument that is not there")?;
         shown_text += &shown(value)?;
+        fits(shown_text.len())?;
         rest = &after[end + 1..];
     }
     Ok(json!(shown_text + rest))
@@ -610,7 +665,7 @@ fn intersection(a: &[Value]) -> Result<Value, String> {
     }
     let mut kept = array(&a[0])?.clone();
     for other in &a[1..] {
-        let other = array(other)?;
+        let other: HashSet<&Value> = array(other)?.iter().collect();
         kept.retain(|value| other.contains(value));
     }
     Ok(Value::Array(kept))
@@ -625,10 +680,11 @@ fn union(a: &[Value]) -> Result<Value, String> {
         }
         return Ok(all);
     }
+    let mut known: HashSet<&Value> = HashSet::new();
     let mut all: Vec<Value> = Vec::new();
     for one in a {
         for value in array(one)? {
-            if !all.contains(value) {
+            if known.insert(value) {
                 all.push(value.clone());
             }
         }
@@ -651,6 +707,15 @@ fn merge(into: &mut Value, from: &Value) {
 mod tests {
     use super::*;
     use time::macros::datetime;
+
+    fn gives(name: &str, arguments: &Value, wanted: &Value) {
+        let arguments = arguments.as_array().expect("arguments");
+        assert_eq!(
+            call(name, arguments).as_ref(),
+            Ok(wanted),
+            "{name}{arguments:?}"
+        );
+    }
 
     /// Most results stand in the reference's own examples.
     #[test]
@@ -684,6 +749,14 @@ mod tests {
                 json!([{"b": 2, "A": 1}]),
                 json!([{"key": "A", "value": 1}, {"key": "b", "value": 2}]),
             ),
+        ] {
+            gives(name, &arguments, &wanted);
+        }
+    }
+
+    #[test]
+    fn more_results_are_those_of_the_reference() {
+        for (name, arguments, wanted) in [
             ("join", json!([["one", "two"], ","]), json!("one,two")),
             ("json", json!(["{\"a\":\"b\"}"]), json!({"a": "b"})),
             ("last", json!([["one", "two"]]), json!("two")),
@@ -731,8 +804,7 @@ mod tests {
             ),
             ("base64ToString", json!(["b25lLCB0d28="]), json!("one, two")),
         ] {
-            let arguments = arguments.as_array().expect("arguments");
-            assert_eq!(call(name, arguments), Ok(wanted), "{name}{arguments:?}");
+            gives(name, &arguments, &wanted);
         }
     }
 

@@ -4,6 +4,7 @@
 pub(super) mod functions;
 mod unique;
 
+use super::limits::{DEEPEST_EXPRESSION, LONGEST_EXPRESSION};
 use std::iter::Peekable;
 use std::str::CharIndices;
 
@@ -14,8 +15,8 @@ pub(super) enum Expression {
     Integer(i64),
     /// A function's name, `namespace.name` for one that the template defines, and its arguments.
     Call(String, Vec<Expression>),
-    /// `of.name`, `of['name']`, `of[0]`
-    Member(Box<Expression>, Box<Expression>),
+    /// `of.name`, `of['name']`, `of[0]`, and members of that: any number of them, so they are no recursion.
+    Member(Box<Expression>, Vec<Expression>),
 }
 
 /// What a text in a template is.
@@ -34,7 +35,19 @@ pub(super) fn read(text: &str) -> Result<Text, String> {
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'))
     {
-        Some(inner) => parse(inner).map(Text::Expression),
+        Some(inner) => {
+            // Characters are counted only where there are more bytes than that.
+            if text.len() > LONGEST_EXPRESSION {
+                let actual = text.chars().count();
+                if actual > LONGEST_EXPRESSION {
+                    return Err(format!(
+                        "The language expression length limit exceeded. Limit: '{LONGEST_EXPRESSION}' and actual: \
+                         '{actual}'."
+                    ));
+                }
+            }
+            parse(inner).map(Text::Expression)
+        }
         None => Ok(Text::Literal(text.to_owned())),
     }
 }
@@ -49,15 +62,14 @@ pub(super) fn names(expression: &Expression, see: &mut impl FnMut(&str)) {
                 names(argument, see);
             }
         }
-        Expression::Member(of, name) => {
+        Expression::Member(of, members) => {
             names(of, see);
-            names(name, see);
+            for member in members {
+                names(member, see);
+            }
         }
     }
 }
-
-/// Expressions within expressions; a template's are few, and a parser must not run out of stack.
-const DEEPEST: usize = 64;
 
 fn parse(text: &str) -> Result<Expression, String> {
     let mut parser = Parser {
@@ -116,25 +128,27 @@ impl Parser<'_> {
 
     fn expression(&mut self) -> Result<Expression, String> {
         self.depth += 1;
-        if self.depth > DEEPEST {
+        if self.depth > DEEPEST_EXPRESSION {
             return Err(format!(
                 "The language expression '{}' is nested too deeply.",
                 self.text
             ));
         }
-        let mut expression = self.primary()?;
+        let expression = self.primary()?;
+        let mut members = Vec::new();
         loop {
             if self.take('.') {
-                let name = self.identifier()?;
-                expression =
-                    Expression::Member(Box::new(expression), Box::new(Expression::Text(name)));
+                members.push(Expression::Text(self.identifier()?));
             } else if self.take('[') {
-                let index = self.expression()?;
+                members.push(self.expression()?);
                 self.require(']')?;
-                expression = Expression::Member(Box::new(expression), Box::new(index));
             } else {
                 self.depth -= 1;
-                return Ok(expression);
+                return Ok(if members.is_empty() {
+                    expression
+                } else {
+                    Expression::Member(Box::new(expression), members)
+                });
             }
         }
     }
@@ -241,14 +255,8 @@ mod tests {
                 vec![
                     text("it's"),
                     Expression::Member(
-                        Box::new(Expression::Member(
-                            Box::new(Expression::Member(
-                                Box::new(call("parameters", vec![text("p")])),
-                                Box::new(text("a"))
-                            )),
-                            Box::new(text("b"))
-                        )),
-                        Box::new(Expression::Integer(-1))
+                        Box::new(call("parameters", vec![text("p")])),
+                        vec![text("a"), text("b"), Expression::Integer(-1)]
                     ),
                 ]
             )))
