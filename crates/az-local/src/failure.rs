@@ -49,8 +49,28 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// What is wrong with a folder, whoever found it.
+    fn folder(&self) -> Option<&FolderError> {
+        match self {
+            Failure::Folder(error)
+            | Failure::Control(ControlError::Folder(error))
+            | Failure::Start(StartError::Folder(error))
+            | Failure::Start(StartError::Open(OpenError::Folder(error))) => Some(error),
+            _ => None,
+        }
+    }
+
     /// 2 usage, 3 not found, 6 conflict, 126 and 127 as shells have them, else 1.
     pub(crate) fn exit_code(&self) -> ExitCode {
+        match self.folder() {
+            Some(FolderError::InUse(_)) => return ExitCode::from(6),
+            Some(
+                FolderError::NotOwn { .. }
+                | FolderError::Shared { .. }
+                | FolderError::Unguarded { .. },
+            ) => return ExitCode::from(2),
+            Some(FolderError::Io { .. }) | None => {}
+        }
         ExitCode::from(match self {
             Failure::Control(ControlError::NotRunning(_)) => 3,
             Failure::Control(ControlError::Refused { reason, .. }) => match reason {
@@ -58,11 +78,7 @@ impl Failure {
                 Refusal::Invalid => 2,
                 Refusal::Failed => 1,
             },
-            Failure::Running(_)
-            | Failure::Folder(FolderError::InUse(_))
-            | Failure::Start(StartError::Folder(FolderError::InUse(_)))
-            | Failure::Start(StartError::Open(OpenError::Folder(FolderError::InUse(_))))
-            | Failure::Start(StartError::Port { .. }) => 6,
+            Failure::Running(_) | Failure::Start(StartError::Port { .. }) => 6,
             Failure::NoFolder | Failure::Variable(_) => 2,
             Failure::Command { source, .. } if source.kind() == io::ErrorKind::NotFound => 127,
             Failure::Command { .. } => 126,

@@ -5,7 +5,7 @@ use crate::cli::StartOptions;
 use crate::control::Command::Status;
 use crate::control::client::{Client, ControlError};
 use crate::failure::Failure;
-use crate::instance::folder::{Folder, FolderError, make_private};
+use crate::instance::folder::{Folder, FolderError, make_own};
 use crate::server::Server;
 use serde_json::Value;
 use std::fs::OpenOptions;
@@ -81,7 +81,7 @@ fn forget_clients(folder: &Folder) -> Result<(), Failure> {
 /// Starts this program again, in the background, with the same arguments, and waits until it is
 /// ready.
 fn background(path: &Path) -> Result<ExitCode, Failure> {
-    make_private(path)?;
+    make_own(path)?;
     let log_path = path.join("server.log");
     let mut log = OpenOptions::new()
         .read(true)
