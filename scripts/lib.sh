@@ -44,20 +44,62 @@ on_local_azure() {
     [ -n "${AZ_LOCAL_DIR:-}" ]
 }
 
+# The public half of the private key in a file; fails where there is no whole private key.
+public_half() {
+    ssh-keygen -y -P '' -f "$1" </dev/null 2>/dev/null
+}
+
+# Makes a key pair, or what is missing of it. Another step may do the same at the same time, and one that was killed may
+# have left anything: what is there is looked at, never waited for, and each file appears whole.
+make_key_pair() {
+    for left in "$(dirname "$1")"/new.*; do
+        # new.PROCESS.XXXXXX
+        maker=${left##*/new.}
+        maker=${maker%%.*}
+        case $maker in
+            *[!0-9]*) ;;
+            *) ! kill -0 "$maker" 2>/dev/null || continue ;;
+        esac
+        rm -rf "$left" || :
+    done
+    made=
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        if public=$(public_half "$1"); then
+            if [ "$public" = "$(cat "$1.pub" 2>/dev/null)" ]; then
+                break
+            fi
+            new_folder "$1"
+            printf '%s\n' "$public" >"$made/public"
+            mv -f "$made/public" "$1.pub"
+        else
+            new_folder "$1"
+            [ -e "$made/key" ] || ssh-keygen -q -t ed25519 -N '' -C az-local -f "$made/key" </dev/null
+            # What cannot be read is out of the way. If it was another step's new key meanwhile, it goes back.
+            if [ -e "$1" ] && mv -f "$1" "$made/other" 2>/dev/null && public_half "$made/other" >/dev/null; then
+                mv -f "$made/other" "$made/key"
+            fi
+            # Of two steps one wins; the other takes its key.
+            ln "$made/key" "$1" 2>/dev/null || [ -e "$1" ] || fail "no key can be made at $1"
+        fi
+    done
+    [ -z "$made" ] || rm -rf "$made"
+    case $public in
+        '') fail "no key can be made at $1" ;;
+        "$(cat "$1.pub" 2>/dev/null)") ;;
+        *) fail "the public half of $1 cannot be kept beside it" ;;
+    esac
+}
+
+# A folder for a key that is not ready.
+new_folder() {
+    [ -n "$made" ] || made=$(mktemp -d "$(dirname "$1")/new.$$.XXXXXX")
+}
+
 # The key that signs in to the machine. A local Azure's machines get one of their own, so that yours stays untouched;
 # in the cloud it is yours, or the one that SSH_KEY names.
 if on_local_azure && [ -z "${SSH_KEY:-}" ]; then
     SSH_KEY=$AZ_LOCAL_DIR/ssh/tutorial_key
-    # Two steps may come here at once, and ssh-keygen does not replace what is there.
-    if ! [ -e "$SSH_KEY.pub" ]; then
-        made=$(mktemp -d "$AZ_LOCAL_DIR/ssh/new.XXXXXX")
-        ssh-keygen -q -t ed25519 -N '' -C az-local -f "$made/key"
-        if ln "$made/key" "$SSH_KEY" 2>/dev/null; then
-            mv "$made/key.pub" "$SSH_KEY.pub"
-        fi
-        rm -rf "$made"
-        until [ -e "$SSH_KEY.pub" ]; do sleep 1; done
-    fi
+    make_key_pair "$SSH_KEY"
 fi
 
 # Shows a command as a person would type it.

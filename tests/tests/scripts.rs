@@ -273,3 +273,184 @@ fn without_a_vault_name_a_step_says_what_to_set() {
         .code(2)
         .stderr(predicates::str::contains("'system' or 'user'"));
 }
+
+/// An instance's folder with what a step that was killed left in it, and a step's beginning there: what `lib.sh` does.
+struct Keys(tempfile::TempDir);
+
+impl Keys {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(folder.path().join("ssh")).expect("a new folder");
+        Keys(folder)
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.0.path().join("ssh")
+    }
+
+    fn private(&self) -> PathBuf {
+        self.folder().join("tutorial_key")
+    }
+
+    fn public(&self) -> PathBuf {
+        self.folder().join("tutorial_key.pub")
+    }
+
+    fn step(&self) -> Command {
+        let mut step = Command::new("sh");
+        step.args(["-c", ". \"$1\"; printf '%s' \"$SSH_KEY\""])
+            .args([script("step"), script("lib.sh")])
+            .env("AZ_LOCAL_DIR", self.0.path())
+            .env(
+                "AZ_TOOLS_DIR",
+                binary("az-local").parent().expect("a folder"),
+            )
+            .env("KEY_VAULT_NAME", "kv-keys")
+            .env_remove("SSH_KEY")
+            .timeout(std::time::Duration::from_secs(60));
+        step
+    }
+
+    /// The step ends, and there is a pair.
+    fn assert_pair(&self, state: &str) {
+        let private = self.private().display().to_string();
+        self.step().assert().success().stdout(private.clone());
+        let mut derive = Command::new("ssh-keygen");
+        let derived = derive.args(["-y", "-P", "", "-f", &private]).assert();
+        let public = std::fs::read_to_string(self.public()).expect("a public key");
+        assert!(public.starts_with("ssh-ed25519 "), "{state}: {public}");
+        derived.success().stdout(public);
+    }
+
+    fn assert_nothing_else(&self, state: &str) {
+        let entries = std::fs::read_dir(self.folder()).expect("a folder");
+        let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["tutorial_key", "tutorial_key.pub"], "{state}");
+    }
+}
+
+/// What can be there when a step begins.
+type State = (&'static str, fn(&Keys));
+
+const LEFT: [State; 11] = [
+    ("nothing", |_| {}),
+    ("a pair", |keys| {
+        drop(end_to_end::ssh::key_pair(&keys.folder(), "tutorial_key"))
+    }),
+    ("a private key", |keys| {
+        end_to_end::ssh::key_pair(&keys.folder(), "tutorial_key");
+        std::fs::remove_file(keys.public()).expect("removed");
+    }),
+    ("a private key and half its public one", |keys| {
+        end_to_end::ssh::key_pair(&keys.folder(), "tutorial_key");
+        halve(&keys.public());
+    }),
+    ("a private key and the public one of another", |keys| {
+        end_to_end::ssh::key_pair(&keys.folder(), "tutorial_key");
+        write(
+            &keys.public(),
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA stale\n",
+        );
+    }),
+    ("a public key", |keys| {
+        end_to_end::ssh::key_pair(&keys.folder(), "tutorial_key");
+        std::fs::remove_file(keys.private()).expect("removed");
+    }),
+    ("half a private key", |keys| {
+        end_to_end::ssh::key_pair(&keys.folder(), "tutorial_key");
+        halve(&keys.private());
+    }),
+    ("two empty files", |keys| {
+        write(&keys.private(), "");
+        write(&keys.public(), "");
+    }),
+    ("an empty folder for a key", |keys| {
+        std::fs::create_dir(keys.folder().join("new.Xa81bZ")).expect("a new folder");
+    }),
+    (
+        "a key in its folder, of a process that is no more",
+        |keys| {
+            // Above what Linux and macOS give to a process.
+            let folder = keys.folder().join("new.99999999.Xa81bZ");
+            std::fs::create_dir(&folder).expect("a new folder");
+            end_to_end::ssh::key_pair(&folder, "key");
+            halve(&folder.join("key"));
+        },
+    ),
+    ("a private key, linked to its folder", |keys| {
+        let folder = keys.folder().join("new.Xa81bZ");
+        std::fs::create_dir(&folder).expect("a new folder");
+        let key = end_to_end::ssh::key_pair(&folder, "key");
+        std::fs::hard_link(key, keys.private()).expect("a link");
+    }),
+];
+
+fn write(path: &Path, content: &str) {
+    use std::{io::Write, os::unix::fs::OpenOptionsExt};
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options.open(path).expect("a file");
+    file.write_all(content.as_bytes()).expect("written");
+}
+
+fn halve(path: &Path) {
+    let content = std::fs::read_to_string(path).expect("a file");
+    write(path, &content[..content.len() / 2]);
+}
+
+#[test]
+fn whatever_a_killed_step_left_the_next_one_has_a_key() {
+    for (state, leave) in LEFT {
+        let keys = Keys::new();
+        leave(&keys);
+        keys.assert_pair(state);
+        keys.assert_nothing_else(state);
+    }
+}
+
+#[test]
+fn a_key_pair_that_is_there_stays() {
+    let keys = Keys::new();
+    keys.assert_pair("new");
+    let both = || {
+        (
+            std::fs::read(keys.private()).expect("a key"),
+            std::fs::read(keys.public()).expect("a key"),
+        )
+    };
+    let before = both();
+    keys.assert_pair("again");
+    assert_eq!(both(), before);
+    std::fs::remove_file(keys.public()).expect("removed");
+    keys.assert_pair("without its public half");
+    assert_eq!(both(), before);
+}
+
+#[test]
+fn steps_at_once_have_one_key() {
+    for (state, leave) in LEFT {
+        let keys = Keys::new();
+        leave(&keys);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| keys.step().assert().success());
+            }
+        });
+        keys.assert_pair(state);
+        keys.assert_nothing_else(state);
+    }
+}
+
+/// Wherever a step is killed, the next one finds its way.
+#[test]
+fn a_step_killed_at_any_moment_hinders_nobody() {
+    let keys = Keys::new();
+    for milliseconds in (0..60).step_by(4) {
+        let _ = std::fs::remove_file(keys.private());
+        let _ = std::fs::remove_file(keys.public());
+        let moment = std::time::Duration::from_millis(milliseconds);
+        let _ = keys.step().timeout(moment).output();
+        keys.assert_pair(&format!("killed after {milliseconds} ms"));
+    }
+}

@@ -26,7 +26,9 @@ mod state;
 
 pub use control::client::{Client, ControlError};
 pub use control::{Command, Refusal};
-pub use ground::folder::{Folder, FolderError, make_private, write_private};
+pub use ground::folder::{
+    Folder, FolderError, check_own, lock, make_own, make_private, write_private,
+};
 pub use instance::{OpenError, Options};
 pub use local_azure::LocalAzure;
 pub use machines::environment::{Environment, Shell};

@@ -25,6 +25,8 @@ fn az_local(folder: Option<&Path>, arguments: &[&str]) -> Command {
         .stdin(Stdio::null());
     if let Some(folder) = folder {
         command.env("AZ_LOCAL_DIR", folder);
+        // What runs is noted there, not where the user's own instances are.
+        command.env("XDG_RUNTIME_DIR", folder.with_extension("runtime"));
     }
     command
 }
@@ -74,7 +76,10 @@ impl Local {
             .filter_map(|line| line.strip_prefix("export "));
         exports
             .filter_map(|export| export.split_once('='))
-            .map(|(name, value)| (name.to_owned(), value.trim_matches('\'').to_owned()))
+            .map(|(name, value)| {
+                let value = value.trim_end_matches(';').trim_matches('\'');
+                (name.to_owned(), value.to_owned())
+            })
             .collect()
     }
 

@@ -1,6 +1,7 @@
 //! Asking a running instance.
 
 use super::{Answer, Command, Contact, Envelope, Refusal};
+use crate::ground::folder::{FolderError, check_own};
 use serde::de::DeserializeOwned;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -12,6 +13,8 @@ use std::path::{Path, PathBuf};
 pub enum ControlError {
     #[error("no az-local runs on {}; start one with `az-local start`", .0.display())]
     NotRunning(PathBuf),
+    #[error(transparent)]
+    Folder(#[from] FolderError),
     #[error("the az-local on {} does not answer: {source}", folder.display())]
     Io { folder: PathBuf, source: io::Error },
     #[error("the az-local on {} answers what this version does not understand: {source}", folder.display())]
@@ -32,6 +35,7 @@ pub struct Client {
 impl Client {
     /// Finds the instance that runs on a folder.
     pub fn find(folder: &Path) -> Result<Self, ControlError> {
+        check_own(folder)?;
         let not_running = || ControlError::NotRunning(folder.to_owned());
         let content = std::fs::read(folder.join(Contact::FILE)).map_err(|_| not_running())?;
         let contact: Contact = serde_json::from_slice(&content).map_err(|_| not_running())?;

@@ -42,6 +42,7 @@ impl Control {
         if socket.as_os_str().len() > LONGEST_SOCKET_PATH {
             let made = tempfile::Builder::new()
                 .prefix("az-local-")
+                .permissions(std::fs::Permissions::from_mode(0o700))
                 .tempdir()
                 .map_err(FolderError::at(std::env::temp_dir()))?;
             socket = made.path().join("control.sock");

@@ -1,8 +1,8 @@
 //! An instance's folder: one instance at a time, readable by its user alone.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,23 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 pub enum FolderError {
     #[error("an az-local is already running on {}", .0.display())]
     InUse(PathBuf),
+    #[error(
+        "{} belongs to another user (uid {owner}); an instance's folder must be your own: name another one with --data-dir",
+        path.display()
+    )]
+    NotOwn { path: PathBuf, owner: u32 },
+    #[error(
+        "{0} can be written by others than you (mode {mode:04o}), so what is in it may not be yours; if you trust it, \
+         `chmod 700 {0}`, else name another folder with --data-dir",
+        path.display()
+    )]
+    Shared { path: PathBuf, mode: u32 },
+    #[error(
+        "everybody can write to {} (mode {mode:04o}, not sticky) and so put a folder in the place of yours: name a folder \
+         elsewhere with --data-dir, or `chmod +t` that one",
+        path.display()
+    )]
+    Unguarded { path: PathBuf, mode: u32 },
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
 }
@@ -38,28 +55,11 @@ pub struct Folder {
 impl Folder {
     /// Opens a folder, made if it is missing, and locks it.
     pub fn open(path: &Path) -> Result<Self, FolderError> {
-        make_private(path)?;
+        make_own(path)?;
         let path = path.canonicalize().map_err(FolderError::at(path))?;
-        let lock_path = path.join("lock");
-        let lock = private_options()
-            .truncate(false)
-            .open(&lock_path)
-            .map_err(FolderError::at(&lock_path))?;
-        let deadline = Instant::now() + LOCK_TIMEOUT;
-        loop {
-            match lock.try_lock() {
-                Ok(()) => return Ok(Folder { path, _lock: lock }),
-                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                    std::thread::sleep(Duration::from_millis(5));
-                }
-                Err(TryLockError::WouldBlock) => return Err(FolderError::InUse(path)),
-                Err(TryLockError::Error(source)) => {
-                    return Err(FolderError::Io {
-                        path: lock_path,
-                        source,
-                    });
-                }
-            }
+        match lock(&path)? {
+            Some(lock) => Ok(Folder { path, _lock: lock }),
+            None => Err(FolderError::InUse(path)),
         }
     }
 
@@ -124,6 +124,97 @@ impl Folder {
             }
         }
     }
+}
+
+/// Locks a folder until the file is closed; none where another process has held it for [`LOCK_TIMEOUT`].
+pub fn lock(folder: &Path) -> Result<Option<File>, FolderError> {
+    let path = folder.join("lock");
+    let lock = private_options()
+        .truncate(false)
+        .open(&path)
+        .map_err(FolderError::at(&path))?;
+    let deadline = Instant::now() + LOCK_TIMEOUT;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(Some(lock)),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(source)) => return Err(FolderError::Io { path, source }),
+        }
+    }
+}
+
+/// Refuses a folder in which others than its user may have put what is there; one that is missing is good. Nothing in it
+/// is read, and nothing is written.
+pub fn check_own(path: &Path) -> Result<(), FolderError> {
+    check_way(path)?;
+    match fs::metadata(path) {
+        Ok(metadata) => check_metadata(path, &metadata),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(FolderError::at(path)(source)),
+    }
+}
+
+/// Makes an instance's folder for its user alone, whatever the umask is. One that is there and that others may read is
+/// closed to them; one that others may write, or that is another user's, is refused.
+pub fn make_own(path: &Path) -> Result<(), FolderError> {
+    check_own(path)?;
+    make_private(path)?;
+    // Held open, so that what is checked is what is closed.
+    let folder = File::open(path).map_err(FolderError::at(path))?;
+    let metadata = folder.metadata().map_err(FolderError::at(path))?;
+    check_metadata(path, &metadata)?;
+    if metadata.mode() & 0o777 != 0o700 {
+        folder
+            .set_permissions(fs::Permissions::from_mode(0o700))
+            .map_err(FolderError::at(path))?;
+    }
+    Ok(())
+}
+
+fn check_metadata(path: &Path, metadata: &Metadata) -> Result<(), FolderError> {
+    let path = path.to_owned();
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        let owner = metadata.uid();
+        return Err(FolderError::NotOwn { path, owner });
+    }
+    if metadata.mode() & 0o022 != 0 {
+        let mode = metadata.mode() & 0o7777;
+        return Err(FolderError::Shared { path, mode });
+    }
+    Ok(())
+}
+
+/// Checks what leads to a folder: nobody but its user and root may have laid a symbolic link on the way, and no folder on
+/// it may let everybody replace what is in it. (A folder's owner and group can do that, too; what they put there is
+/// theirs, and refused for that.)
+fn check_way(path: &Path) -> Result<(), FolderError> {
+    let path = std::path::absolute(path).map_err(FolderError::at(path))?;
+    let own = rustix::process::geteuid().as_raw();
+    for part in path.ancestors() {
+        match fs::symlink_metadata(part) {
+            Ok(link) if link.is_symlink() && ![0, own].contains(&link.uid()) => {
+                let (path, owner) = (part.to_owned(), link.uid());
+                return Err(FolderError::NotOwn { path, owner });
+            }
+            _ => {}
+        }
+    }
+    let there = path.ancestors().find_map(|part| part.canonicalize().ok());
+    let there = there.unwrap_or_default();
+    // The folder itself has its own check.
+    let itself = path.canonicalize().is_ok();
+    for above in there.ancestors().skip(usize::from(itself)) {
+        let metadata = fs::metadata(above).map_err(FolderError::at(above))?;
+        let mode = metadata.mode() & 0o7777;
+        if mode & 0o1002 == 0o002 {
+            let path = above.to_owned();
+            return Err(FolderError::Unguarded { path, mode });
+        }
+    }
+    Ok(())
 }
 
 /// Makes a folder, and those above it that are missing, for its user alone.

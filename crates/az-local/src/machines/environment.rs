@@ -52,7 +52,26 @@ const STEERING: [&str; 30] = [
     "SYSTEM_OIDCREQUESTURI",
 ];
 
+/// Where nothing listens: only root could. Nobody could on port 0, but clients may take that for no port given.
+const NOWHERE: &str = "http://127.0.0.1:1";
+
+/// Below it no client finds anything, and none can make anything.
+const NO_FOLDER: &str = "/dev/null/az-local";
+
 impl Environment {
+    /// Nobody's: no sign-in, and a proxy that is not there. For a shell that was to have an instance's and has none, so that
+    /// what goes on in it does not reach the real Azure.
+    pub fn of_nobody() -> Self {
+        let mut environment = Environment::default();
+        environment.lead_to(NOWHERE);
+        environment.keep_in(Path::new(NO_FOLDER));
+        // The chains of the SDKs, and ours, end with the variables that are not there: no metadata service, no tool of the
+        // user's is asked.
+        environment.set("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential");
+        environment.unset_rest();
+        environment
+    }
+
     /// The desk's: the proxy, trust in it, the desk's service principal, and folders of its own.
     pub(crate) fn of_desk(
         folder: &Folder,
@@ -93,12 +112,7 @@ impl Environment {
 
     fn through(folder: &Folder, proxy: &str) -> Self {
         let mut environment = Environment::default();
-        for name in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"] {
-            environment.set(name, proxy);
-        }
-        for name in ["NO_PROXY", "no_proxy"] {
-            environment.set(name, "");
-        }
+        environment.lead_to(proxy);
         for name in [
             "SSL_CERT_FILE",
             "REQUESTS_CA_BUNDLE",
@@ -115,6 +129,16 @@ impl Environment {
         environment.set("DOTNET_CLI_TELEMETRY_OPTOUT", "1");
         environment.set("POWERSHELL_TELEMETRY_OPTOUT", "1");
         environment
+    }
+
+    /// Sends clients to a proxy, whatever the host.
+    fn lead_to(&mut self, proxy: &str) {
+        for name in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"] {
+            self.set(name, proxy);
+        }
+        for name in ["NO_PROXY", "no_proxy"] {
+            self.set(name, "");
+        }
     }
 
     /// Gives clients folders for their sign-ins and token caches.
@@ -148,23 +172,44 @@ impl Environment {
             .map(|(_, value)| value.as_str())
     }
 
-    /// As lines for a shell to read, each a command of it.
+    /// As lines for a shell to read, each a command of it. In POSIX shells each ends with a semicolon, too: where the quotes
+    /// around `$(…)` are left out, all is one line.
     pub fn lines(&self, shell: Shell) -> String {
         let unset = self.unset.iter().map(|name| match shell {
-            Shell::Bash | Shell::Zsh | Shell::Sh => format!("unset {name}\n"),
+            Shell::Bash | Shell::Zsh | Shell::Sh => format!("unset {name};\n"),
             Shell::Fish => fish_unset(name),
             Shell::Pwsh => format!("Remove-Item -ErrorAction Ignore Env:{name}\n"),
         });
         let set = self.set.iter().map(|(name, value)| match shell {
             Shell::Bash | Shell::Zsh | Shell::Sh => {
-                format!("export {name}={}\n", posix_quoted(value))
+                format!("export {name}={};\n", posix_quoted(value))
             }
             Shell::Fish => format!("set -gx {name} {}\n", fish_quoted(value)),
             // Before PowerShell 7.5 an empty value removes the variable (about_Environment_Variables). Only NO_PROXY
             // has one, and clients take an empty one and none alike.
             Shell::Pwsh => format!("$env:{name} = {}\n", pwsh_quoted(value)),
         });
-        unset.chain(set).collect()
+        // Setting a variable leaves fish the status that it had: that of a question whether another one is there.
+        let end = (shell == Shell::Fish).then(|| "true\n".to_owned());
+        unset.chain(set).chain(end).collect()
+    }
+
+    /// As lines that a shell fails on once it has read them: it prints `message`, and `status` is the status of its
+    /// `eval` or `source` (in PowerShell an error is thrown).
+    pub fn failing_lines(&self, shell: Shell, message: &str, status: u8) -> String {
+        let lines = self.lines(shell);
+        match shell {
+            Shell::Bash | Shell::Zsh | Shell::Sh => format!(
+                "{lines}echo {} >&2;\n(exit {status});\n",
+                posix_quoted(message)
+            ),
+            // No `exit`: it would end an interactive fish.
+            Shell::Fish => format!(
+                "{lines}echo {} >&2\nsh -c 'exit {status}'\n",
+                fish_quoted(message)
+            ),
+            Shell::Pwsh => format!("{lines}throw {}\n", pwsh_quoted(message)),
+        }
     }
 }
 
@@ -181,6 +226,20 @@ pub enum Shell {
     Fish,
     /// az-local env --shell pwsh | Out-String | Invoke-Expression
     Pwsh,
+}
+
+impl Shell {
+    /// The shell that someone means who calls it by another name: PowerShell's has many.
+    pub fn called(name: &str) -> Self {
+        let name = name.to_lowercase();
+        if name.contains("fish") {
+            Shell::Fish
+        } else if name.contains("power") || name.contains("pwsh") || name.starts_with("ps") {
+            Shell::Pwsh
+        } else {
+            Shell::Sh
+        }
+    }
 }
 
 /// Takes a variable from fish and from the programs that it starts.

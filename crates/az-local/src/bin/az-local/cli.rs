@@ -17,7 +17,7 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 
-    /// The instance's folder [default: AZ_LOCAL_DIR, else one of the user's own]
+    /// The instance's folder [default: AZ_LOCAL_DIR, else that of the instance that runs, else one of the user's own]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 }
@@ -65,6 +65,9 @@ pub(crate) enum Command {
     ///
     /// In fish: az-local env --shell fish | source. In PowerShell: az-local env --shell pwsh | Out-String |
     /// Invoke-Expression.
+    ///
+    /// Where there is no instance, what it prints makes the shell's command fail and leads clients to a closed port, so
+    /// that nothing goes on in the real Azure.
     Env {
         /// The shell that reads it
         #[arg(long, value_enum, default_value_t = Shell::Sh)]

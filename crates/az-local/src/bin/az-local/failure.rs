@@ -7,7 +7,6 @@ use az_local::Refusal;
 use az_local::StartError;
 use std::io;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +27,8 @@ pub(crate) enum Failure {
     Signals(io::Error),
     #[error("az-local could not be started: {0}")]
     Spawn(io::Error),
+    #[error("several az-local run: on {}. Say which one: --data-dir DIR, or AZ_LOCAL_DIR", list(.0))]
+    Several(Vec<PathBuf>),
     #[error("neither HOME nor XDG_RUNTIME_DIR is set; say --data-dir")]
     NoFolder,
     #[error("--env takes NAME=VALUE, not '{0}'")]
@@ -48,25 +49,49 @@ pub(crate) enum Failure {
     Output(io::Error),
 }
 
+fn list(folders: &[PathBuf]) -> String {
+    let shown = folders.iter().map(|folder| folder.display().to_string());
+    shown.collect::<Vec<_>>().join(", on ")
+}
+
+/// The exit status of what was asked for wrongly.
+pub(crate) const USAGE: u8 = 2;
+
 impl Failure {
-    /// 2 usage, 3 not found, 6 conflict, 126 and 127 as shells have them, else 1.
-    pub(crate) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(match self {
+    /// What is wrong with a folder, whoever found it.
+    fn folder(&self) -> Option<&FolderError> {
+        match self {
+            Failure::Folder(error)
+            | Failure::Control(ControlError::Folder(error))
+            | Failure::Start(StartError::Folder(error))
+            | Failure::Start(StartError::Open(OpenError::Folder(error))) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// The exit status: 2 usage, 3 not found, 6 conflict, 126 and 127 as shells have them, else 1.
+    pub(crate) fn status(&self) -> u8 {
+        match self.folder() {
+            Some(FolderError::InUse(_)) => return 6,
+            Some(
+                FolderError::NotOwn { .. }
+                | FolderError::Shared { .. }
+                | FolderError::Unguarded { .. },
+            ) => return USAGE,
+            Some(FolderError::Io { .. }) | None => {}
+        }
+        match self {
             Failure::Control(ControlError::NotRunning(_)) => 3,
             Failure::Control(ControlError::Refused { reason, .. }) => match reason {
                 Refusal::NotFound => 3,
-                Refusal::Invalid => 2,
+                Refusal::Invalid => USAGE,
                 Refusal::Failed => 1,
             },
-            Failure::Running(_)
-            | Failure::Folder(FolderError::InUse(_))
-            | Failure::Start(StartError::Folder(FolderError::InUse(_)))
-            | Failure::Start(StartError::Open(OpenError::Folder(FolderError::InUse(_))))
-            | Failure::Start(StartError::Port { .. }) => 6,
-            Failure::NoFolder | Failure::Variable(_) => 2,
+            Failure::Running(_) | Failure::Start(StartError::Port { .. }) => 6,
+            Failure::NoFolder | Failure::Several(_) | Failure::Variable(_) => USAGE,
             Failure::Command { source, .. } if source.kind() == io::ErrorKind::NotFound => 127,
             Failure::Command { .. } => 126,
             _ => 1,
-        })
+        }
     }
 }

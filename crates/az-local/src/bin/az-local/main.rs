@@ -16,7 +16,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| {
+        if error.use_stderr() {
+            commands::env::misread(std::env::args_os().skip(1));
+        }
+        error.exit()
+    });
     let folder = |name| {
         std::env::var_os(name)
             .filter(|path| !path.is_empty())
@@ -31,6 +36,6 @@ fn main() -> ExitCode {
     };
     commands::run(cli, &around).unwrap_or_else(|failure| {
         eprintln!("az-local: {failure}");
-        failure.exit_code()
+        ExitCode::from(failure.status())
     })
 }

@@ -1,67 +1,26 @@
 //! The commands, a file each, or a function for what only asks the running instance.
 
 mod credential;
+pub(crate) mod env;
+mod find;
 mod run;
 mod shared;
 mod ssh;
 mod start;
+mod surroundings;
 mod vm;
 
 use crate::cli::{Cli, ClockCommand, Command, Format};
 use crate::failure::Failure;
-use az_local::Client;
-use az_local::Environment;
 use serde_json::Value;
 use shared::{done, milliseconds, print, print_json};
-use std::path::PathBuf;
 use std::process::ExitCode;
-
-/// What `main` read from the process's environment.
-pub(crate) struct Surroundings {
-    /// `AZ_LOCAL_DIR`
-    pub(crate) instance: Option<PathBuf>,
-    /// `XDG_RUNTIME_DIR`
-    pub(crate) runtime: Option<PathBuf>,
-    /// `XDG_STATE_HOME`
-    pub(crate) state: Option<PathBuf>,
-    /// `HOME`
-    pub(crate) home: Option<PathBuf>,
-    /// `HTTPS_PROXY`
-    pub(crate) proxy: Option<String>,
-}
-
-/// An instance's folder, and whether someone named it.
-struct Place {
-    path: PathBuf,
-    named: bool,
-}
-
-fn place(flag: Option<PathBuf>, around: &Surroundings) -> Result<Place, Failure> {
-    if let Some(path) = flag.or_else(|| around.instance.clone()) {
-        return Ok(Place { path, named: true });
-    }
-    let parent = around
-        .runtime
-        .clone()
-        .or_else(|| around.state.clone())
-        .or_else(|| {
-            around
-                .home
-                .as_ref()
-                .map(|home| home.join(".local").join("state"))
-        })
-        .ok_or(Failure::NoFolder)?;
-    Ok(Place {
-        path: parent.join("az-local"),
-        named: false,
-    })
-}
+pub(crate) use surroundings::Surroundings;
 
 /// Runs a command line.
 pub(crate) fn run(cli: Cli, around: &Surroundings) -> Result<ExitCode, Failure> {
     let folder = cli.data_dir;
-    let find =
-        || -> Result<Client, Failure> { Ok(Client::find(&place(folder.clone(), around)?.path)?) };
+    let find = || find::find(folder.clone(), around);
     match cli.command {
         Command::Run {
             options,
@@ -73,8 +32,9 @@ pub(crate) fn run(cli: Cli, around: &Surroundings) -> Result<ExitCode, Failure> 
             foreground,
             detached,
         } => {
-            let place = place(folder, around)?;
-            start::start(&place.path, place.named, &options, foreground, detached)
+            let place = find::place(folder, around)?;
+            let notes = find::Notes::of(around);
+            start::start(&place, notes, &options, foreground, detached)
         }
         Command::Stop => done(find()?.stop()?),
         Command::Status { output } => {
@@ -84,11 +44,7 @@ pub(crate) fn run(cli: Cli, around: &Surroundings) -> Result<ExitCode, Failure> 
                 Format::Text => print(&describe(&status)),
             }
         }
-        Command::Env { shell, tenant } => {
-            let asked = az_local::Command::Environment { tenant };
-            let environment: Environment = find()?.ask(asked)?;
-            print(&environment.lines(shell))
-        }
+        Command::Env { shell, tenant } => env::env(find(), shell, tenant),
         Command::Clock { command } => {
             let asked = match command {
                 ClockCommand::Show => az_local::Command::ClockShow,

@@ -7,7 +7,9 @@ use az_local::Server;
 use az_local::{Folder, FolderError};
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::{OsStr, OsString};
+use std::fs::Permissions;
 use std::io::IsTerminal;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus};
@@ -27,6 +29,7 @@ pub(super) fn run(
         None => Some(
             tempfile::Builder::new()
                 .prefix("az-local-")
+                .permissions(Permissions::from_mode(0o700))
                 .tempdir()
                 .map_err(FolderError::at(std::env::temp_dir()))?,
         ),

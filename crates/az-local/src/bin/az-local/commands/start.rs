@@ -1,12 +1,13 @@
 //! `az-local start`
 
 use super::shared::{print, ready_line, runtime, server_options};
+use super::find::{Notes, Place};
 use crate::cli::StartOptions;
 use crate::failure::Failure;
 use az_local::Command::Status;
 use az_local::Server;
 use az_local::{Client, ControlError};
-use az_local::{Folder, FolderError, make_private};
+use az_local::{Folder, FolderError, make_own};
 use serde_json::Value;
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
@@ -18,12 +19,13 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// Starts an instance on a folder.
 pub(super) fn start(
-    path: &Path,
-    persistent: bool,
+    place: &Place,
+    notes: Result<Notes, Failure>,
     options: &StartOptions,
     foreground: bool,
     detached: bool,
 ) -> Result<ExitCode, Failure> {
+    let (path, persistent) = (place.path.as_path(), place.named);
     match Client::find(path).and_then(|client| client.ask::<Value>(Status)) {
         Ok(_) => return Err(Failure::Running(path.to_owned())),
         Err(ControlError::NotRunning(_)) => {}
@@ -46,6 +48,13 @@ pub(super) fn start(
             forget_clients(&folder)?;
         }
         let server = Server::start(folder, &server_options(options, persistent)).await?;
+        if place.named
+            && let Err(error) = note(&notes, server.folder())
+        {
+            eprintln!(
+                "az-local: other commands find this instance only with --data-dir or AZ_LOCAL_DIR: {error}"
+            );
+        }
         print(&ready_line(&server))?;
         let (_, ended) = server
             .serve(async {
@@ -59,9 +68,18 @@ pub(super) fn start(
     })?;
     // What still runs has not been answered: nobody relies on it.
     runtime.shutdown_timeout(Duration::from_millis(200));
+    if let (true, Ok(notes)) = (place.named, &notes) {
+        // This one is no more. A note that stays is dropped by whoever reads it.
+        let _ = notes.running();
+    }
     // Now the folder is free: whoever asked for the end may know.
     drop(ended);
     Ok(ExitCode::SUCCESS)
+}
+
+fn note(notes: &Result<Notes, Failure>, folder: &Folder) -> Result<(), String> {
+    let notes = notes.as_ref().map_err(Failure::to_string)?;
+    notes.add(folder.path()).map_err(|error| error.to_string())
 }
 
 /// Sign-ins and machines' homes of an instance that is no more are of no use.
@@ -81,7 +99,7 @@ fn forget_clients(folder: &Folder) -> Result<(), Failure> {
 /// Starts this program again, in the background, with the same arguments, and waits until it is
 /// ready.
 fn background(path: &Path) -> Result<ExitCode, Failure> {
-    make_private(path)?;
+    make_own(path)?;
     let log_path = path.join("server.log");
     let mut log = OpenOptions::new()
         .read(true)
@@ -108,14 +126,19 @@ fn background(path: &Path) -> Result<ExitCode, Failure> {
             .read_line(&mut line)
             .map_err(Failure::Spawn)?;
     }
+    let mut said = String::new();
+    let mut read = || {
+        log.seek(SeekFrom::Start(already))
+            .and_then(|_| log.read_to_string(&mut said))
+            .map_err(FolderError::at(&log_path))
+    };
     if !line.is_empty() {
+        read()?;
+        eprint!("{said}");
         return print(&line);
     }
     let status = child.wait().map_err(Failure::Spawn)?;
-    let mut said = String::new();
-    log.seek(SeekFrom::Start(already))
-        .and_then(|_| log.read_to_string(&mut said))
-        .map_err(FolderError::at(&log_path))?;
+    read()?;
     match u8::try_from(status.code().unwrap_or(1)) {
         // It has said what is wrong in its own words.
         Ok(code) if !said.is_empty() => {
