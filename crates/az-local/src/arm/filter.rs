@@ -78,6 +78,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_filter_of_any_length_is_read() {
+        let terms = |count| vec!["name eq 'it''s'"; count].join(" and ");
+        assert_eq!(equalities(&terms(50_000)).expect("a filter").len(), 50_000);
+        for bad in [
+            format!("{} and", terms(50_000)),
+            format!("name eq '{}", "''".repeat(500_000)),
+            "(".repeat(1_000_000),
+        ] {
+            assert!(equalities(&bad).is_err());
+        }
+    }
+
     proptest! {
         #[test]
         fn any_filter_is_read_or_refused(filter in "\\PC{0,40}") {

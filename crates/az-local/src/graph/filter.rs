@@ -137,6 +137,21 @@ mod tests {
         assert!(Filter::parse("").is_err());
     }
 
+    #[test]
+    fn a_filter_of_any_length_is_read() {
+        let terms = |count| vec!["startswith(appId,'1')"; count].join(" and ");
+        let Filter(all) = Filter::parse(&terms(50_000)).expect("a filter");
+        assert_eq!(all.len(), 50_000);
+        for bad in [
+            format!("{} and", terms(50_000)),
+            format!("name eq '{}", "''".repeat(500_000)),
+            "startswith(".repeat(100_000),
+            "x/any(c:c ".repeat(100_000),
+        ] {
+            assert!(Filter::parse(&bad).is_err());
+        }
+    }
+
     proptest! {
         #[test]
         fn a_quoted_value_comes_back(value in "[ -~]{0,30}") {

@@ -1,10 +1,10 @@
 //! Deployments within deployments, and all that nests at once.
 
 use super::support::{
-    body, chain, deployed, many, path, put, put_text, refused, send, template, variables,
-    with_group,
+    body, chain, deployed, path, put, put_text, refused, send, template, variables, with_group,
 };
 use crate::arm::deployments::limits::{MOST_RESOURCES, MOST_VARIABLES};
+use crate::request::testing::later;
 use http::Method;
 use serde_json::{Value, json};
 fn nested(levels: usize, inner: Value) -> Value {
@@ -51,47 +51,45 @@ fn a_deployment_that_nests_itself_without_end_is_refused() {
     });
 }
 
-/// All that nests, at once: deployments, objects, functions of the template's own, expressions.
+/// All that nests, at once and up to the limit: deployments, objects, functions of the template's own, expressions.
 #[test]
 fn the_deepest_template_fits_the_stack() {
-    let functions = |count: usize| {
-        let function = |at: usize| {
-            let inner = match at {
-                0 => "parameters('p')".to_owned(),
-                at => format!("f.m{}(parameters('p'))", at - 1),
-            };
-            let value = format!("[{}{inner}{}]", "concat(".repeat(50), ")".repeat(50));
+    let within_calls = |calls: usize, inner: &str| {
+        format!("[{}{inner}{}]", "concat(".repeat(calls), ")".repeat(calls))
+    };
+    let deep = move |calls: usize| {
+        let function = |value: String| {
             let parameters = json!([{"name": "p", "type": "string"}]);
             json!({"parameters": parameters, "output": {"type": "string", "value": value}})
         };
-        json!([{"namespace": "f", "members": many(count, function)}])
-    };
-    let deep = move |count: usize| {
-        let text = format!(
-            "[{}f.m{}('x'){}]",
-            "concat(".repeat(60),
-            count - 1,
-            ")".repeat(60)
-        );
-        let mut value = json!(text);
+        let members = json!({
+            "inner": function(within_calls(calls, "parameters('p')")),
+            "outer": function(within_calls(calls, "f.inner(parameters('p'))")),
+        });
+        let mut value = json!(within_calls(60, "f.outer('x')"));
         for _ in 0..40 {
             value = json!({"a": value});
         }
         let inner = template(json!({
-            "functions": functions(count),
+            "functions": [{"namespace": "f", "members": members}],
             "variables": {"deep": value},
             "outputs": {"x": {"type": "object", "value": "[variables('deep')]"}},
         }));
         nested(5, inner)
     };
     with_group(move |cx| {
-        for count in [3, 10] {
-            let (status, answer) = put(cx, &deep(count));
-            assert_eq!(status, 400, "{answer}");
-            assert!(answer.to_string().contains("too deeply"), "{answer}");
+        let mut limit = None;
+        for calls in 30..60 {
+            let (status, answer) = put(cx, &deep(calls));
+            if status < 300 {
+                assert_eq!(limit, None, "{calls} after what was refused");
+                later(cx, time::Duration::hours(1));
+            } else {
+                assert!(answer.to_string().contains("too deeply"), "{answer}");
+                limit.get_or_insert(calls);
+            }
         }
-        deployed(cx, &deep(1));
-        deployed(cx, &deep(2));
+        assert!(limit.is_some_and(|limit| limit > 30), "{limit:?}");
     });
 }
 
