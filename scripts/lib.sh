@@ -63,9 +63,11 @@ make_key_pair() {
         rm -rf "$left" || :
     done
     made=
+    made_pair=false
     for _ in 1 2 3 4 5 6 7 8 9 10; do
         if public=$(public_half "$1"); then
             if [ "$public" = "$(cat "$1.pub" 2>/dev/null)" ]; then
+                made_pair=true
                 break
             fi
             new_folder "$1"
@@ -74,20 +76,17 @@ make_key_pair() {
         else
             new_folder "$1"
             [ -e "$made/key" ] || ssh-keygen -q -t ed25519 -N '' -C az-local -f "$made/key" </dev/null
-            # What cannot be read is out of the way. If it was another step's new key meanwhile, it goes back.
-            if [ -e "$1" ] && mv -f "$1" "$made/other" 2>/dev/null && public_half "$made/other" >/dev/null; then
-                mv -f "$made/other" "$made/key"
+            # What cannot be read is put out of the way. If it was another step's new key by then, it goes back.
+            if [ -e "$1" ] && ! public_half "$1" >/dev/null && mv -f "$1" "$made/other" 2>/dev/null; then
+                ! public_half "$made/other" >/dev/null || ln "$made/other" "$1" 2>/dev/null || :
+                rm -f "$made/other"
             fi
             # Of two steps one wins; the other takes its key.
-            ln "$made/key" "$1" 2>/dev/null || [ -e "$1" ] || fail "no key can be made at $1"
+            ln "$made/key" "$1" 2>/dev/null || :
         fi
     done
     [ -z "$made" ] || rm -rf "$made"
-    case $public in
-        '') fail "no key can be made at $1" ;;
-        "$(cat "$1.pub" 2>/dev/null)") ;;
-        *) fail "the public half of $1 cannot be kept beside it" ;;
-    esac
+    $made_pair || fail "no key pair can be made at $1"
 }
 
 # A folder for a key that is not ready.
