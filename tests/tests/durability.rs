@@ -11,10 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often the server is killed: `AZ_TEST_KILLS`, else a few times.
+/// How often the server is killed: `AZ_TEST_KILLS`, else a hundred times.
 fn kills() -> usize {
     let wanted = std::env::var("AZ_TEST_KILLS").ok();
-    wanted.and_then(|text| text.parse().ok()).unwrap_or(12)
+    wanted.and_then(|text| text.parse().ok()).unwrap_or(100)
 }
 
 const WRITERS: usize = 4;

@@ -194,8 +194,11 @@ fn read_head(stream: &mut impl Read) -> Option<Vec<String>> {
         .ok()
 }
 
+/// Makes the answer that holds a foreign link.
+type Make = fn(&str) -> Answer;
+
 /// A command, the service that it asks, and that service's answer with a link in it.
-const COMMANDS: [(&str, &str, fn(&str) -> Answer); 5] = [
+const COMMANDS: [(&str, &str, Make); 5] = [
     ("kv-get --list --vault-name kv-go", VAULT, |link| {
         page("nextLink", link)
     }),

@@ -39,6 +39,10 @@ pub struct InvalidQuery {
     pub(super) on_result: bool,
 }
 
+/// How many characters of a query may open a level of its tree: the parser and the evaluator go down it on the stack, and
+/// a stack that overflows ends the program without a word.
+const MOST_NESTING: usize = 2000;
+
 /// A query, compiled.
 pub struct Query {
     expression: jmespath::Expression<'static>,
@@ -48,6 +52,14 @@ pub struct Query {
 impl Query {
     /// Compiles a JMESPath expression.
     pub fn compile(text: &str) -> Result<Self, InvalidQuery> {
+        let nesting = text.chars().filter(|letter| "([{!&|.".contains(*letter));
+        if nesting.count() > MOST_NESTING {
+            return Err(InvalidQuery {
+                query: text.chars().take(80).collect::<String>() + "…",
+                reason: format!("it has more than {MOST_NESTING} brackets and operators"),
+                on_result: false,
+            });
+        }
         let expression = jmespath::compile(text).map_err(|error| InvalidQuery {
             query: text.to_owned(),
             reason: error.reason.to_string(),
@@ -333,6 +345,33 @@ mod tests {
     fn rendered(value: Value, format: Format, query: Option<&str>) -> String {
         let query = query.map(|query| Query::compile(query).expect("a query"));
         render(&value, None, format, query.as_ref(), false).expect("renders")
+    }
+
+    #[test]
+    fn a_query_of_any_depth_is_taken_or_refused() {
+        let shapes: [fn(usize) -> String; 6] = [
+            |n| "(".repeat(n) + "a" + &")".repeat(n),
+            |n| "!".repeat(n) + "a",
+            |n| "a".to_owned() + &".a".repeat(n),
+            |n| "a".to_owned() + &" || a".repeat(n),
+            |n| "[".repeat(n),
+            |n| "{a:".repeat(n),
+        ];
+        // A test's thread has a smaller stack than the program's first.
+        let checked = std::thread::Builder::new()
+            .stack_size(8 * 1024 * 1024)
+            .spawn(move || {
+                for shape in shapes {
+                    for depth in [10, 999, MOST_NESTING, MOST_NESTING + 1, 1_000_000] {
+                        let compiled = Query::compile(&shape(depth));
+                        assert!(compiled.is_err() || depth <= MOST_NESTING);
+                        if let Ok(query) = compiled {
+                            let _ = query.apply(&serde_json::json!({"a": [1]}));
+                        }
+                    }
+                }
+            });
+        checked.expect("a thread").join().expect("no overflow");
     }
 
     #[test]

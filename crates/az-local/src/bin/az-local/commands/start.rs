@@ -1,7 +1,7 @@
 //! `az-local start`
 
-use super::shared::{print, ready_line, runtime, server_options};
 use super::find::{Notes, Place};
+use super::shared::{print, ready_line, runtime, server_options};
 use crate::cli::StartOptions;
 use crate::failure::Failure;
 use az_local::Command::Status;
