@@ -126,7 +126,7 @@ impl Folder {
     }
 }
 
-/// Locks a folder until the file is closed; none where another process has held it for [`LOCK_TIMEOUT`].
+/// Locks a folder until the file is closed; none where another process has held it for two seconds.
 pub fn lock(folder: &Path) -> Result<Option<File>, FolderError> {
     let path = folder.join("lock");
     let lock = private_options()
