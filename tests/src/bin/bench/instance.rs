@@ -123,7 +123,8 @@ impl Instance {
             let begin = format!("export {name}=");
             let found = lines.lines().find_map(|line| line.strip_prefix(&begin));
             let found = found.ok_or_else(|| format!("az-local env gives no {name}"))?;
-            Ok(found.trim_matches('\'').to_owned())
+            // A shell's command ends with a semicolon; an earlier version's does not.
+            Ok(found.trim_end_matches(';').trim_matches('\'').to_owned())
         };
         let status: Value = serde_json::from_str(&self.ask(&["status", "-o", "json"])?)?;
         let object_id = status["tenants"][0]["objectId"].as_str();
