@@ -267,12 +267,14 @@ impl Transaction<'_> {
         let after = after.unwrap_or_default();
         match range {
             Range::Below(prefix) => {
+                // One lower bound: of two, SQLite looks up the first and walks to the second. A cursor from elsewhere
+                // leads to the beginning, never out of the range.
+                let (from, than) = lower_bound(after, prefix);
                 let sql = format!(
-                    "SELECT body, key FROM {kind} WHERE key >= ?1 AND key < ?2 AND key > ?3 ORDER BY key LIMIT ?4"
+                    "SELECT body, key FROM {kind} WHERE key {than} ?1 AND key < ?2 ORDER BY key LIMIT ?3"
                 );
                 let mut statement = self.inner.prepare_cached(&sql)?;
-                let rows =
-                    statement.query_map(params![prefix, above(prefix), after, limit], plain)?;
+                let rows = statement.query_map(params![from, above(prefix), limit], plain)?;
                 Ok(rows.collect::<Result<_, _>>()?)
             }
             Range::Equal(index, value) => {
@@ -300,6 +302,15 @@ impl Transaction<'_> {
                 Ok(rows.collect::<Result<_, _>>()?)
             }
         }
+    }
+}
+
+/// Where a range goes on, and how that is compared.
+fn lower_bound<'a>(after: &'a str, prefix: &'a str) -> (&'a str, &'static str) {
+    if after > prefix {
+        (after, ">")
+    } else {
+        (prefix, ">=")
     }
 }
 
