@@ -8,8 +8,6 @@ use crate::rbac::want::Want;
 use crate::request::Context;
 use crate::request::Principal;
 use crate::state::{Resource, StateError, Subscription};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Method;
 use serde_json::{Map, Value, json};
 use std::cell::Cell;
@@ -164,36 +162,24 @@ impl Call<'_> {
 
     /// Where a list goes on: what `$skiptoken` names.
     pub(crate) fn after(&self) -> Result<Option<String>, Error> {
-        let Some(token) = self.request.query("$skiptoken") else {
-            return Ok(None);
-        };
-        let decoded = URL_SAFE_NO_PAD.decode(token).ok();
-        let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
-        text.map(Some).ok_or_else(|| {
-            Error::bad_request(
-                "InvalidSkipToken",
-                "The skip token specified in the query string is invalid.",
-            )
-        })
+        self.request
+            .skip_token()
+            .map(|cursor| {
+                cursor.ok_or_else(|| {
+                    Error::bad_request(
+                        "InvalidSkipToken",
+                        "The skip token specified in the query string is invalid.",
+                    )
+                })
+            })
+            .transpose()
     }
 
     /// A list, or a part of it with the link to the next part.
     pub(crate) fn list(&self, values: Vec<Value>, next: Option<&str>) -> Value {
         let mut list = json!({"value": values});
         if let Some(next) = next {
-            let query = self
-                .request
-                .query
-                .iter()
-                .filter(|(name, _)| !name.eq_ignore_ascii_case("$skiptoken"));
-            let query = url::form_urlencoded::Serializer::new(String::new())
-                .extend_pairs(query)
-                .append_pair("$skiptoken", &URL_SAFE_NO_PAD.encode(next))
-                .finish();
-            list["nextLink"] = json!(format!(
-                "https://{}{}?{query}",
-                self.request.host, self.request.path
-            ));
+            list["nextLink"] = json!(self.request.next_page(next));
         }
         list
     }

@@ -11,8 +11,6 @@ use crate::entra::token::{TokenError, authenticate};
 use crate::ground::wire::{Request, Response};
 use crate::request::Context;
 use crate::request::Principal;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use directory::Found;
 use error::GraphError;
 use filter::{Filter, FilterError};
@@ -125,16 +123,10 @@ fn part(request: &Request) -> Result<directory::Part, GraphError> {
         .ok()
         .filter(|top| top.is_none_or(|top| (1..=999).contains(&top)))
         .ok_or(GraphError::BadRequest("Invalid value for $top."))?;
-    let after = match request.query("$skiptoken") {
-        None => None,
-        Some(token) => Some(
-            URL_SAFE_NO_PAD
-                .decode(token)
-                .ok()
-                .and_then(|bytes| String::from_utf8(bytes).ok())
-                .ok_or(GraphError::BadRequest("Invalid $skiptoken."))?,
-        ),
-    };
+    let after = request
+        .skip_token()
+        .map(|cursor| cursor.ok_or(GraphError::BadRequest("Invalid $skiptoken.")))
+        .transpose()?;
     Ok(directory::Part {
         size: size.unwrap_or(100),
         after,
@@ -147,18 +139,7 @@ fn page(request: &Request, set: &str, found: Found) -> Response {
         "@odata.context": format!("https://graph.microsoft.com/v1.0/$metadata#{set}"),
     });
     if let Some(next) = found.next {
-        let query = request
-            .query
-            .iter()
-            .filter(|(name, _)| !name.eq_ignore_ascii_case("$skiptoken"));
-        let query = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(query)
-            .append_pair("$skiptoken", &URL_SAFE_NO_PAD.encode(next))
-            .finish();
-        body["@odata.nextLink"] = json!(format!(
-            "https://graph.microsoft.com{}?{query}",
-            request.path
-        ));
+        body["@odata.nextLink"] = json!(request.next_page(&next));
     }
     body["value"] = Value::Array(found.items);
     answer(&body)

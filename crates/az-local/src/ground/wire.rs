@@ -1,5 +1,7 @@
 //! The HTTP messages that services see, after the proxy has taken transport and TLS off them.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use percent_encoding::percent_decode_str;
@@ -45,6 +47,26 @@ impl Request {
             .iter()
             .find(|(key, _)| key.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
+    }
+
+    /// Where a list goes on: what `$skiptoken` holds, none where it is not one of [`Request::next_page`]'s.
+    pub(crate) fn skip_token(&self) -> Option<Option<String>> {
+        let token = self.query("$skiptoken")?;
+        let decoded = URL_SAFE_NO_PAD.decode(token).ok();
+        Some(decoded.and_then(|bytes| String::from_utf8(bytes).ok()))
+    }
+
+    /// The same request's URL for the part of a list that follows.
+    pub(crate) fn next_page(&self, cursor: &str) -> String {
+        let query = self
+            .query
+            .iter()
+            .filter(|(name, _)| !name.eq_ignore_ascii_case("$skiptoken"));
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(query)
+            .append_pair("$skiptoken", &URL_SAFE_NO_PAD.encode(cursor))
+            .finish();
+        format!("https://{}{}?{query}", self.host, self.path)
     }
 
     /// A header's value, if it is there and is text.

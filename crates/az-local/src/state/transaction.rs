@@ -288,17 +288,19 @@ impl Transaction<'_> {
             }
             Range::Beginning(index, prefix) => {
                 let column = index.column;
-                let (value, key) = after.split_once(SEPARATOR).unwrap_or((prefix, ""));
+                // One lower bound here, too: an empty key is before every key of a value.
+                let cursor = after.split_once(SEPARATOR);
+                let (value, key) = cursor
+                    .filter(|(value, _)| *value >= *prefix)
+                    .unwrap_or((prefix, ""));
                 let sql = format!(
-                    "SELECT body, {column} || ?5 || key FROM {kind} WHERE ({column}, key) > (?1, ?2) \
-                     AND {column} >= ?3 AND {column} < ?4 ORDER BY {column}, key LIMIT ?6"
+                    "SELECT body, {column} || ?4 || key FROM {kind} WHERE ({column}, key) > (?1, ?2) \
+                     AND {column} < ?3 ORDER BY {column}, key LIMIT ?5"
                 );
                 let separator = SEPARATOR.to_string();
                 let mut statement = self.inner.prepare_cached(&sql)?;
-                let rows = statement.query_map(
-                    params![value, key, prefix, above(prefix), separator, limit],
-                    plain,
-                )?;
+                let rows = statement
+                    .query_map(params![value, key, above(prefix), separator, limit], plain)?;
                 Ok(rows.collect::<Result<_, _>>()?)
             }
         }
