@@ -7,8 +7,8 @@ use crate::rbac;
 use crate::rbac::want::Want;
 use crate::request::Context;
 use crate::request::Principal;
-use crate::state::{Resource, StateError, Subscription};
-use http::Method;
+use crate::state::{Page, Resource, StateError, Subscription};
+use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 use std::cell::Cell;
 
@@ -173,6 +173,17 @@ impl Call<'_> {
                 })
             })
             .transpose()
+    }
+
+    /// The answer that a page of a list is.
+    pub(crate) fn page<T>(
+        &self,
+        page: &Page<T>,
+        view: impl FnMut(&T) -> Result<Value, Error>,
+    ) -> Result<Response, Error> {
+        let values = page.items.iter().map(view).collect::<Result<_, _>>()?;
+        let list = self.list(values, page.next.as_deref());
+        Ok(Response::json(StatusCode::OK, &list))
     }
 
     /// A list, or a part of it with the link to the next part.

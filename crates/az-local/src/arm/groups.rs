@@ -178,15 +178,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Error> {
             Ok::<_, Error>(fits && (everywhere || call.may(&group.id, &read)?))
         },
     )?;
-    let values = page
-        .items
-        .iter()
-        .map(|group| view(call, group))
-        .collect::<Result<_, _>>()?;
-    Ok(Response::json(
-        StatusCode::OK,
-        &call.list(values, page.next.as_deref()),
-    ))
+    call.page(&page, |group| view(call, group))
 }
 
 fn has_tag(group: &Resource, (name, value): &(String, Option<String>)) -> bool {

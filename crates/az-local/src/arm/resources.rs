@@ -6,7 +6,6 @@ use super::filter::equalities;
 use super::group_scope;
 use crate::ground::wire::Response;
 use crate::state::{Range, Resource};
-use http::StatusCode;
 use serde_json::{Value, json};
 
 /// `GET /subscriptions/{id}/resources` and `GET …/resourceGroups/{name}/resources`, with the `$filter` forms
@@ -45,11 +44,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Error> {
             )
         },
     )?;
-    let values = page.items.iter().map(view).collect();
-    Ok(Response::json(
-        StatusCode::OK,
-        &call.list(values, page.next.as_deref()),
-    ))
+    call.page(&page, |one| Ok(view(one)))
 }
 
 /// Whether a resource is what every part of the filter asks for.

@@ -126,15 +126,7 @@ fn list(call: &Call<'_>, kind: &Kind) -> Result<Response, Error> {
     if page.items.is_empty() && !everywhere {
         call.authorize(&call.path.scope, &read)?;
     }
-    let values = page
-        .items
-        .iter()
-        .map(|resource| view(call, kind, resource))
-        .collect::<Result<_, _>>()?;
-    Ok(Response::json(
-        StatusCode::OK,
-        &call.list(values, page.next.as_deref()),
-    ))
+    call.page(&page, |resource| view(call, kind, resource))
 }
 
 fn put(call: &Call<'_>, kind: &'static Kind, id: &str) -> Result<Response, Error> {

@@ -8,7 +8,6 @@ use crate::arm::group_scope;
 use crate::ground::wire::Response;
 use crate::state::Range;
 use crate::state::deployments::Deployment;
-use http::StatusCode;
 
 /// How many deployments are answered at once, at most: each is kept with its template.
 const LARGEST_PAGE: usize = 100;
@@ -44,13 +43,5 @@ pub(super) fn list(call: &Call<'_>) -> Result<Response, Error> {
             )
         },
     )?;
-    let values = page
-        .items
-        .iter()
-        .map(|deployment| view(deployment, call.cx))
-        .collect();
-    Ok(Response::json(
-        StatusCode::OK,
-        &call.list(values, page.next.as_deref()),
-    ))
+    call.page(&page, |deployment| Ok(view(deployment, call.cx)))
 }

@@ -60,11 +60,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Error> {
         call.after()?.as_deref(),
         call.page_size(),
     )?;
-    let values = page.items.iter().map(view).collect();
-    Ok(Response::json(
-        StatusCode::OK,
-        &call.list(values, page.next.as_deref()),
-    ))
+    call.page(&page, |one| Ok(view(one)))
 }
 
 fn own(call: &Call<'_>, location: &str, name: &str) -> Result<DeletedVault, Error> {
