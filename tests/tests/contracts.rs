@@ -604,3 +604,36 @@ fn an_argument_that_is_no_text_is_refused_without_a_panic() {
             .stderr(contains("panicked").not().and(contains("UTF-8")));
     }
 }
+
+/// Whoever reads the messages may have gone: what a program was to say is lost, its exit status is not.
+#[test]
+fn a_closed_standard_error_changes_no_exit_status() {
+    let azure = Azure::start().with_group();
+    let failing = [
+        "az-provision group show -n no-such-group",
+        "az-provision group create -n 'no good?' -l eastus",
+        "az-identity show -g go-on-azure -n nobody",
+        "az-role assignment create --role Reader",
+        "az-cleanup keyvault purge -n kv-nowhere",
+        "kv-set name --value x --vault-name kv-nowhere",
+        "kv-get name --vault-name kv-nowhere",
+        "az-local status --data-dir ./nowhere",
+        "az-local env --data-dir ./nowhere",
+        "az-local env --data-dir ./nowhere --shell fish",
+    ];
+    for line in failing {
+        let status = |script: &str| {
+            let output = azure.shell(script).output().expect("bash runs");
+            String::from_utf8_lossy(&output.stdout)
+                .trim_end()
+                .to_owned()
+        };
+        let read = status(&format!("{line} >/dev/null 2>&1; echo $?"));
+        // The reader is gone before the program begins.
+        let closed = status(&format!(
+            "exec 3> >(exec 0<&-); wait $!; {line} >/dev/null 2>&3; echo $?"
+        ));
+        assert_eq!(closed, read, "{line}");
+        assert_ne!(read, "0", "{line}");
+    }
+}

@@ -29,6 +29,7 @@ pub use control::{Command, Refusal};
 pub use ground::folder::{
     Folder, FolderError, check_own, lock, make_own, make_private, write_private,
 };
+pub use ground::stderr;
 pub use instance::{OpenError, Options};
 pub use local_azure::LocalAzure;
 pub use machines::environment::{Environment, Shell};

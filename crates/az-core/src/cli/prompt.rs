@@ -1,6 +1,7 @@
 //! Questions to the person at the terminal.
 
 use super::failure::Failure;
+use super::report::say;
 use secrecy::SecretString;
 use std::io::{BufRead, IsTerminal, Write};
 
@@ -70,7 +71,7 @@ pub fn new_secret(question: &str, otherwise: &str) -> Result<SecretString, Failu
         if first.expose_secret() == second.expose_secret() {
             return Ok(first);
         }
-        eprintln!("The two do not match. Once more.");
+        say("The two do not match. Once more.");
     }
 }
 

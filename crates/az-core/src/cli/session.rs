@@ -5,7 +5,7 @@ use super::{
     failure::{Failure, Status},
     output::{self, Format, Query},
     prompt,
-    report::report,
+    report::{report, say},
 };
 use crate::{
     arm::{self, Client, DryRun, ResourceId, versions},
@@ -304,7 +304,7 @@ impl Session {
     /// Warns on standard error, unless `--only-show-errors`.
     pub fn warn(&self, message: impl std::fmt::Display) {
         if !self.global.only_show_errors {
-            eprintln!("{}: {message}", self.tool);
+            say(format_args!("{}: {message}", self.tool));
         }
     }
 

@@ -8,6 +8,7 @@ use crate::arm;
 use crate::entra;
 use crate::graph;
 use crate::ground::hosts::{self, Host, Service};
+use crate::ground::stderr;
 use crate::ground::wire::{Caller, Origin, Request, Response};
 use crate::imds;
 use crate::instance::{Access, Instance};
@@ -46,10 +47,10 @@ pub(crate) fn answer(
     // A panic in a service has undone its transaction; the server goes on.
     let served = catch_unwind(AssertUnwindSafe(|| serve(instance, client, request)));
     let (response, caller) = served.unwrap_or_else(|_| {
-        eprintln!(
-            "az-local: the service failed unexpectedly at {} https://{}{}",
+        stderr::say(format_args!(
+            "the service failed unexpectedly at {} https://{}{}",
             request.method, request.host, request.path
-        );
+        ));
         (
             internal_error("the service failed unexpectedly"),
             Caller::default(),
@@ -59,7 +60,9 @@ pub(crate) fn answer(
         let time = instance.clock.now();
         let written = log.write(scheme, request, &response, &caller, time, started.elapsed());
         if let Err(error) = written {
-            eprintln!("az-local: the request log could not be written: {error}");
+            stderr::say(format_args!(
+                "the request log could not be written: {error}"
+            ));
         }
     }
     response

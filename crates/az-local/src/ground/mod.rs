@@ -6,5 +6,6 @@ pub(crate) mod hosts;
 pub(crate) mod quoting;
 pub(crate) mod request_log;
 pub(crate) mod secret;
+pub mod stderr;
 pub(crate) mod wire;
 pub(crate) mod workers;

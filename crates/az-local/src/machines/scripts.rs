@@ -3,6 +3,7 @@
 use super::programs::Surroundings;
 use crate::arm::operations;
 use crate::ground::folder::{make_private, write_private};
+use crate::ground::stderr;
 use crate::ground::wire::Caller;
 use crate::instance::{Access, Instance};
 use crate::request::effects::Script;
@@ -33,7 +34,7 @@ pub(crate) fn run(instance: &Instance, script: &Script) {
         operations::end(cx, &script.operation, Value::clone(&output))
     });
     if let Err(error) = served.result {
-        eprintln!("az-local: a script's end could not be kept: {error}");
+        stderr::say(format_args!("a script's end could not be kept: {error}"));
     }
 }
 

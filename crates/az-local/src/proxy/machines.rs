@@ -2,6 +2,7 @@
 
 use super::answers::{Body, refuse, whole};
 use crate::dispatch;
+use crate::ground::stderr;
 use crate::ground::wire::Caller;
 use crate::instance::{Access, Instance};
 use crate::machines::inbound::{self, Unreached};
@@ -45,7 +46,7 @@ pub(super) async fn connect(
         let name = machine.name().to_owned();
         let served = ssh::serve(instance, machine, address, TokioIo::new(upgraded)).await;
         if let Err(error) = served {
-            eprintln!("az-local: '{name}': {error}");
+            stderr::say(format_args!("'{name}': {error}"));
         }
     });
     hyper::Response::new(whole(Full::default()))
@@ -85,7 +86,9 @@ fn look_up(
         let authority = format!("{address}:{port}");
         let time = instance.clock.now();
         if let Err(error) = log.write_connection(&authority, status, &answer, &caller, time) {
-            eprintln!("az-local: the request log could not be written: {error}");
+            stderr::say(format_args!(
+                "the request log could not be written: {error}"
+            ));
         }
     }
     found

@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         proxy: std::env::var("HTTPS_PROXY").ok(),
     };
     commands::run(cli, &around).unwrap_or_else(|failure| {
-        eprintln!("az-local: {failure}");
+        az_local::stderr::say(&failure);
         ExitCode::from(failure.status())
     })
 }

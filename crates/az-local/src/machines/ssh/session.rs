@@ -3,6 +3,7 @@
 use super::account::Account;
 use super::process::{Process, Program};
 use super::terminal::{self, Wanted};
+use crate::ground::stderr;
 use crate::instance::Instance;
 use crate::machines::programs::Surroundings;
 use crate::state::machine;
@@ -117,7 +118,7 @@ impl Session {
                 russh.channel_success(id)
             }
             Err(error) => {
-                eprintln!("az-local: '{}': {error}", self.machine.name());
+                stderr::say(format_args!("'{}': {error}", self.machine.name()));
                 russh.channel_failure(id)
             }
         }

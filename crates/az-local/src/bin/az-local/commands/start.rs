@@ -6,6 +6,7 @@ use crate::cli::StartOptions;
 use crate::failure::Failure;
 use az_local::Command::Status;
 use az_local::Server;
+use az_local::stderr;
 use az_local::{Client, ControlError};
 use az_local::{Folder, FolderError, make_own};
 use serde_json::Value;
@@ -51,9 +52,9 @@ pub(super) fn start(
         if place.named
             && let Err(error) = note(&notes, server.folder())
         {
-            eprintln!(
-                "az-local: other commands find this instance only with --data-dir or AZ_LOCAL_DIR: {error}"
-            );
+            stderr::say(format_args!(
+                "other commands find this instance only with --data-dir or AZ_LOCAL_DIR: {error}"
+            ));
         }
         print(&ready_line(&server))?;
         let (_, ended) = server
@@ -134,7 +135,7 @@ fn background(path: &Path) -> Result<ExitCode, Failure> {
     };
     if !line.is_empty() {
         read()?;
-        eprint!("{said}");
+        stderr::repeat(&said);
         return print(&line);
     }
     let status = child.wait().map_err(Failure::Spawn)?;
@@ -142,7 +143,7 @@ fn background(path: &Path) -> Result<ExitCode, Failure> {
     match u8::try_from(status.code().unwrap_or(1)) {
         // It has said what is wrong in its own words.
         Ok(code) if !said.is_empty() => {
-            eprint!("{said}");
+            stderr::repeat(&said);
             Ok(ExitCode::from(code))
         }
         _ => Err(Failure::NotReady(status.to_string())),

@@ -1,0 +1,14 @@
+//! What is said on standard error.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+/// Says a line. Where nobody reads it any more, nothing is lost: `eprintln!` would panic.
+pub fn say(line: impl Display) {
+    let _ = writeln!(io::stderr(), "az-local: {line}");
+}
+
+/// Says again what another process has said, as it stands.
+pub fn repeat(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}
