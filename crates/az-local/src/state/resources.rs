@@ -21,6 +21,9 @@ pub(crate) struct Resource {
     pub(crate) incarnation: String,
 }
 
+/// The type of key vaults.
+pub(crate) const VAULT: &str = "Microsoft.KeyVault/vaults";
+
 /// The type of resource groups.
 pub(crate) const GROUP: &str = "Microsoft.Resources/resourceGroups";
 
@@ -96,7 +99,7 @@ impl Document for Resource {
     }
     fn columns(&self) -> Vec<Option<String>> {
         let subscription = self.subscription().to_ascii_lowercase();
-        let is_vault = self.kind == "Microsoft.KeyVault/vaults";
+        let is_vault = self.kind == VAULT;
         vec![
             Some(Resource::type_in(&self.kind, &subscription)),
             Some(subscription).filter(|_| self.kind != GROUP),

@@ -2,13 +2,11 @@
 
 use super::document::{Document, Index};
 use super::resources::Resource;
+pub(crate) use super::resources::VAULT as KIND;
 use super::transaction::{StateError, Transaction};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use time::{Duration, OffsetDateTime};
-
-/// The type of key vaults.
-pub(crate) const KIND: &str = "Microsoft.KeyVault/vaults";
 
 /// The vault behind a host name, if there is one.
 pub(crate) fn find_by_host(
