@@ -1,139 +1,180 @@
 //! The command line.
 
 use crate::populate::{KINDS, Kind};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser as _};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub(crate) const USAGE: &str = "\
-usage: scripts/bench.sh local [OPTION ...]
+/// What requests cost, and how many are answered.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bench.sh",
+    bin_name = "scripts/bench.sh",
+    disable_version_flag = true
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) what: What,
+}
 
-What requests cost at az-local however much there is (part flat), and how many it answers (part throughput).
+/// What is measured.
+#[derive(Debug, Subcommand)]
+pub(crate) enum What {
+    /// What requests cost at az-local however much there is (part flat), and how many it answers (part throughput)
+    Local(Arguments),
+}
 
-  --part flat|throughput|both   [both]
-  --quick                       small sizes, few seconds: to see that it runs
-  --limit RATIO                 what a median may be at a size, measured by that at the first [1.5]
-
-  --sizes N,N,...               flat: how much there is [0,1000,10000,100000]
-  --kinds KIND,KIND,...         flat: of what [all of resources, secrets, versions, groups, assignments,
-                                assignments-near, assignments-own, operations]
-  --samples N                   flat: requests of a kind at a size [400]
-  --populate-limit SECONDS      flat: when to give up filling an instance [300]
-
-  --seconds N                   throughput: how long [30]
-  --clients N,N,...             throughput: how many at once [1,16,256]
-  --peer PATH                   throughput: another az-local, measured in turns with this one
-
-  --server PATH                 an az-local that is built already";
+/// A part of the measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    Flat,
+    Throughput,
+    Both,
+}
 
 /// What is asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Arguments {
-    pub(crate) server: PathBuf,
-    pub(crate) peer: Option<PathBuf>,
-    pub(crate) flat: bool,
-    pub(crate) throughput: bool,
+    /// What is measured
+    #[arg(long, value_enum, default_value_t = Part::Both)]
+    part: Part,
+    /// Small sizes, few seconds: to see that it runs
+    #[arg(long)]
+    quick: bool,
+    /// What a median may be at a size, measured by that at the first
+    #[arg(long, value_name = "RATIO", default_value_t = 1.5)]
     pub(crate) limit: f64,
-    pub(crate) sizes: Vec<usize>,
-    pub(crate) kinds: Vec<Kind>,
-    pub(crate) samples: usize,
-    pub(crate) populate_limit: Duration,
-    pub(crate) seconds: Duration,
-    pub(crate) clients: Vec<usize>,
+    /// Flat: how much there is [default: 0,1000,10000,100000]
+    #[arg(long, value_delimiter = ',', value_name = "N,N,...")]
+    sizes: Vec<usize>,
+    /// Flat: of what [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "KIND,...", value_parser = kinds())]
+    kinds: Vec<Kind>,
+    /// Flat: requests of a kind at a size [default: 400]
+    #[arg(long, value_name = "N")]
+    samples: Option<NonZero<usize>>,
+    /// Flat: when to give up filling an instance
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    populate_limit: u64,
+    /// Throughput: how long [default: 30]
+    #[arg(long, value_name = "SECONDS")]
+    seconds: Option<NonZero<u64>>,
+    /// Throughput: how many at once
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "N,N,...",
+        default_value = "1,16,256"
+    )]
+    pub(crate) clients: Vec<NonZero<usize>>,
+    /// Throughput: another az-local, measured in turns with this one
+    #[arg(long, value_name = "PATH", value_parser = program)]
+    pub(crate) peer: Option<PathBuf>,
+    /// An az-local that is built already
+    #[arg(long, value_name = "PATH", value_parser = program)]
+    pub(crate) server: PathBuf,
 }
 
 impl Arguments {
-    fn usual() -> Self {
-        Arguments {
-            server: PathBuf::new(),
-            peer: None,
-            flat: true,
-            throughput: true,
-            limit: 1.5,
-            sizes: vec![0, 1_000, 10_000, 100_000],
-            kinds: KINDS.iter().map(|(kind, _, _)| *kind).collect(),
-            samples: 400,
-            populate_limit: Duration::from_secs(300),
-            seconds: Duration::from_secs(30),
-            clients: vec![1, 16, 256],
-        }
+    pub(crate) fn flat(&self) -> bool {
+        self.part != Part::Throughput
     }
 
-    /// Reads the command line; none where it is wrong. What stands later counts.
-    pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Option<Self> {
-        let mut read = Arguments::usual();
-        if words.next()? != "local" {
-            return None;
-        }
-        while let Some(word) = words.next() {
-            if word == "--quick" {
-                read.sizes = vec![0, 1_000];
-                read.samples = 200;
-                read.seconds = Duration::from_secs(3);
-                continue;
-            }
-            read.option(&word, &words.next()?)?;
-        }
-        let complete = !read.server.as_os_str().is_empty() && !read.sizes.is_empty();
-        complete.then_some(read)
+    pub(crate) fn throughput(&self) -> bool {
+        self.part != Part::Flat
     }
 
-    fn option(&mut self, name: &str, value: &str) -> Option<()> {
-        match name {
-            "--server" => self.server = value.into(),
-            "--peer" => self.peer = Some(value.into()),
-            "--part" => {
-                self.flat = value != "throughput";
-                self.throughput = value != "flat";
-                ["flat", "throughput", "both"]
-                    .contains(&value)
-                    .then_some(())?;
-            }
-            "--limit" => self.limit = value.parse().ok()?,
-            "--sizes" => {
-                self.sizes = numbers(value)?;
-                self.sizes.sort_unstable();
-            }
-            "--kinds" => self.kinds = value.split(',').map(Kind::parse).collect::<Option<_>>()?,
-            "--samples" => self.samples = value.parse().ok()?,
-            "--populate-limit" => self.populate_limit = Duration::from_secs(value.parse().ok()?),
-            "--seconds" => self.seconds = Duration::from_secs(value.parse().ok()?),
-            "--clients" => self.clients = numbers(value)?,
-            _ => return None,
+    /// How much there is, the least first.
+    pub(crate) fn sizes(&self) -> Vec<usize> {
+        let mut sizes = match (self.sizes.is_empty(), self.quick) {
+            (false, _) => self.sizes.clone(),
+            (true, true) => vec![0, 1_000],
+            (true, false) => vec![0, 1_000, 10_000, 100_000],
+        };
+        sizes.sort_unstable();
+        sizes
+    }
+
+    pub(crate) fn kinds(&self) -> Vec<Kind> {
+        if self.kinds.is_empty() {
+            return KINDS.iter().map(|(kind, _, _)| *kind).collect();
         }
-        Some(())
+        self.kinds.clone()
+    }
+
+    pub(crate) fn samples(&self) -> usize {
+        let usual = if self.quick { 200 } else { 400 };
+        self.samples.map_or(usual, NonZero::get)
+    }
+
+    pub(crate) fn populate_limit(&self) -> Duration {
+        Duration::from_secs(self.populate_limit)
+    }
+
+    pub(crate) fn seconds(&self) -> Duration {
+        let usual = if self.quick { 3 } else { 30 };
+        Duration::from_secs(self.seconds.map_or(usual, NonZero::get))
     }
 }
 
-fn numbers(text: &str) -> Option<Vec<usize>> {
-    text.split(',').map(|one| one.trim().parse().ok()).collect()
+fn kinds() -> impl clap::builder::TypedValueParser<Value = Kind> {
+    let named = KINDS
+        .iter()
+        .map(|(_, name, what)| PossibleValue::new(*name).help(*what));
+    PossibleValuesParser::new(named)
+        .try_map(|name| Kind::parse(&name).ok_or_else(|| format!("there is no kind '{name}'")))
+}
+
+fn program(path: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(path);
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err("there is no such file".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(line: &str) -> Option<Arguments> {
-        Arguments::parse(line.split_whitespace().map(str::to_owned))
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        let words = std::iter::once("bench").chain(line.split_whitespace());
+        Cli::try_parse_from(words).map(|cli| match cli.what {
+            What::Local(arguments) => arguments,
+        })
     }
 
     #[test]
-    fn what_stands_later_counts() {
-        let read = parse("local --server x --quick --sizes 10,0 --part flat").expect("arguments");
-        assert_eq!(read.sizes, [0, 10]);
-        assert_eq!(read.seconds, Duration::from_secs(3));
-        assert!(read.flat && !read.throughput);
+    fn what_is_said_counts_beside_quick() {
+        let read = parse(
+            "local --server Cargo.toml --quick --sizes 10,0 --part flat --kinds versions,assignments-near",
+        );
+        let read = read.expect("arguments");
+        assert_eq!(read.sizes(), [0, 10]);
+        assert_eq!(read.seconds(), Duration::from_secs(3));
+        assert_eq!(read.kinds().len(), 2);
+        assert!(read.flat() && !read.throughput());
     }
 
     #[test]
-    fn what_is_not_known_is_refused() {
-        for bad in [
-            "",
-            "local",
-            "far --server x",
-            "local --server x --kinds moons",
-            "local --server x --seconds",
+    fn what_is_not_known_is_refused_by_its_name() {
+        for (bad, word) in [
+            ("local", "--server"),
+            ("far --server Cargo.toml", "far"),
+            ("local --server Cargo.toml --kinds moons", "moons"),
+            ("local --server Cargo.toml --seconds", "--seconds"),
+            ("local --server Cargo.toml --seconds 0", "--seconds"),
+            ("local --server Cargo.toml --clients 1,0", "--clients"),
+            ("local --server /no/such/az-local", "/no/such/az-local"),
+            (
+                "local --server Cargo.toml --peer /no/such/peer",
+                "/no/such/peer",
+            ),
         ] {
-            assert!(parse(bad).is_none(), "{bad}");
+            let error = parse(bad).expect_err(bad).to_string();
+            assert!(error.contains(word), "{bad}: {error}");
         }
     }
 }

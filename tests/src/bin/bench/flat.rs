@@ -45,13 +45,13 @@ pub(crate) async fn measure(arguments: &Arguments, kind: Kind) -> Result<(usize,
     let (name, what) = kind.words();
     say!("== {name}: {what} ==");
     let mut places = Vec::new();
-    for size in &arguments.sizes {
+    for size in &arguments.sizes() {
         places.push(Place::make(arguments, kind, *size).await?);
     }
     for round in 0..ROUNDS {
         for place in &mut places {
             place
-                .turn(round, arguments.samples.div_ceil(ROUNDS))
+                .turn(round, arguments.samples().div_ceil(ROUNDS))
                 .await?;
         }
     }
@@ -66,7 +66,7 @@ pub(crate) async fn measure(arguments: &Arguments, kind: Kind) -> Result<(usize,
         for note in &place.notes {
             say!("at {}: {note}\n", place.label());
         }
-        let few = place.fewer_than(arguments.samples);
+        let few = place.fewer_than(arguments.samples());
         if !few.is_empty() {
             say!(
                 "at {}: fewer requests, their time was over: {few}\n",
@@ -84,7 +84,7 @@ impl Place {
         let desk = Arc::new(Desk::new(instance.sign_in()?).await?);
         let base = base::make(desk).await?;
         let limits = Limits {
-            time: arguments.populate_limit,
+            time: arguments.populate_limit(),
         };
         let filled = populate(&base, kind, size, limits).await?;
         let (rows, notes) = rows::all(&base, filled.done).await?;

@@ -25,22 +25,15 @@ mod rows;
 mod table;
 mod throughput;
 
-use arguments::{Arguments, USAGE};
+use arguments::{Arguments, Cli, What};
+use clap::Parser;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    if words.iter().any(|word| word == "-h" || word == "--help") {
-        say!("{USAGE}");
-        return ExitCode::SUCCESS;
-    }
-    let Some(arguments) = Arguments::parse(words.into_iter()) else {
-        eprintln!("{USAGE}");
-        return ExitCode::from(2);
-    };
+    let What::Local(arguments) = Cli::parse().what;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -78,13 +71,13 @@ async fn interrupted() -> Result<bool> {
 /// Measures what is asked for. Whether every row passed.
 async fn measure(arguments: &Arguments) -> Result<bool> {
     let (mut passed, mut rows, mut all) = (0, 0, true);
-    if arguments.flat {
+    if arguments.flat() {
         say!(
             "Every instance has {} of each thing at size 0, so that a page of {} is full at every size.\n",
             base::EACH,
             base::PAGE
         );
-        for kind in &arguments.kinds {
+        for kind in &arguments.kinds() {
             match flat::measure(arguments, *kind).await {
                 Ok(score) => (passed, rows) = (passed + score.0, rows + score.1),
                 // What one kind does to a server says nothing about the others.
@@ -99,7 +92,7 @@ async fn measure(arguments: &Arguments) -> Result<bool> {
             arguments.limit
         );
     }
-    if arguments.throughput {
+    if arguments.throughput() {
         throughput::measure(arguments).await?;
     }
     Ok(all && passed == rows)

@@ -55,7 +55,7 @@ struct Side {
 pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
     say!(
         "== throughput: {} s of mixed work ==",
-        arguments.seconds.as_secs()
+        arguments.seconds().as_secs()
     );
     say!("");
     let mut servers = vec![("this", arguments.server.as_path())];
@@ -65,16 +65,16 @@ pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
     // With a peer the time is cut in slices, which are taken in turns: what else the computer does falls on both.
     let slices = match servers.len() {
         1 => 1,
-        _ => u32::try_from(arguments.seconds.as_secs() / SLICE.as_secs())?.max(1),
+        _ => u32::try_from(arguments.seconds().as_secs() / SLICE.as_secs())?.max(1),
     };
     for clients in &arguments.clients {
         let mut sides = Vec::new();
         for (name, server) in &servers {
-            sides.push(Side::prepare(name, server, *clients).await?);
+            sides.push(Side::prepare(name, server, clients.get()).await?);
         }
         for turn in 0..slices {
             for side in &mut sides {
-                side.slice(arguments.seconds / slices).await?;
+                side.slice(arguments.seconds() / slices).await?;
             }
             // Neither is always the first.
             if turn + 1 < slices {
@@ -85,7 +85,7 @@ pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
             side.finish();
         }
         sides.sort_by_key(|side| side.name != "this");
-        print(*clients, &sides);
+        print(clients.get(), &sides);
     }
     Ok(())
 }
