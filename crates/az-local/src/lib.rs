@@ -30,7 +30,7 @@ pub use ground::folder::{
     Folder, FolderError, check_own, lock, make_own, make_private, write_private,
 };
 pub use ground::stderr;
-pub use instance::{OpenError, Options};
+pub use instance::{OpenError, Options, Program};
 pub use local_azure::LocalAzure;
 pub use machines::environment::{Environment, Shell};
 pub use machines::ssh::{client_config, sftp};

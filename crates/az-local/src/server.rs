@@ -109,14 +109,14 @@ pub struct Ended {
 
 /// Writes what OpenSSH's client reads to reach the machines.
 fn write_ssh_files(instance: &Instance) -> Result<(), StartError> {
-    let program = match &instance.program {
-        Some(program) => program.clone(),
-        None => std::env::current_exe().map_err(FolderError::at("az-local"))?,
-    };
+    let program = instance
+        .program
+        .path()
+        .map_err(FolderError::at("az-local"))?;
     let known_hosts = instance.host_keys.known_hosts().map_err(OpenError::from)?;
     Ok(client_config::write(
         &instance.folder,
-        &program,
+        program.as_deref(),
         &known_hosts,
     )?)
 }

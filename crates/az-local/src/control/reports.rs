@@ -8,7 +8,7 @@ use crate::machines::environment::Environment;
 use crate::machines::programs::Surroundings;
 use crate::state::DeletedVault;
 use crate::state::RoleAssignment;
-use crate::state::machine;
+use crate::state::machine::{self, VirtualMachine};
 use crate::state::settings::Desk;
 use crate::state::signing_keys::KeyError;
 use crate::state::{
@@ -142,19 +142,18 @@ pub(super) fn machines(
     subscription: Option<&str>,
 ) -> Result<Value, ReportError> {
     dispatch::settled(instance, Access::Read, |tx| {
-        let rows = all_machines(tx, subscription)?
-            .iter()
-            .map(|machine| {
-                json!({
-                    "name": machine.name(),
-                    "resourceGroup": machine.group(),
-                    "id": machine.id,
-                    "vmId": machine::vm_id(machine),
-                    "running": machine::is_running(machine),
-                })
-            })
-            .collect();
-        Ok(Value::Array(rows))
+        let machines = all_machines(tx, subscription)?;
+        let rows = machines.iter().map(|machine| {
+            let vm = VirtualMachine::of(machine);
+            Ok(json!({
+                "name": machine.name(),
+                "resourceGroup": machine.group(),
+                "id": machine.id,
+                "vmId": vm.vm_id()?,
+                "running": vm.is_running(),
+            }))
+        });
+        Ok(Value::Array(rows.collect::<Result<_, StateError>>()?))
     })
 }
 
@@ -172,7 +171,7 @@ pub(super) fn machine(
         let (group, name) = (group.to_owned(), name.to_owned());
         let machine = match found.as_slice() {
             [] => return Err(ReportError::NoMachine { group, name }),
-            [machine] if machine::is_running(machine) => machine,
+            [machine] if VirtualMachine::of(machine).is_running() => machine,
             [_] => return Err(ReportError::Stopped { name }),
             _ => return Err(ReportError::SeveralMachines { group, name }),
         };

@@ -6,7 +6,7 @@ use crate::entra::is_known_resource;
 use crate::entra::token::{self, Proof};
 use crate::ground::wire::{Request, Response};
 use crate::request::Context;
-use crate::state::machine;
+use crate::state::machine::VirtualMachine;
 use crate::state::{Resource, ServicePrincipal, StateError};
 use http::StatusCode;
 use serde_json::json;
@@ -99,7 +99,10 @@ fn note(cx: &Context<'_>, principal: &ServicePrincipal) {
 /// The identities that the machine has now.
 fn identities(cx: &Context<'_>, machine: &Resource) -> Result<Vec<Identity>, StateError> {
     let mut found = Vec::new();
-    if let Some(object_id) = machine::system_assigned(machine)
+    let Some(identity) = VirtualMachine::of(machine).identity() else {
+        return Ok(found);
+    };
+    if let Some(object_id) = identity.system_assigned()
         && let Some(principal) = cx.tx.get::<ServicePrincipal>(object_id)?
     {
         found.push(Identity {
@@ -108,13 +111,16 @@ fn identities(cx: &Context<'_>, machine: &Resource) -> Result<Vec<Identity>, Sta
             is_system: true,
         });
     }
-    for id in machine::user_assigned(machine) {
+    for id in identity.user_assigned() {
         let key = id.to_ascii_lowercase();
         let principal: Option<ServicePrincipal> =
             cx.tx.find(ServicePrincipal::BY_RESOURCE, &key)?;
         if let Some(principal) = principal {
             found.push(Identity {
-                resource_id: principal.managed_identity.clone().unwrap_or(id),
+                resource_id: principal
+                    .managed_identity
+                    .clone()
+                    .unwrap_or_else(|| id.to_owned()),
                 principal,
                 is_system: false,
             });

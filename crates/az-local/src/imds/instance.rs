@@ -3,7 +3,8 @@
 use super::versions::{VERSIONS, is_version};
 use crate::ground::wire::{Request, Response};
 use crate::request::Context;
-use crate::state::machine;
+use crate::state::machine::VirtualMachine;
+use crate::state::network::{NetworkInterface, Subnet, VirtualNetwork};
 use crate::state::{Resource, StateError};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -32,7 +33,7 @@ pub(super) fn answer(
             ));
         }
     };
-    let document = json!({"compute": compute(machine, version), "network": network(cx, machine)?});
+    let document = json!({"compute": compute(machine, version)?, "network": network(cx, machine)?});
     let mut part = &document;
     for step in path {
         let next = match part {
@@ -100,60 +101,58 @@ fn text(part: &Value) -> Response {
 /// <https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service#instance-metadata> dates them.
 const INTRODUCED: [(&str, &str); 2] = [("customData", "2019-02-01"), ("userData", "2021-01-01")];
 
-fn compute(machine: &Resource, version: &str) -> Value {
-    let body = Value::Object(machine.body.clone());
-    let at = |pointer: &str| body.pointer(pointer).cloned().unwrap_or_else(|| json!(""));
-    let image = |name: &str| at(&format!("/properties/storageProfile/imageReference/{name}"));
-    let segments: Vec<&str> = machine.id.split('/').collect();
-    let segment = |index: usize| segments.get(index).copied().unwrap_or_default();
-    let pairs = tags(&body);
+/// What the service answers of what a machine does not have.
+const NONE: &str = "";
+
+fn compute(machine: &Resource, version: &str) -> Result<Value, StateError> {
+    let vm = VirtualMachine::of(machine);
+    let at = |profile: &str, pointer: &str| vm.at(profile, pointer).unwrap_or(&Value::Null);
+    let shown = |value: &Value| match value {
+        Value::Null => json!(NONE),
+        value => value.clone(),
+    };
+    let storage = |pointer: &str| shown(at("storageProfile", pointer));
+    let image = |name: &str| storage(&format!("/imageReference/{name}"));
     // IMDS writes truth as text.
-    let flag = |pointer: &str| (at(pointer) == json!(true)).to_string();
-    let keys: Vec<Value> = body
-        .pointer("/properties/osProfile/linuxConfiguration/ssh/publicKeys")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
+    let flag = |profile: &str, pointer: &str| (at(profile, pointer) == &json!(true)).to_string();
+    let pairs = tags(machine);
     let mut compute = json!({
         "azEnvironment": "AzurePublicCloud",
         // Azure has since disabled this member for `userData`
         // (<https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service#instance-metadata>), and its
         // machines find their custom data on a disk that cloud-init reads. There is none here: this shows it.
-        "customData": machine.hidden.get("customData").cloned().unwrap_or_else(|| json!("")),
+        "customData": vm.custom_data().unwrap_or(NONE),
         "evictionPolicy": "",
         "isHostCompatibilityLayerVm": "false",
-        "licenseType": at("/properties/licenseType"),
-        "location": at("/location"),
+        "licenseType": shown(at("licenseType", "")),
+        "location": machine.location(),
         "name": machine.name(),
         "offer": image("offer"),
         "osProfile": {
-            "adminUsername": at("/properties/osProfile/adminUsername"),
-            "computerName": at("/properties/osProfile/computerName"),
-            "disablePasswordAuthentication":
-                flag("/properties/osProfile/linuxConfiguration/disablePasswordAuthentication"),
+            "adminUsername": vm.admin().unwrap_or(NONE),
+            "computerName": vm.computer().unwrap_or(NONE),
+            "disablePasswordAuthentication": vm.takes_only_keys().to_string(),
         },
-        "osType": at("/properties/storageProfile/osDisk/osType"),
+        "osType": storage("/osDisk/osType"),
         "placementGroupId": "",
         "plan": {"name": "", "product": "", "publisher": ""},
         "platformFaultDomain": "0",
         "platformUpdateDomain": "0",
-        "priority": at("/properties/priority"),
+        "priority": shown(at("priority", "")),
         "provider": "Microsoft.Compute",
-        "publicKeys": keys,
+        "publicKeys": vm.public_keys(),
         "publisher": image("publisher"),
-        "resourceGroupName": segment(4),
+        "resourceGroupName": machine.group(),
         "resourceId": machine.id,
         "securityProfile": {
             "encryptionAtHost": "false",
-            "secureBootEnabled":
-                flag("/properties/securityProfile/uefiSettings/secureBootEnabled"),
-            "securityType": at("/properties/securityProfile/securityType"),
-            "virtualTpmEnabled":
-                flag("/properties/securityProfile/uefiSettings/vTpmEnabled"),
+            "secureBootEnabled": flag("securityProfile", "/uefiSettings/secureBootEnabled"),
+            "securityType": shown(at("securityProfile", "/securityType")),
+            "virtualTpmEnabled": flag("securityProfile", "/uefiSettings/vTpmEnabled"),
         },
         "sku": image("sku"),
-        "storageProfile": storage_profile(&at, &image),
-        "subscriptionId": segment(2),
+        "storageProfile": storage_profile(&storage, &image),
+        "subscriptionId": machine.subscription(),
         "tags": pairs
             .iter()
             .map(|(name, value)| format!("{name}:{value}"))
@@ -163,12 +162,12 @@ fn compute(machine: &Resource, version: &str) -> Value {
             .iter()
             .map(|(name, value)| json!({"name": name, "value": value}))
             .collect::<Vec<_>>(),
-        "userData": machine.hidden.get("userData").cloned().unwrap_or_else(|| json!("")),
+        "userData": vm.user_data().unwrap_or(NONE),
         "version": image("exactVersion"),
-        "vmId": machine::vm_id(machine),
+        "vmId": vm.vm_id()?,
         "vmScaleSetName": "",
-        "vmSize": at("/properties/hardwareProfile/vmSize"),
-        "zone": at("/zones/0"),
+        "vmSize": shown(at("hardwareProfile", "/vmSize")),
+        "zone": machine.body.get("zones").and_then(|zones| zones.get(0)).map_or(json!(NONE), shown),
     });
     if let Some(members) = compute.as_object_mut() {
         // Versions are dates: they compare as text.
@@ -178,18 +177,18 @@ fn compute(machine: &Resource, version: &str) -> Value {
                 .all(|(later, since)| later != name || version >= *since)
         });
     }
-    compute
+    Ok(compute)
 }
 
-fn tags(body: &Value) -> Vec<(String, String)> {
-    let tags = body.get("tags").and_then(Value::as_object);
+fn tags(machine: &Resource) -> Vec<(&str, &str)> {
+    let tags = machine.body.get("tags").and_then(Value::as_object);
     tags.into_iter()
         .flatten()
-        .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
+        .filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
         .collect()
 }
 
-fn storage_profile(at: &dyn Fn(&str) -> Value, image: &dyn Fn(&str) -> Value) -> Value {
+fn storage_profile(storage: &dyn Fn(&str) -> Value, image: &dyn Fn(&str) -> Value) -> Value {
     json!({
         "imageReference": {
             "id": image("id"),
@@ -199,10 +198,10 @@ fn storage_profile(at: &dyn Fn(&str) -> Value, image: &dyn Fn(&str) -> Value) ->
             "version": image("version"),
         },
         "osDisk": {
-            "caching": at("/properties/storageProfile/osDisk/caching"),
-            "createOption": at("/properties/storageProfile/osDisk/createOption"),
-            "name": at("/properties/storageProfile/osDisk/name"),
-            "osType": at("/properties/storageProfile/osDisk/osType"),
+            "caching": storage("/osDisk/caching"),
+            "createOption": storage("/osDisk/createOption"),
+            "name": storage("/osDisk/name"),
+            "osType": storage("/osDisk/osType"),
         },
         "dataDisks": [],
     })
@@ -211,90 +210,41 @@ fn storage_profile(at: &dyn Fn(&str) -> Value, image: &dyn Fn(&str) -> Value) ->
 /// The machine's interfaces. Public addresses of the Standard SKU are not shown, as in Azure.
 fn network(cx: &Context<'_>, machine: &Resource) -> Result<Value, StateError> {
     let mut interfaces = Vec::new();
-    for id in references(
-        &machine.body,
-        "/properties/networkProfile/networkInterfaces",
-    ) {
-        let Some(interface) = cx.tx.get::<Resource>(&Resource::key_of(&id))? else {
+    for joined in VirtualMachine::of(machine).interfaces() {
+        let Some(interface) = cx.tx.get::<Resource>(&Resource::key_of(joined.id))? else {
             continue;
         };
-        let body = Value::Object(interface.body);
-        let text = |value: &Value, pointer: &str| {
-            value
-                .pointer(pointer)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
+        let nic = NetworkInterface::of(&interface);
         let mut addresses = Vec::new();
         let mut subnets = Vec::new();
-        for configuration in array(&body, "/properties/ipConfigurations") {
-            addresses.push(json!({
-                "privateIpAddress": text(&configuration, "/properties/privateIPAddress"),
-                "publicIpAddress": "",
-            }));
-            if let Some((address, prefix)) =
-                subnet(cx, &text(&configuration, "/properties/subnet/id"))?
-            {
-                subnets.push(json!({"address": address, "prefix": prefix}));
+        for configuration in nic.configurations() {
+            if let Some(address) = configuration.private_address() {
+                addresses.push(json!({"privateIpAddress": address, "publicIpAddress": NONE}));
+            }
+            if let Some(id) = configuration.subnet() {
+                subnets.extend(subnet(cx, id)?);
             }
         }
-        let mac: String = text(&body, "/properties/macAddress").replace('-', "");
         interfaces.push(json!({
             "ipv4": {"ipAddress": addresses, "subnet": subnets},
             "ipv6": {"ipAddress": []},
-            "macAddress": mac,
+            "macAddress": nic.hardware_address().unwrap_or(NONE).replace('-', ""),
         }));
     }
     Ok(json!({"interface": interfaces}))
 }
 
 /// A subnet's address and prefix length; it stands in its network's body.
-fn subnet(cx: &Context<'_>, id: &str) -> Result<Option<(String, String)>, StateError> {
-    let Some((network, name)) = id.rsplit_once("/subnets/") else {
+fn subnet(cx: &Context<'_>, id: &str) -> Result<Option<Value>, StateError> {
+    let Some((network, name)) = Subnet::parts(id) else {
         return Ok(None);
     };
     let Some(network) = cx.tx.get::<Resource>(&Resource::key_of(network))? else {
         return Ok(None);
     };
-    let body = Value::Object(network.body);
-    let prefix = array(&body, "/properties/subnets")
-        .into_iter()
-        .find(|subnet| {
-            subnet["name"]
-                .as_str()
-                .is_some_and(|found| found.eq_ignore_ascii_case(name))
-        })
-        .and_then(|subnet| {
-            subnet
-                .pointer("/properties/addressPrefix")
-                .and_then(Value::as_str)
-                .map(str::to_owned)
-        });
-    Ok(prefix.and_then(|prefix| {
-        prefix
-            .split_once('/')
-            .map(|(address, length)| (address.to_owned(), length.to_owned()))
-    }))
-}
-
-fn array(body: &Value, pointer: &str) -> Vec<Value> {
-    body.pointer(pointer)
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default()
-}
-
-fn references(body: &serde_json::Map<String, Value>, pointer: &str) -> Vec<String> {
-    array(&Value::Object(body.clone()), pointer)
-        .iter()
-        .filter_map(|reference| {
-            reference
-                .get("id")
-                .and_then(Value::as_str)
-                .map(str::to_owned)
-        })
-        .collect()
+    let subnet = VirtualNetwork::of(&network).subnet(name);
+    let prefix = subnet.and_then(|subnet| subnet.prefix()?.split_once('/'));
+    Ok(prefix.map(|(address, length)| json!({"address": address, "prefix": length})))
 }
 
 /// An error of the instance endpoint.

@@ -14,12 +14,13 @@ use crate::request::effects::Effects;
 use crate::state::authority::{Authority, AuthorityError};
 use crate::state::host_keys::{HostKeyError, HostKeys};
 use crate::state::knobs::{Knob, Knobs};
-use crate::state::machine;
+use crate::state::machine::{self, VirtualMachine};
 use crate::state::proxy_clients::Clients;
 use crate::state::settings::Settings;
 use crate::state::signing_keys::{SigningKeys, StoredKey};
 use crate::state::{Range, Resource, StateError, Store, Transaction};
 use std::cell::RefCell;
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use time::{Duration, OffsetDateTime};
@@ -38,10 +39,41 @@ pub struct Options {
     pub offline: bool,
     /// Where each exchange is written, a JSON object a line.
     pub request_log: Option<PathBuf>,
-    /// The program `az-local`, by which `ssh` reaches the machines; the running one, unless it is told here.
-    pub program: Option<PathBuf>,
+    /// The program that `ssh` and machines need.
+    pub program: Program,
     /// Knobs, and what they are turned to.
     pub knobs: Vec<(Knob, Duration)>,
+}
+
+/// The program `az-local`: it carries the connections of OpenSSH's client to the machines, and serves their files there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Program {
+    /// Not at hand: `ssh` is told so, and the machines have no SFTP.
+    #[default]
+    Missing,
+    /// The running program is it.
+    Running,
+    /// It is there.
+    At(PathBuf),
+}
+
+impl Program {
+    /// Its file.
+    pub(crate) fn path(&self) -> io::Result<Option<PathBuf>> {
+        match self {
+            Program::Missing => Ok(None),
+            Program::Running => std::env::current_exe().map(Some),
+            Program::At(path) => Ok(Some(path.clone())),
+        }
+    }
+
+    /// The same for a process of this one, which may be asked after the file was replaced.
+    pub(crate) fn to_start(&self) -> io::Result<Option<PathBuf>> {
+        match self {
+            Program::Running if cfg!(target_os = "linux") => Ok(Some("/proc/self/exe".into())),
+            _ => self.path(),
+        }
+    }
 }
 
 /// Why an instance could not be opened.
@@ -91,8 +123,7 @@ pub(crate) struct Instance {
     pub(crate) log: Option<RequestLog>,
     pub(crate) workers: Workers,
     pub(crate) offline: bool,
-    /// The program `az-local`, if it is not the running one.
-    pub(crate) program: Option<PathBuf>,
+    pub(crate) program: Program,
     /// The port that the proxy had before, or was told to take.
     pub(crate) wanted_port: Option<u16>,
     #[cfg(feature = "mutations")]
@@ -146,7 +177,7 @@ impl Instance {
             tx.each(
                 &Range::Beginning(Resource::BY_TYPE, &kind),
                 |machine: Resource| {
-                    machines.push(machine::vm_id(&machine).to_owned());
+                    machines.push(VirtualMachine::of(&machine).vm_id()?.to_owned());
                     Ok::<_, StateError>(())
                 },
             )?;

@@ -6,8 +6,7 @@ use crate::rbac::want::Want;
 use crate::request::Context;
 use crate::request::Principal;
 use crate::state::Resource;
-use crate::state::vaults;
-use serde_json::Value;
+use crate::state::vaults::Vault;
 
 /// What can be done with secrets, as roles and as access policies name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,20 +64,10 @@ pub(crate) struct Access<'a> {
 impl Access<'_> {
     /// Refuses unless the caller may do this with the secret (or, without one, with the vault's secrets).
     pub(crate) fn require(&self, act: Act, secret: Option<&str>) -> Result<(), Error> {
-        let settings = vaults::settings(self.vault);
-        if settings
-            .get("enableRbacAuthorization")
-            .and_then(Value::as_bool)
-            .unwrap_or(false)
-        {
+        if Vault::of(self.vault).goes_by_roles() {
             self.by_role(act, secret)
         } else {
-            let none = vec![];
-            let policies = settings
-                .get("accessPolicies")
-                .and_then(Value::as_array)
-                .unwrap_or(&none);
-            self.by_policy(act, policies)
+            self.by_policy(act)
         }
     }
 
@@ -111,27 +100,17 @@ impl Access<'_> {
                 act.data_action(),
                 scope.to_ascii_lowercase(),
                 self.vault.name(),
-                self.location(),
+                self.vault.location(),
             ),
         })
     }
 
-    fn by_policy(&self, act: Act, policies: &[Value]) -> Result<(), Error> {
-        let own = policies.iter().filter(|policy| {
-            policy["objectId"]
-                .as_str()
-                .is_some_and(|id| id.eq_ignore_ascii_case(&self.principal.object_id))
-        });
-        let mut allowed = own.flat_map(|policy| {
-            policy["permissions"]["secrets"]
-                .as_array()
-                .cloned()
-                .unwrap_or_default()
-        });
+    fn by_policy(&self, act: Act) -> Result<(), Error> {
+        let policies = Vault::of(self.vault).policies();
+        let own = policies.filter(|policy| policy.is_for(&self.principal.object_id));
+        let mut allowed = own.flat_map(|policy| policy.secrets());
         if allowed.any(|word| {
-            word.as_str().is_some_and(|word| {
-                word.eq_ignore_ascii_case("all") || word.eq_ignore_ascii_case(act.permission())
-            })
+            word.eq_ignore_ascii_case("all") || word.eq_ignore_ascii_case(act.permission())
         }) {
             return Ok(());
         }
@@ -148,16 +127,8 @@ impl Access<'_> {
                  see https://go.microsoft.com/fwlink/?linkid=2125287",
                 act.permission(),
                 self.vault.name(),
-                self.location(),
+                self.vault.location(),
             ),
         })
-    }
-
-    fn location(&self) -> &str {
-        self.vault
-            .body
-            .get("location")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
     }
 }

@@ -9,11 +9,10 @@ use crate::entra::token::authenticate;
 use crate::ground::wire::{Request, Response};
 use crate::request::Context;
 use crate::state::Resource;
-use crate::state::vaults;
+use crate::state::vaults::{self, Vault};
 use access::Access;
 use error::Error;
 use http::Method;
-use serde_json::Value;
 use uuid::Uuid;
 
 const AUDIENCES: [&str; 1] = ["https://vault.azure.net"];
@@ -39,9 +38,12 @@ const VERSIONS: [&str; 13] = [
 pub(crate) fn handle(cx: &Context<'_>, request: &Request) -> Response {
     let vault = vaults::find_by_host(cx.tx, &request.host);
     let answer = match vault {
-        Ok(Some(vault)) => serve(cx, request, &vault)
-            .unwrap_or_else(|error| error.answer(&tenant(&vault)))
-            .with_header("x-ms-keyvault-region", region(&vault)),
+        Ok(Some(vault)) => match Vault::of(&vault).tenant() {
+            Ok(tenant) => serve(cx, request, &vault, tenant)
+                .unwrap_or_else(|error| error.answer(tenant))
+                .with_header("x-ms-keyvault-region", vault.location()),
+            Err(error) => Error::from(error).answer(""),
+        },
         Ok(None) => Response::hang_up(),
         Err(error) => Error::from(error).answer(""),
     };
@@ -65,28 +67,17 @@ pub(crate) fn handle(cx: &Context<'_>, request: &Request) -> Response {
         )
 }
 
-fn tenant(vault: &Resource) -> String {
-    vaults::settings(vault)
-        .get("tenantId")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned()
-}
-
-fn region(vault: &Resource) -> &str {
-    vault
-        .body
-        .get("location")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-}
-
-fn serve(cx: &Context<'_>, request: &Request, vault: &Resource) -> Result<Response, Error> {
+fn serve(
+    cx: &Context<'_>,
+    request: &Request,
+    vault: &Resource,
+    tenant: &str,
+) -> Result<Response, Error> {
     // The token is looked at first: clients learn the tenant from the challenge, with a request that has no body.
     let principal = authenticate(cx, request, &AUDIENCES).map_err(Error::Token)?;
-    if principal.tenant_id != tenant(vault) {
+    if principal.tenant_id != tenant {
         return Err(Error::Tenant {
-            expected: tenant(vault),
+            expected: tenant.to_owned(),
             found: principal.tenant_id,
         });
     }

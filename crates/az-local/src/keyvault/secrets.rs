@@ -5,11 +5,13 @@ use super::error::Error;
 use crate::ground::wire::{Request, Response};
 use crate::state::due;
 use crate::state::secrets::{self, DeletedSecret, Secret, SecretVersion};
-use crate::state::{Document, Page, Range, Transaction, vaults};
+use crate::state::vaults::Vault;
+use crate::state::{Document, Page, Range, Transaction};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
+use time::Duration;
 use uuid::Uuid;
 
 /// Longest value (bytes), <https://learn.microsoft.com/azure/key-vault/secrets/about-secrets>.
@@ -56,18 +58,13 @@ impl Call<'_> {
         }
     }
 
-    fn retention_days(&self) -> i64 {
-        vaults::settings(self.access.vault)
-            .get("softDeleteRetentionInDays")
-            .and_then(Value::as_i64)
-            .unwrap_or(90)
+    fn retention(&self) -> Duration {
+        Vault::of(self.access.vault).retention()
     }
 
     fn recovery_level(&self) -> &'static str {
-        let protected = vaults::settings(self.access.vault)
-            .get("enablePurgeProtection")
-            .and_then(Value::as_bool);
-        match (protected.unwrap_or(false), self.retention_days() < 90) {
+        let vault = Vault::of(self.access.vault);
+        match (vault.is_protected(), vault.retention() < Duration::days(90)) {
             (true, false) => "Recoverable",
             (true, true) => "CustomizedRecoverable",
             (false, false) => "Recoverable+Purgeable",
@@ -213,7 +210,7 @@ impl Call<'_> {
             vault: self.vault().to_owned(),
             name: found.name.clone(),
             deleted: self.now(),
-            purged_on: self.now() + self.retention_days() * 86_400,
+            purged_on: self.now() + self.retention().whole_seconds(),
         };
         secrets::delete(self.tx(), &deleted)?;
         Ok(Response::json(
@@ -347,7 +344,7 @@ impl Call<'_> {
             "created": secret.created,
             "updated": secret.updated,
             "recoveryLevel": self.recovery_level(),
-            "recoverableDays": self.retention_days(),
+            "recoverableDays": self.retention().whole_days(),
         });
         if let Some(time) = secret.not_before {
             attributes["nbf"] = json!(time);

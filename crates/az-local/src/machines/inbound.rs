@@ -5,9 +5,12 @@ use crate::arm::network::range::Range;
 use crate::arm::network::{network_interfaces, public_ip_addresses};
 use crate::arm::operations;
 use crate::request::Context;
-use crate::state::machine;
+use crate::state::machine::VirtualMachine;
+use crate::state::network::{
+    IpConfiguration, NetworkInterface, PublicAddress, SecurityGroup, SecurityRule, Subnet,
+    VirtualNetwork,
+};
 use crate::state::{Resource, StateError, addresses, holds};
-use serde_json::{Value, json};
 use std::net::Ipv4Addr;
 
 /// The address that the desk's connections come from. No public IP address of the instance ever has it.
@@ -71,19 +74,14 @@ impl Unreached {
 
 /// The address that a machine's connections to public addresses come from.
 pub(crate) fn source(cx: &Context<'_>, machine: &Resource) -> Result<Ipv4Addr, StateError> {
-    for id in linked(
-        &machine.body,
-        "/properties/networkProfile/networkInterfaces",
-    ) {
-        let Some(interface) = find(cx, &id, network_interfaces::KIND.name)? else {
+    for joined in VirtualMachine::of(machine).interfaces() {
+        let Some(interface) = find(cx, joined.id, network_interfaces::KIND.name)? else {
             continue;
         };
-        for configuration in list(&interface.body, "/properties/ipConfigurations") {
-            let Some(id) = id_at(&configuration, "/properties/publicIPAddress/id") else {
-                continue;
-            };
-            let address = find(cx, id, public_ip_addresses::KIND.name)?;
-            if let Some(address) = address.as_ref().and_then(address_of) {
+        let configurations = NetworkInterface::of(&interface).configurations();
+        for id in configurations.filter_map(|one| one.public_address()) {
+            let public = find(cx, id, public_ip_addresses::KIND.name)?;
+            if let Some(address) = public.and_then(|public| PublicAddress::of(&public).address()) {
                 return Ok(address);
             }
         }
@@ -109,46 +107,42 @@ pub(crate) fn reach(
     let Some(hold) = holds::holder(cx.tx, &public.id)? else {
         return Ok(Err(Unreached::Detached(address)));
     };
-    let configuration = hold.holder.as_str();
     let Some(interface) = find(cx, &hold.owner, network_interfaces::KIND.name)? else {
         return Ok(Err(Unreached::Detached(address)));
     };
-    let nic = json!(interface.body);
-    let machine = match holds::holder(cx.tx, &interface.id)? {
-        Some(hold) => machine::find(cx.tx, &hold.owner)?,
-        None => None,
+    let nic = NetworkInterface::of(&interface);
+    let Some(machine) = nic.machine(cx.tx)? else {
+        return Ok(Err(Unreached::Detached(address)));
     };
-    let Some(machine) = machine else {
+    let Some(configuration) = nic.configuration(&hold.holder) else {
         return Ok(Err(Unreached::Detached(address)));
     };
 
     let connection = Connection {
         from,
         from_machine: from != DESK,
-        to: private_address(&nic, configuration),
+        to: configuration.private_address(),
         port,
     };
-    if let Err(unreached) = pass_groups(cx, &connection, &public, &nic, configuration, address)? {
+    if let Err(unreached) = pass_groups(cx, &connection, &public, nic, configuration, address)? {
         return Ok(Err(unreached));
     }
 
     let name = machine.name().to_owned();
-    if !machine::is_running(&machine) || operations::running(cx, &machine)?.is_some_and(starts) {
-        let state = match machine.hidden.get("powerState").and_then(Value::as_str) {
-            Some(state) if !machine::is_running(&machine) => state.to_owned(),
-            _ => "starting".to_owned(),
-        };
+    let vm = VirtualMachine::of(&machine);
+    let state = match operations::running(cx, &machine)? {
+        _ if !vm.is_running() => Some(vm.power().to_owned()),
+        Some(state) if starts(&state) => Some("starting".to_owned()),
+        _ => None,
+    };
+    if let Some(state) = state {
         return Ok(Err(Unreached::NotRunning {
             address,
             name,
             state,
         }));
     }
-    let linux = machine
-        .body
-        .get("properties")
-        .is_none_or(|properties| properties["storageProfile"]["osDisk"]["osType"] != "Windows");
-    if port != SSH || !linux {
+    if port != SSH || vm.is_windows() {
         return Ok(Err(Unreached::Refused {
             address,
             port,
@@ -163,8 +157,8 @@ fn pass_groups(
     cx: &Context<'_>,
     connection: &Connection,
     public: &Resource,
-    nic: &Value,
-    configuration: &str,
+    nic: NetworkInterface<'_>,
+    configuration: IpConfiguration<'_>,
     address: Ipv4Addr,
 ) -> Result<Result<(), Unreached>, StateError> {
     let mut groups_passed = 0;
@@ -173,7 +167,7 @@ fn pass_groups(
             continue;
         };
         groups_passed += 1;
-        let verdict = connection.judge(&json!(group.body));
+        let verdict = connection.judge(SecurityGroup::of(&group));
         if !verdict.allowed {
             return Ok(Err(Unreached::Denied {
                 address,
@@ -185,15 +179,14 @@ fn pass_groups(
         }
     }
     // https://learn.microsoft.com/azure/virtual-network/ip-services/public-ip-addresses#sku
-    let standard = public.body.get("sku").and_then(|sku| sku["name"].as_str()) == Some("Standard");
-    if groups_passed == 0 && standard {
+    if groups_passed == 0 && PublicAddress::of(public).is_standard() {
         return Ok(Err(Unreached::NoSecurityGroup(address)));
     }
     Ok(Ok(()))
 }
 
 /// Whether a machine that is in this state is not up yet.
-fn starts(state: String) -> bool {
+fn starts(state: &str) -> bool {
     state.eq_ignore_ascii_case("Creating")
 }
 
@@ -201,83 +194,24 @@ fn starts(state: String) -> bool {
 /// <https://learn.microsoft.com/azure/virtual-network/network-security-group-how-it-works>
 fn security_groups(
     cx: &Context<'_>,
-    nic: &Value,
-    configuration: &str,
+    nic: NetworkInterface<'_>,
+    configuration: IpConfiguration<'_>,
 ) -> Result<Vec<String>, StateError> {
     let mut ids = Vec::new();
-    let subnet = configuration_of(nic, configuration)
-        .and_then(|found| id_at(found, "/properties/subnet/id"))
-        .and_then(|id| id.rsplit_once("/subnets/"));
-    if let Some((network, name)) = subnet
+    if let Some((network, name)) = configuration.subnet().and_then(Subnet::parts)
         && let Some(network) = cx.tx.get::<Resource>(&Resource::key_of(network))?
     {
-        let subnets = list(&network.body, "/properties/subnets");
-        let found = subnets.iter().find(|subnet| {
-            subnet["name"]
-                .as_str()
-                .is_some_and(|found| found.eq_ignore_ascii_case(name))
-        });
-        ids.extend(
-            found
-                .and_then(|subnet| id_at(subnet, "/properties/networkSecurityGroup/id"))
-                .map(str::to_owned),
-        );
+        let subnet = VirtualNetwork::of(&network).subnet(name);
+        let group = subnet.and_then(Subnet::security_group);
+        ids.extend(group.map(str::to_owned));
     }
-    ids.extend(id_at(nic, "/properties/networkSecurityGroup/id").map(str::to_owned));
+    ids.extend(nic.security_group().map(str::to_owned));
     Ok(ids)
-}
-
-fn configuration_of<'a>(nic: &'a Value, id: &str) -> Option<&'a Value> {
-    nic.pointer("/properties/ipConfigurations")?
-        .as_array()?
-        .iter()
-        .find(|found| {
-            found["id"]
-                .as_str()
-                .is_some_and(|found| found.eq_ignore_ascii_case(id))
-        })
-}
-
-fn private_address(nic: &Value, configuration: &str) -> Option<Ipv4Addr> {
-    configuration_of(nic, configuration)?
-        .pointer("/properties/privateIPAddress")?
-        .as_str()?
-        .parse()
-        .ok()
-}
-
-fn address_of(public: &Resource) -> Option<Ipv4Addr> {
-    public
-        .body
-        .get("properties")?
-        .get("ipAddress")?
-        .as_str()?
-        .parse()
-        .ok()
 }
 
 fn find(cx: &Context<'_>, id: &str, kind: &str) -> Result<Option<Resource>, StateError> {
     let resource: Option<Resource> = cx.tx.get(&Resource::key_of(id))?;
     Ok(resource.filter(|resource| resource.kind.eq_ignore_ascii_case(kind)))
-}
-
-fn id_at<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
-    value.pointer(pointer).and_then(Value::as_str)
-}
-
-fn list(body: &serde_json::Map<String, Value>, pointer: &str) -> Vec<Value> {
-    json!(body)
-        .pointer(pointer)
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default()
-}
-
-fn linked(body: &serde_json::Map<String, Value>, pointer: &str) -> Vec<String> {
-    list(body, pointer)
-        .iter()
-        .filter_map(|linked| linked["id"].as_str().map(str::to_owned))
-        .collect()
 }
 
 /// A TCP connection, as security rules see it.
@@ -300,22 +234,13 @@ struct Verdict {
 
 impl Connection {
     /// The first rule by priority that fits decides.
-    fn judge(&self, group: &Value) -> Verdict {
-        let mut rules: Vec<&Value> = [
-            "/properties/securityRules",
-            "/properties/defaultSecurityRules",
-        ]
-        .iter()
-        .filter_map(|pointer| group.pointer(pointer)?.as_array())
-        .flatten()
-        .collect();
-        rules.sort_by_key(|rule| rule["properties"]["priority"].as_i64());
-        match rules.iter().find(|rule| self.fits(&rule["properties"])) {
+    fn judge(&self, group: SecurityGroup<'_>) -> Verdict {
+        let rules = group.rules();
+        let first = rules.into_iter().find(|rule| self.fits(*rule));
+        match first {
             Some(rule) => Verdict {
-                allowed: rule["properties"]["access"]
-                    .as_str()
-                    .is_some_and(|access| access.eq_ignore_ascii_case("Allow")),
-                rule: rule["name"].as_str().unwrap_or_default().to_owned(),
+                allowed: rule.allows(),
+                rule: rule.name().unwrap_or("(without a name)").to_owned(),
             },
             None => Verdict {
                 allowed: false,
@@ -324,19 +249,15 @@ impl Connection {
         }
     }
 
-    fn fits(&self, rule: &Value) -> bool {
-        let word = |member: &str| {
-            rule[member]
-                .as_str()
-                .unwrap_or_default()
-                .to_ascii_lowercase()
-        };
-        word("direction") == "inbound"
-            && matches!(word("protocol").as_str(), "*" | "tcp")
-            && values(rule, "sourceAddressPrefix").any(|prefix| self.comes_from(prefix))
-            && values(rule, "destinationAddressPrefix").any(|prefix| self.goes_to(prefix))
-            && ports(rule, "sourcePortRange", EPHEMERAL)
-            && ports(rule, "destinationPortRange", self.port)
+    fn fits(&self, rule: SecurityRule<'_>) -> bool {
+        rule.is_inbound()
+            && rule.is_for_tcp()
+            && rule.sources().any(|prefix| self.comes_from(prefix))
+            && rule.destinations().any(|prefix| self.goes_to(prefix))
+            && rule.source_ports().any(|range| contains(range, EPHEMERAL))
+            && rule
+                .destination_ports()
+                .any(|range| contains(range, self.port))
     }
 
     /// The service tags are those of
@@ -345,8 +266,12 @@ impl Connection {
         if let Some(found) = within(prefix, self.from) {
             return found;
         }
-        let tag = prefix.to_ascii_lowercase();
-        match tag.split('.').next().unwrap_or_default() {
+        let prefix = prefix.to_ascii_lowercase();
+        // A tag may be one region's: `AzureCloud.EastUS`.
+        let tag = prefix
+            .split_once('.')
+            .map_or(prefix.as_str(), |(tag, _)| tag);
+        match tag {
             "*" | "any" | "internet" => true,
             "azurecloud" => self.from_machine,
             // VirtualNetwork and AzureLoadBalancer among them: nobody there has a public address.
@@ -365,20 +290,6 @@ impl Connection {
     }
 }
 
-/// The one value and the many that a rule may have.
-fn values<'a>(rule: &'a Value, member: &str) -> impl Iterator<Item = &'a str> {
-    let plural = if member.ends_with('x') {
-        format!("{member}es")
-    } else {
-        format!("{member}s")
-    };
-    let many = rule[plural.as_str()].as_array().into_iter().flatten();
-    rule[member]
-        .as_str()
-        .into_iter()
-        .chain(many.filter_map(Value::as_str))
-}
-
 /// Whether an address is in a prefix: `10.0.0.0/8`, one address, or `10.0.0.1-10.0.0.9`. None for what is no address.
 fn within(prefix: &str, address: Ipv4Addr) -> Option<bool> {
     if let Ok(one) = prefix.parse::<Ipv4Addr>() {
@@ -391,22 +302,22 @@ fn within(prefix: &str, address: Ipv4Addr) -> Option<bool> {
     Range::around(prefix).map(|range| range.contains(address))
 }
 
-fn ports(rule: &Value, member: &str, port: u16) -> bool {
-    values(rule, member).any(|range| {
-        if range == "*" {
-            return true;
-        }
-        let (first, last) = range.split_once('-').unwrap_or((range, range));
-        match (first.trim().parse::<u16>(), last.trim().parse::<u16>()) {
-            (Ok(first), Ok(last)) => (first..=last).contains(&port),
-            _ => false,
-        }
-    })
+/// Whether a port is in a range: `*`, `22` or `20-25`.
+fn contains(range: &str, port: u16) -> bool {
+    if range == "*" {
+        return true;
+    }
+    let (first, last) = range.split_once('-').unwrap_or((range, range));
+    match (first.trim().parse::<u16>(), last.trim().parse::<u16>()) {
+        (Ok(first), Ok(last)) => (first..=last).contains(&port),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::{Value, json};
 
     fn rule(name: &str, priority: i64, access: &str, members: Value) -> Value {
         let mut properties = json!({
@@ -427,7 +338,10 @@ mod tests {
             to: Some(Ipv4Addr::new(10, 0, 0, 4)),
             port: 22,
         };
-        let verdict = connection.judge(&json!({"properties": {"securityRules": rules}}));
+        let mut group = Resource::new("/g".to_owned(), groups::KIND.name);
+        let properties = json!({"securityRules": rules});
+        group.body.insert("properties".to_owned(), properties);
+        let verdict = connection.judge(SecurityGroup::of(&group));
         (verdict.allowed, verdict.rule)
     }
 

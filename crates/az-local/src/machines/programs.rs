@@ -1,12 +1,12 @@
 //! Programs that run on a machine: what they find around them, and how they end with it.
 
 use crate::ground::folder::{FolderError, make_private};
-use crate::instance::Instance;
+use crate::instance::{Instance, Program};
 use crate::machines::environment::Environment;
-use crate::state::machine;
+use crate::state::machine::VirtualMachine;
 use crate::state::{Resource, StateError, Transaction};
-use serde_json::Value;
 use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -15,6 +15,7 @@ use std::process::Command;
 pub(crate) struct Surroundings {
     environment: Environment,
     home: PathBuf,
+    program: Program,
 }
 
 /// Variables of az-local's own that programs need anywhere, and that carry no credential.
@@ -27,23 +28,27 @@ impl Surroundings {
         tx: &Transaction<'_>,
         machine: &Resource,
     ) -> Result<Self, StateError> {
-        let vm_id = machine::vm_id(machine);
+        let vm = VirtualMachine::of(machine);
+        let vm_id = vm.vm_id()?;
         let proxy = instance.proxy_url(instance.clients.machine(tx, machine, vm_id)?);
-        let user = machine
-            .body
-            .get("properties")
-            .and_then(|properties| properties.pointer("/osProfile/adminUsername"))
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+        let user = vm
+            .admin()
+            .ok_or_else(|| machine.lacks("osProfile.adminUsername"))?;
         Ok(Surroundings {
             environment: Environment::of_machine(&instance.folder, &proxy, vm_id, user),
             home: instance.folder.machine_home(vm_id),
+            program: instance.program.clone(),
         })
     }
 
     /// The home folder.
     pub(crate) fn home(&self) -> &Path {
         &self.home
+    }
+
+    /// The program `az-local`, where it is at hand.
+    pub(crate) fn az_local(&self) -> io::Result<Option<PathBuf>> {
+        self.program.to_start()
     }
 
     /// The variables, for a program that is started by somebody else.

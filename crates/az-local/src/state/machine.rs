@@ -1,8 +1,7 @@
-//! A virtual machine as the platform sees it: which one it is, whether it runs, and its identities.
+//! A virtual machine as the platform sees it: which one it is, whether it runs, what it has, and who may sign in.
 
 use super::resources::Resource;
-use super::transaction::StateError;
-use super::transaction::Transaction;
+use super::transaction::{StateError, Transaction};
 use serde_json::Value;
 
 /// The type of virtual machines.
@@ -14,60 +13,175 @@ pub(crate) fn find(tx: &Transaction<'_>, id: &str) -> Result<Option<Resource>, S
     Ok(resource.filter(|resource| resource.kind.eq_ignore_ascii_case(KIND)))
 }
 
-/// `properties.vmId`, which tells a machine from earlier ones of the same name.
-pub(crate) fn vm_id(machine: &Resource) -> &str {
-    machine
-        .body
-        .get("properties")
-        .and_then(|p| p.get("vmId"))
-        .and_then(Value::as_str)
-        .unwrap_or("")
-}
-
 /// The machine with this id or key, if it is still the one with this `vmId`, and runs: only then it has a network.
 pub(crate) fn find_running(
     tx: &Transaction<'_>,
     id: &str,
     wanted: &str,
 ) -> Result<Option<Resource>, StateError> {
-    let machine = find(tx, id)?;
-    Ok(machine.filter(|machine| vm_id(machine) == wanted && is_running(machine)))
+    let Some(machine) = find(tx, id)? else {
+        return Ok(None);
+    };
+    let vm = VirtualMachine::of(&machine);
+    let there = vm.vm_id()? == wanted && vm.is_running();
+    Ok(there.then_some(machine))
 }
 
-/// The resource ids of the user-assigned identities that the machine has.
-pub(crate) fn user_assigned(machine: &Resource) -> Vec<String> {
-    let identities = machine
-        .body
-        .get("identity")
-        .and_then(|identity| identity.get("userAssignedIdentities"))
-        .and_then(Value::as_object);
-    identities
-        .map(|map| map.keys().cloned().collect())
-        .unwrap_or_default()
+/// A kept virtual machine, read by what its members mean.
+#[derive(Clone, Copy)]
+pub(crate) struct VirtualMachine<'a>(&'a Resource);
+
+/// A network interface that a machine has.
+pub(crate) struct JoinedInterface<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) primary: bool,
+    /// Whether it goes with the machine.
+    pub(crate) goes_along: bool,
 }
 
-/// The object id of the machine's own identity, if it has one.
-pub(crate) fn system_assigned(machine: &Resource) -> Option<&str> {
-    let identity = machine.body.get("identity")?;
-    let kinds = identity.get("type")?.as_str()?;
-    if !kinds
-        .split(',')
-        .any(|kind| kind.trim().eq_ignore_ascii_case("SystemAssigned"))
-    {
-        return None;
+/// The disk that a machine starts from.
+#[derive(Clone, Copy)]
+pub(crate) struct OsDisk<'a>(&'a Value);
+
+/// What a machine is to Entra ID.
+#[derive(Clone, Copy)]
+pub(crate) struct Identity<'a>(&'a Value);
+
+impl<'a> VirtualMachine<'a> {
+    pub(crate) fn of(machine: &'a Resource) -> Self {
+        VirtualMachine(machine)
     }
-    identity.get("principalId")?.as_str()
+
+    /// `properties.vmId`, which tells a machine from earlier ones of the same name. Every machine has one.
+    pub(crate) fn vm_id(self) -> Result<&'a str, StateError> {
+        let id = self.0.property("vmId").and_then(Value::as_str);
+        id.ok_or_else(|| self.0.lacks("properties.vmId"))
+    }
+
+    /// Its identities, if it has any.
+    pub(crate) fn identity(self) -> Option<Identity<'a>> {
+        self.0.body.get("identity").map(Identity)
+    }
+
+    /// The power state as `PowerState/…` ends. Only what is stopped says so.
+    pub(crate) fn power(self) -> &'a str {
+        let state = self.0.hidden.get("powerState").and_then(Value::as_str);
+        state.unwrap_or("running")
+    }
+
+    pub(crate) fn is_running(self) -> bool {
+        self.power().eq_ignore_ascii_case("running")
+    }
+
+    pub(crate) fn interfaces(self) -> impl Iterator<Item = JoinedInterface<'a>> {
+        let all = self.at("networkProfile", "/networkInterfaces");
+        let all = all.and_then(Value::as_array).into_iter().flatten();
+        all.enumerate().filter_map(|(index, one)| {
+            let primary = one.pointer("/properties/primary").and_then(Value::as_bool);
+            Some(JoinedInterface {
+                id: one.get("id")?.as_str()?,
+                primary: primary.unwrap_or(index == 0),
+                goes_along: goes_along(one.pointer("/properties/deleteOption")),
+            })
+        })
+    }
+
+    pub(crate) fn os_disk(self) -> Option<OsDisk<'a>> {
+        self.at("storageProfile", "/osDisk").map(OsDisk)
+    }
+
+    /// Windows has no SSH server by itself.
+    pub(crate) fn is_windows(self) -> bool {
+        self.os_disk()
+            .and_then(|disk| disk.system())
+            .is_some_and(|system| system.eq_ignore_ascii_case("Windows"))
+    }
+
+    /// The user that it was created with.
+    pub(crate) fn admin(self) -> Option<&'a str> {
+        self.at("osProfile", "/adminUsername")?.as_str()
+    }
+
+    /// What the system calls itself.
+    pub(crate) fn computer(self) -> Option<&'a str> {
+        self.at("osProfile", "/computerName")?.as_str()
+    }
+
+    /// The user's password, where passwords are taken.
+    pub(crate) fn password(self) -> Option<&'a str> {
+        if self.takes_only_keys() {
+            return None;
+        }
+        self.0.hidden.get("adminPassword")?.as_str()
+    }
+
+    pub(crate) fn takes_only_keys(self) -> bool {
+        let only_keys = "/linuxConfiguration/disablePasswordAuthentication";
+        let only_keys = self.at("osProfile", only_keys).and_then(Value::as_bool);
+        only_keys.unwrap_or(false)
+    }
+
+    /// The user's public keys: `path` and `keyData`, each in OpenSSH's form.
+    pub(crate) fn public_keys(self) -> &'a [Value] {
+        let keys = self.at("osProfile", "/linuxConfiguration/ssh/publicKeys");
+        let keys = keys.and_then(Value::as_array);
+        keys.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// What was given to the machine at its creation, in base64.
+    pub(crate) fn custom_data(self) -> Option<&'a str> {
+        self.0.hidden.get("customData")?.as_str()
+    }
+
+    /// What was given to the machine to be read at any time, in base64.
+    pub(crate) fn user_data(self) -> Option<&'a str> {
+        self.0.hidden.get("userData")?.as_str()
+    }
+
+    /// A member below one of `properties`.
+    pub(crate) fn at(self, profile: &str, pointer: &str) -> Option<&'a Value> {
+        self.0.property(profile)?.pointer(pointer)
+    }
 }
 
-/// Whether the machine runs. Only what is stopped says so.
-pub(crate) fn is_running(machine: &Resource) -> bool {
-    machine
-        .hidden
-        .get("powerState")
-        .and_then(Value::as_str)
-        .is_none_or(|state| {
-            state
-                .trim_start_matches("PowerState/")
-                .eq_ignore_ascii_case("running")
-        })
+impl<'a> OsDisk<'a> {
+    /// The id of the managed disk.
+    pub(crate) fn id(self) -> Option<&'a str> {
+        self.0.pointer("/managedDisk/id")?.as_str()
+    }
+
+    pub(crate) fn name(self) -> Option<&'a str> {
+        self.0.get("name")?.as_str()
+    }
+
+    /// `Linux` or `Windows`.
+    pub(crate) fn system(self) -> Option<&'a str> {
+        self.0.get("osType")?.as_str()
+    }
+
+    /// Whether it goes with the machine.
+    pub(crate) fn goes_along(self) -> bool {
+        goes_along(self.0.get("deleteOption"))
+    }
+}
+
+impl<'a> Identity<'a> {
+    /// The object id of the machine's own identity, if it has one.
+    pub(crate) fn system_assigned(self) -> Option<&'a str> {
+        let kinds = self.0.get("type")?.as_str()?;
+        let mut kinds = kinds.split(',');
+        kinds.find(|kind| kind.trim().eq_ignore_ascii_case("SystemAssigned"))?;
+        self.0.get("principalId")?.as_str()
+    }
+
+    /// The resource ids of the user-assigned identities.
+    pub(crate) fn user_assigned(self) -> impl Iterator<Item = &'a str> {
+        let identities = self.0.get("userAssignedIdentities");
+        let identities = identities.and_then(Value::as_object).into_iter().flatten();
+        identities.map(|(id, _)| id.as_str())
+    }
+}
+
+fn goes_along(option: Option<&Value>) -> bool {
+    option.and_then(Value::as_str) == Some("Delete")
 }

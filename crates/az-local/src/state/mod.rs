@@ -10,6 +10,7 @@ pub(crate) mod holds;
 pub(crate) mod host_keys;
 pub(crate) mod knobs;
 pub(crate) mod machine;
+pub(crate) mod network;
 pub(crate) mod operations;
 pub(crate) mod proxy_clients;
 pub(crate) mod resources;

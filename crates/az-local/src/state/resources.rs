@@ -1,6 +1,7 @@
 //! Resources of Resource Manager.
 
 use super::document::{Document, Index};
+use super::transaction::StateError;
 use serde::{Deserialize, Serialize};
 
 /// A resource of Resource Manager: a group, a machine, a vault, a network interface, …
@@ -72,6 +73,12 @@ impl Resource {
     /// A member of `properties`.
     pub(crate) fn property(&self, name: &str) -> Option<&serde_json::Value> {
         self.body.get("properties")?.get(name)
+    }
+
+    /// Why a member that every one of its kind has is not there.
+    pub(crate) fn lacks(&self, member: &'static str) -> StateError {
+        let id = self.id.clone();
+        StateError::Lacks { id, member }
     }
 
     /// A member of `properties` that is an array.

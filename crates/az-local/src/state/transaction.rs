@@ -10,6 +10,8 @@ pub enum StateError {
     Database(#[from] rusqlite::Error),
     #[error("a stored document is damaged: {0}")]
     Damaged(#[from] serde_json::Error),
+    #[error("the state is damaged: '{id}' has no '{member}'")]
+    Lacks { id: String, member: &'static str },
     #[error(
         "the state in this folder was written by an az-local of another version (format {0}; this one has format {1}). \
          Nothing was changed: start with another --data-dir, or with that version"

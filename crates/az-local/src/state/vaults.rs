@@ -5,7 +5,7 @@ use super::resources::Resource;
 pub(crate) use super::resources::VAULT as KIND;
 use super::transaction::{StateError, Transaction};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
 /// The vault behind a host name, if there is one.
@@ -13,7 +13,7 @@ pub(crate) fn find_by_host(
     tx: &Transaction<'_>,
     host: &str,
 ) -> Result<Option<Resource>, StateError> {
-    let name = host.split('.').next().unwrap_or_default();
+    let name = host.split_once('.').map_or(host, |(name, _)| name);
     find_by_name(tx, name)
 }
 
@@ -25,14 +25,67 @@ pub(crate) fn find_by_name(
     tx.find(Resource::BY_GLOBAL_NAME, &name.to_ascii_lowercase())
 }
 
-/// A vault's `properties`.
-pub(crate) fn settings(vault: &Resource) -> Map<String, Value> {
-    vault
-        .body
-        .get("properties")
-        .and_then(Value::as_object)
-        .cloned()
-        .unwrap_or_default()
+/// A kept vault, read by what its members mean.
+#[derive(Clone, Copy)]
+pub(crate) struct Vault<'a>(&'a Resource);
+
+/// What one principal may do in a vault that goes by policies.
+#[derive(Clone, Copy)]
+pub(crate) struct AccessPolicy<'a>(&'a Value);
+
+/// How long what is deleted can be brought back, where a vault says nothing of it (days).
+const RETENTION: i64 = 90;
+
+impl<'a> Vault<'a> {
+    pub(crate) fn of(vault: &'a Resource) -> Self {
+        Vault(vault)
+    }
+
+    /// The id of the tenant whose principals it takes. Every vault has one.
+    pub(crate) fn tenant(self) -> Result<&'a str, StateError> {
+        let tenant = self.0.property("tenantId").and_then(Value::as_str);
+        tenant.ok_or_else(|| self.0.lacks("properties.tenantId"))
+    }
+
+    /// Whether roles decide; else the access policies do.
+    pub(crate) fn goes_by_roles(self) -> bool {
+        self.is_set("enableRbacAuthorization")
+    }
+
+    pub(crate) fn policies(self) -> impl Iterator<Item = AccessPolicy<'a>> {
+        self.0.items("accessPolicies").iter().map(AccessPolicy)
+    }
+
+    /// Whether nothing in it can be purged before its time.
+    pub(crate) fn is_protected(self) -> bool {
+        self.is_set("enablePurgeProtection")
+    }
+
+    /// How long what is deleted can be brought back.
+    pub(crate) fn retention(self) -> Duration {
+        let days = self.0.property("softDeleteRetentionInDays");
+        Duration::days(days.and_then(Value::as_i64).unwrap_or(RETENTION))
+    }
+
+    fn is_set(self, member: &str) -> bool {
+        let value = self.0.property(member).and_then(Value::as_bool);
+        value.unwrap_or(false)
+    }
+}
+
+impl<'a> AccessPolicy<'a> {
+    /// Whether it is this principal's.
+    pub(crate) fn is_for(self, object_id: &str) -> bool {
+        let own = self.0.get("objectId").and_then(Value::as_str);
+        own.is_some_and(|own| own.eq_ignore_ascii_case(object_id))
+    }
+
+    /// What it allows with secrets.
+    pub(crate) fn secrets(self) -> impl Iterator<Item = &'a str> {
+        let words = self.0.pointer("/permissions/secrets");
+        let words = words.and_then(Value::as_array).into_iter().flatten();
+        words.filter_map(Value::as_str)
+    }
 }
 
 /// A vault that was deleted.
@@ -60,32 +113,7 @@ impl Document for DeletedVault {
 impl DeletedVault {
     pub(crate) const BY_SUBSCRIPTION: Index<DeletedVault> = Index::new("subscription");
 
-    pub(crate) fn properties(&self) -> &Value {
-        self.vault.body.get("properties").unwrap_or(&Value::Null)
-    }
-
-    pub(crate) fn location(&self) -> &str {
-        self.vault
-            .body
-            .get("location")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-    }
-
-    pub(crate) fn subscription(&self) -> &str {
-        self.vault.id.split('/').nth(2).unwrap_or_default()
-    }
-
-    pub(crate) fn is_protected(&self) -> bool {
-        self.properties()["enablePurgeProtection"] == true
-    }
-
     pub(crate) fn purged_on(&self) -> OffsetDateTime {
-        self.deleted
-            + Duration::days(
-                self.properties()["softDeleteRetentionInDays"]
-                    .as_i64()
-                    .unwrap_or(90),
-            )
+        self.deleted + Vault::of(&self.vault).retention()
     }
 }

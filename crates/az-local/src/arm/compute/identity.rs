@@ -5,6 +5,7 @@ use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::managed_identity;
 use crate::request::Context;
+use crate::state::machine::{Identity, VirtualMachine};
 use crate::state::{Resource, ServicePrincipal, StateError};
 use serde_json::{Map, Value, json};
 
@@ -163,12 +164,8 @@ fn user_assigned(call: &Call<'_>, machine: &str, id: &str) -> Result<(String, Va
 
 /// The machine's own identity goes with it.
 pub(crate) fn removed(cx: &Context<'_>, machine: &Resource) -> Result<(), StateError> {
-    let own = machine
-        .body
-        .get("identity")
-        .and_then(|identity| identity.get("principalId"))
-        .and_then(Value::as_str);
-    if let Some(own) = own {
+    let identity = VirtualMachine::of(machine).identity();
+    if let Some(own) = identity.and_then(Identity::system_assigned) {
         cx.tx.delete::<ServicePrincipal>(own)?;
     }
     Ok(())

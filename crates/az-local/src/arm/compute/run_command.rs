@@ -7,7 +7,7 @@ use crate::arm::error::Error;
 use crate::arm::operations;
 use crate::ground::wire::Response;
 use crate::request::effects::Script;
-use crate::state::machine;
+use crate::state::machine::VirtualMachine;
 use crate::state::operations::Operation;
 use serde_json::{Value, json};
 use time::Duration;
@@ -43,7 +43,7 @@ pub(super) fn invoke(call: &Call<'_>, name: &str) -> Result<Response, Error> {
     let parameters = parameters
         .map(|parameter| (text(&parameter["name"]), text(&parameter["value"])))
         .collect();
-    if !machine::is_running(&machine) {
+    if !VirtualMachine::of(&machine).is_running() {
         return Err(Error::conflict(
             "OperationNotAllowed",
             "The operation requires the VM to be running (or set to run).",

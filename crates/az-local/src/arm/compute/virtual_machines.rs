@@ -10,7 +10,7 @@ use crate::arm::{group_scope, operations};
 use crate::ground::wire::Response;
 use crate::request::Context;
 use crate::state::holds::{self, Hold};
-use crate::state::machine;
+use crate::state::machine::{Identity, OsDisk, VirtualMachine};
 use crate::state::{Resource, StateError};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -317,29 +317,16 @@ fn join_interfaces(call: &Call<'_>, machine: &str, asked: &Value) -> Result<Vec<
 
 /// The interfaces, the disk and the user-assigned identities.
 fn holds(machine: &Resource) -> Vec<Hold> {
-    let mut all = Vec::new();
-    let profile = machine.property("networkProfile");
-    let interfaces = profile.and_then(|profile| profile["networkInterfaces"].as_array());
-    for (index, one) in interfaces.into_iter().flatten().enumerate() {
-        let Some(id) = one["id"].as_str() else {
-            continue;
-        };
-        let primary = one.pointer("/properties/primary").and_then(Value::as_bool);
-        all.push(Hold {
-            primary: primary.unwrap_or(index == 0),
-            ..Hold::exclusive(machine, id, &machine.id)
-        });
-    }
-    let storage = machine.property("storageProfile");
-    let disk = storage.and_then(|storage| storage["osDisk"]["managedDisk"]["id"].as_str());
-    all.extend(disk.map(|disk| Hold::exclusive(machine, disk, &machine.id)));
-    let identities = machine::user_assigned(machine);
-    all.extend(
-        identities
-            .iter()
-            .map(|identity| Hold::shared(machine, identity, &machine.id)),
-    );
-    all
+    let vm = VirtualMachine::of(machine);
+    let interfaces = vm.interfaces().map(|one| Hold {
+        primary: one.primary,
+        ..Hold::exclusive(machine, one.id, &machine.id)
+    });
+    let disk = vm.os_disk().and_then(OsDisk::id);
+    let disk = disk.map(|disk| Hold::exclusive(machine, disk, &machine.id));
+    let identities = vm.identity().into_iter().flat_map(Identity::user_assigned);
+    let identities = identities.map(|identity| Hold::shared(machine, identity, &machine.id));
+    interfaces.chain(disk).chain(identities).collect()
 }
 
 /// Compute's words for it (Azure/azure-sdk-for-python issue 2702).
@@ -397,26 +384,23 @@ fn view(call: &Call<'_>, machine: &Resource, value: &mut Value) -> Result<(), Er
         let state = instance_state(call, machine)?;
         value["properties"]["instanceView"] = state;
     }
-    if let Some(data) = machine.hidden.get("userData")
+    if let Some(data) = VirtualMachine::of(machine).user_data()
         && expands("userdata")
     {
-        value["properties"]["userData"] = data.clone();
+        value["properties"]["userData"] = json!(data);
     }
     Ok(())
 }
 
 fn instance_state(call: &Call<'_>, machine: &Resource) -> Result<Value, Error> {
-    let power = machine
-        .hidden
-        .get("powerState")
-        .and_then(Value::as_str)
-        .unwrap_or("running");
+    let vm = VirtualMachine::of(machine);
+    let power = vm.power();
     let running = operations::running(call.cx, machine)?;
     let now = call.cx.now.format(&Rfc3339).unwrap_or_default();
     let provisioning = running.unwrap_or_else(|| "Succeeded".to_owned());
-    let disk = machine.body["properties"]["storageProfile"]["osDisk"]["name"].clone();
+    let disk = vm.os_disk().and_then(OsDisk::name);
     Ok(json!({
-        "computerName": machine.body["properties"]["osProfile"]["computerName"],
+        "computerName": vm.computer(),
         "hyperVGeneration": "V1",
         "disks": [{"name": disk, "statuses": [{
             "code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Provisioning succeeded", "time": now,
@@ -474,7 +458,8 @@ pub(crate) fn act(call: &Call<'_>, name: &str, action: &str) -> Result<Response,
     let mut machine = own(call, name, &format!("{action}/action"))?;
     machine.hidden.insert("powerState".to_owned(), json!(power));
     if action != "start" {
-        call.cx.machine_ends(machine::vm_id(&machine), false);
+        call.cx
+            .machine_ends(VirtualMachine::of(&machine).vm_id()?, false);
     }
     let operation = operations::begin(call.cx, "Updating")?;
     machine
@@ -492,21 +477,11 @@ pub(crate) fn act(call: &Call<'_>, name: &str, action: &str) -> Result<Response,
 /// With the machine goes its own identity, and what it was told to take along; the rest stands alone again.
 fn gone(cx: &Context<'_>, machine: &Resource) -> Result<Vec<String>, StateError> {
     identity::removed(cx, machine)?;
-    cx.machine_ends(machine::vm_id(machine), true);
-    let goes = |option: Option<&Value>| option.and_then(Value::as_str) == Some("Delete");
-    let profile = machine.property("networkProfile");
-    let interfaces = profile.and_then(|profile| profile["networkInterfaces"].as_array());
-    let mut along: Vec<String> = interfaces
-        .into_iter()
-        .flatten()
-        .filter(|one| goes(one.pointer("/properties/deleteOption")))
-        .filter_map(|one| one["id"].as_str().map(str::to_owned))
-        .collect();
-    let disk = machine
-        .property("storageProfile")
-        .map(|storage| &storage["osDisk"]);
-    if let Some(disk) = disk.filter(|disk| goes(disk.get("deleteOption"))) {
-        along.extend(disk["managedDisk"]["id"].as_str().map(str::to_owned));
-    }
-    Ok(along)
+    let vm = VirtualMachine::of(machine);
+    cx.machine_ends(vm.vm_id()?, true);
+    let interfaces = vm.interfaces().filter(|one| one.goes_along);
+    let disk = vm.os_disk().filter(|disk| disk.goes_along());
+    let disk = disk.and_then(OsDisk::id).into_iter();
+    let along = interfaces.map(|one| one.id).chain(disk);
+    Ok(along.map(str::to_owned).collect())
 }

@@ -7,6 +7,7 @@ use crate::arm::operations;
 use crate::ground::wire::Response;
 use crate::request::Context;
 use crate::state::due::{self, Effect};
+use crate::state::vaults::Vault;
 use crate::state::{DeletedVault, Range, StateError};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -20,20 +21,20 @@ fn view(vault: &DeletedVault) -> Value {
     let mut view = json!({
         "id": format!(
             "/subscriptions/{}/providers/Microsoft.KeyVault/locations/{}/deletedVaults/{name}",
-            vault.subscription(),
-            vault.location()
+            vault.vault.subscription(),
+            vault.vault.location()
         ),
         "name": name,
         "type": "Microsoft.KeyVault/deletedVaults",
         "properties": {
             "vaultId": vault.vault.id,
-            "location": vault.location(),
+            "location": vault.vault.location(),
             "tags": vault.vault.body.get("tags").cloned().unwrap_or(json!({})),
             "deletionDate": date(vault.deleted),
             "scheduledPurgeDate": date(vault.purged_on()),
         },
     });
-    if vault.is_protected() {
+    if Vault::of(&vault.vault).is_protected() {
         view["properties"]["purgeProtectionEnabled"] = json!(true);
     }
     view
@@ -67,9 +68,10 @@ fn own(call: &Call<'_>, location: &str, name: &str) -> Result<DeletedVault, Erro
     find(call.cx, name)?
         .filter(|vault| {
             vault
+                .vault
                 .subscription()
                 .eq_ignore_ascii_case(call.subscription())
-                && vault.location().eq_ignore_ascii_case(location)
+                && vault.vault.location().eq_ignore_ascii_case(location)
         })
         .ok_or_else(|| {
             Error::new(
@@ -99,7 +101,7 @@ pub(crate) fn purge(call: &Call<'_>, location: &str, name: &str) -> Result<Respo
         "Microsoft.KeyVault/locations/deletedVaults/purge/action",
     )?;
     let mut vault = own(call, location, name)?;
-    if vault.is_protected() {
+    if Vault::of(&vault.vault).is_protected() {
         return Err(Error::bad_request(
             "MethodNotAllowed",
             "Operation \"DeletedVaultPurge\" is not allowed because purge protection is enabled for this vault. Key Vault \

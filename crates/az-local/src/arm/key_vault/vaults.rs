@@ -8,7 +8,7 @@ use crate::arm::resource_type::{Answers, Draft, Kind};
 use crate::ground::wire::Response;
 use crate::request::Context;
 use crate::state::due;
-use crate::state::vaults::{find_by_name, settings};
+use crate::state::vaults::find_by_name;
 use crate::state::{DeletedVault, Resource, StateError, vaults};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -210,7 +210,7 @@ fn bad(message: impl Into<String>) -> Error {
 fn complete(call: &Call<'_>, draft: &mut Draft, asked: Map<String, Value>) -> Result<(), Error> {
     let asked = Asked {
         new: asked,
-        old: draft.existing.as_ref().map(settings).unwrap_or_default(),
+        old: draft.existing_properties().cloned().unwrap_or_default(),
     };
     let (tenant, sku) = (asked.tenant()?.to_owned(), asked.sku()?);
     asked.check()?;
@@ -386,11 +386,7 @@ pub(crate) fn access_policies(call: &Call<'_>, name: &str, kind: &str) -> Result
         .as_array()
         .cloned()
         .unwrap_or_default();
-    let mut list = settings(&vault)
-        .get("accessPolicies")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
+    let mut list = vault.items("accessPolicies").to_vec();
     for policy in asked {
         let there = list.iter().position(|other| whose(other) == whose(&policy));
         match (kind, there) {

@@ -9,6 +9,7 @@ use crate::arm::error::Error;
 use crate::arm::operations;
 use crate::arm::resource_type::{Answers, Draft, Kind, etag};
 use crate::state::holds::{self, Hold};
+use crate::state::network::{IpConfiguration, NetworkInterface};
 use crate::state::{Document, Resource, addresses as pool};
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;
@@ -41,13 +42,20 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
     if let Some(group) = id_at(&Value::Object(asked.clone()), "/networkSecurityGroup") {
         link(call, &id, group, network_security_groups::KIND.name)?;
     }
-    let old = draft.existing.as_ref();
-    let old = old
-        .map(|there| there.items("ipConfigurations"))
-        .unwrap_or_default();
+    let old: Vec<IpConfiguration<'_>> = draft
+        .existing
+        .iter()
+        .flat_map(|there| NetworkInterface::of(there).configurations())
+        .collect();
     let mut made: Vec<Value> = Vec::new();
     for (index, configuration) in configurations.iter().enumerate() {
-        made.push(ip_configuration(call, &id, configuration, index == 0, old)?);
+        made.push(ip_configuration(
+            call,
+            &id,
+            configuration,
+            index == 0,
+            &old,
+        )?);
         refuse_twice(&id, &made)?;
     }
     let old_value = |member: &str| {
@@ -100,7 +108,7 @@ fn ip_configuration(
     nic: &str,
     asked: &Value,
     primary: bool,
-    old: &[Value],
+    old: &[IpConfiguration<'_>],
 ) -> Result<Value, Error> {
     let name = asked
         .get("name")
@@ -120,15 +128,17 @@ fn ip_configuration(
         "Microsoft.Network/virtualNetworks/subnets/join/action",
     )?;
     let subnet = find_subnet(call, subnet_id)?.ok_or_else(|| invalid_reference(subnet_id, nic))?;
-    let kept = old.iter().find(|there| {
-        there["name"] == name && same(id_at(there, "/properties/subnet"), Some(subnet_id))
-    });
-    let address = match kept.and_then(|there| there["properties"]["privateIPAddress"].as_str()) {
-        Some(address) => address.to_owned(),
+    let same = |id: &str| id.eq_ignore_ascii_case(subnet_id);
+    let kept = old
+        .iter()
+        .find(|there| there.name() == Some(name) && there.subnet().is_some_and(same));
+    let address = match kept.and_then(|there| there.private_address()) {
+        Some(address) => address,
         None => private_address(
             call,
             &Resource::key_of(nic),
-            &subnet,
+            &subnet.id,
+            &subnet.prefix,
             asked
                 .pointer("/properties/privateIPAddress")
                 .and_then(Value::as_str),
@@ -149,7 +159,7 @@ fn ip_configuration(
             "privateIPAllocationMethod": method,
             "privateIPAddressVersion": "IPv4",
             "primary": primary,
-            "subnet": {"id": subnet["id"]},
+            "subnet": {"id": subnet.id},
         },
     });
     if let Some(public) = id_at(asked, "/properties/publicIPAddress") {
@@ -177,66 +187,61 @@ fn refuse_twice(nic: &str, made: &[Value]) -> Result<(), Error> {
     let Some((last, others)) = made.split_last() else {
         return Ok(());
     };
-    let public_of = |one: &Value| id_at(one, "/properties/publicIPAddress").map(Resource::key_of);
-    let id = |one: &Value| one["id"].as_str().unwrap_or_default().to_owned();
-    for other in others {
-        if id(other).eq_ignore_ascii_case(&id(last)) {
+    let last = IpConfiguration::of(last);
+    let Some(id) = last.id() else {
+        return Ok(());
+    };
+    for other in others.iter().map(IpConfiguration::of) {
+        let Some(other_id) = other.id() else {
+            continue;
+        };
+        if other_id.eq_ignore_ascii_case(id) {
+            let name = last.name().unwrap_or(id);
             return Err(Error::bad_request(
                 "DuplicateResourceName",
-                format!(
-                    "Resource {nic} has two child resources with the same name ({}).",
-                    last["name"].as_str().unwrap_or_default()
-                ),
+                format!("Resource {nic} has two child resources with the same name ({name})."),
             ));
         }
-        if let Some(public) =
-            public_of(last).filter(|public| public_of(other).as_ref() == Some(public))
+        if let (Some(public), Some(others)) = (last.public_address(), other.public_address())
+            && Resource::key_of(public) == Resource::key_of(others)
         {
-            return Err(public_address_in_use(&id(last), &public, &id(other)));
+            return Err(public_address_in_use(id, public, other_id));
         }
     }
     Ok(())
 }
 
-fn same(one: Option<&str>, other: Option<&str>) -> bool {
-    matches!((one, other), (Some(one), Some(other)) if one.eq_ignore_ascii_case(other))
-}
-
 fn private_address(
     call: &Call<'_>,
     nic: &str,
-    subnet: &Value,
+    subnet_id: &str,
+    prefix: &str,
     wanted: Option<&str>,
-) -> Result<String, Error> {
-    let key = Resource::key_of(subnet["id"].as_str().unwrap_or_default());
-    let prefix = subnet["properties"]["addressPrefix"]
-        .as_str()
-        .unwrap_or_default();
+) -> Result<Ipv4Addr, Error> {
+    let key = Resource::key_of(subnet_id);
     let range = Range::parse(prefix)
         .ok_or_else(|| Error::bad_request("InvalidAddressPrefixFormat", prefix))?;
     let (first, last) = range.usable();
     let Some(wanted) = wanted else {
         let taken = pool::take(call.cx.tx, &key, (first, last), nic)?;
-        return taken
-            .map(|number| Ipv4Addr::from(number).to_string())
-            .ok_or_else(|| {
-                Error::bad_request("SubnetIsFull", format!("Subnet {key} with address prefix {prefix} does not have enough capacity for 1 IP addresses."))
-            });
+        return taken.map(Ipv4Addr::from).ok_or_else(|| {
+            Error::bad_request("SubnetIsFull", format!("Subnet {key} with address prefix {prefix} does not have enough capacity for 1 IP addresses."))
+        });
     };
-    let number = wanted.parse::<Ipv4Addr>().map(u32::from).ok();
-    let free = match number.filter(|number| (first..=last).contains(number)) {
-        Some(number) => pool::take_chosen(call.cx.tx, &key, number, nic)?,
+    let address = wanted.parse::<Ipv4Addr>().ok();
+    let address = address.filter(|address| (first..=last).contains(&u32::from(*address)));
+    let free = match address {
+        Some(address) => pool::take_chosen(call.cx.tx, &key, address.into(), nic)?,
         None => false,
     };
-    if !free {
-        return Err(Error::bad_request(
+    address.filter(|_| free).ok_or_else(|| {
+        Error::bad_request(
             "PrivateIPAddressNotInSubnet",
             format!(
                 "Private static IP address {wanted} does not belong to the range of subnet prefix {prefix}, or is taken."
             ),
-        ));
-    }
-    Ok(wanted.to_owned())
+        )
+    })
 }
 
 /// The greatest hardware address behind Microsoft's prefix.
@@ -257,38 +262,32 @@ fn free_mac(call: &Call<'_>, nic: &str) -> Result<String, Error> {
 
 /// Pools and numbers of the private addresses and of the hardware address.
 fn addresses(nic: &Resource) -> Vec<(String, u32)> {
-    let configurations = nic.items("ipConfigurations").iter();
-    let mut all: Vec<(String, u32)> = configurations
-        .filter_map(|one| {
-            let subnet = id_at(one, "/properties/subnet")?;
-            let address: Ipv4Addr = one["properties"]["privateIPAddress"]
-                .as_str()?
-                .parse()
-                .ok()?;
-            Some((Resource::key_of(subnet), address.into()))
-        })
-        .collect();
-    let mac = nic.property("macAddress").and_then(Value::as_str);
-    let digits: Option<String> = mac.map(|mac| mac.split('-').skip(3).collect());
-    let number = digits.and_then(|digits| u32::from_str_radix(&digits, 16).ok());
-    all.extend(number.map(|number| (pool::HARDWARE.to_owned(), number)));
-    all
+    let nic = NetworkInterface::of(nic);
+    let private = nic.configurations().filter_map(|one| {
+        let subnet = Resource::key_of(one.subnet()?);
+        Some((subnet, one.private_address()?.into()))
+    });
+    let digits = |mac: &str| mac.split('-').skip(3).collect::<String>();
+    let mac = nic.hardware_address().map(digits);
+    let mac = mac.and_then(|digits| u32::from_str_radix(&digits, 16).ok());
+    private
+        .chain(mac.map(|number| (pool::HARDWARE.to_owned(), number)))
+        .collect()
 }
 
 /// The subnets and public addresses of the configurations, and the security group.
 fn holds(nic: &Resource) -> Vec<Hold> {
     let mut all = Vec::new();
-    for one in nic.items("ipConfigurations") {
-        let Some(id) = one["id"].as_str() else {
+    let view = NetworkInterface::of(nic);
+    for one in view.configurations() {
+        let Some(id) = one.id() else {
             continue;
         };
-        let subnet = id_at(one, "/properties/subnet");
-        all.extend(subnet.map(|subnet| Hold::shared(nic, subnet, id)));
-        let public = id_at(one, "/properties/publicIPAddress");
+        all.extend(one.subnet().map(|subnet| Hold::shared(nic, subnet, id)));
+        let public = one.public_address();
         all.extend(public.map(|public| Hold::exclusive(nic, public, id)));
     }
-    let group = nic.property("networkSecurityGroup");
-    let group = group.and_then(|group| group["id"].as_str());
+    let group = view.security_group();
     all.extend(group.map(|group| Hold::shared(nic, group, &nic.id)));
     all
 }

@@ -4,6 +4,7 @@ use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::resource_type::{Answers, Draft, Kind, etag};
 use crate::state::holds::{self, Hold};
+use crate::state::network::PublicAddress;
 use crate::state::{Document, Resource, addresses};
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;
@@ -115,7 +116,7 @@ fn free_address(call: &Call<'_>, draft: &Draft) -> Result<String, Error> {
 
 /// Pool and number of the resource's address.
 fn address(resource: &Resource) -> Option<(&'static str, u32)> {
-    let address: Ipv4Addr = resource.property("ipAddress")?.as_str()?.parse().ok()?;
+    let address = PublicAddress::of(resource).address()?;
     Some((addresses::PUBLIC, address.into()))
 }
 

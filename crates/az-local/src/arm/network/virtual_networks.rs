@@ -1,7 +1,6 @@
 //! `Microsoft.Network/virtualNetworks` and their subnets.
 
 use super::range::Range;
-use super::reference::id_at;
 use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::path::ProviderPath;
@@ -9,6 +8,7 @@ use crate::arm::resource_type::{Answers, Draft, Kind, etag};
 use crate::arm::{group_scope, operations};
 use crate::ground::wire::Response;
 use crate::state::holds::{self, Hold};
+use crate::state::network::{Subnet, VirtualNetwork};
 use crate::state::operations::Operation;
 use crate::state::{Document, Resource};
 use http::{Method, StatusCode};
@@ -54,20 +54,20 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
         .into_iter()
         .flatten()
     {
-        let subnet_name = subnet
-            .get("name")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned();
+        let subnet_name = subnet.get("name").and_then(Value::as_str);
+        let subnet_name = subnet_name
+            .filter(|name| !name.is_empty())
+            .ok_or_else(|| Error::bad_request("InvalidRequestFormat", "A subnet needs a name."))?;
         let id = format!("{}/subnets/{subnet_name}", draft.id());
-        let made = subnet_view(&id, &subnet_name, subnet)?;
+        let made = subnet_view(&id, subnet_name, subnet)?;
         check_subnet(&made, &name, &spaces, &subnets)?;
         subnets.push(made);
     }
-    for gone in old_subnets(draft.existing.as_ref()) {
-        let kept = subnets.iter().any(|subnet| same_id(subnet, &gone));
-        if !kept {
-            refuse_in_use(call, &gone)?;
+    let old = draft.existing.iter();
+    for gone in old.flat_map(|there| VirtualNetwork::of(there).subnets()) {
+        let mut new = subnets.iter().map(Subnet::of);
+        if !new.any(|subnet| same_name(subnet, gone)) {
+            refuse_in_use(call, gone)?;
         }
     }
     draft.set("etag", etag());
@@ -110,12 +110,6 @@ fn subnet_view(id: &str, name: &str, asked: &Value) -> Result<Value, Error> {
                 .and_then(Value::as_str)
         });
     let prefix = prefix.ok_or_else(|| invalid_prefix("", name))?;
-    if name.is_empty() {
-        return Err(Error::bad_request(
-            "InvalidRequestFormat",
-            "A subnet needs a name.",
-        ));
-    }
     let mut kept = Map::new();
     for member in [
         "networkSecurityGroup",
@@ -146,21 +140,18 @@ fn subnet_view(id: &str, name: &str, asked: &Value) -> Result<Value, Error> {
     Ok(view)
 }
 
-fn prefix_of(subnet: &Value) -> &str {
-    subnet["properties"]["addressPrefix"]
-        .as_str()
-        .unwrap_or_default()
-}
-
 fn check_subnet(
     subnet: &Value,
     network: &str,
     spaces: &[Range],
     others: &[Value],
 ) -> Result<(), Error> {
-    let name = subnet["name"].as_str().unwrap_or_default();
-    let range =
-        Range::parse(prefix_of(subnet)).ok_or_else(|| invalid_prefix(prefix_of(subnet), name))?;
+    let subnet = Subnet::of(subnet);
+    let (name, prefix) = (
+        subnet.name().unwrap_or("(without a name)"),
+        subnet.prefix().unwrap_or("(none)"),
+    );
+    let range = Range::parse(prefix).ok_or_else(|| invalid_prefix(prefix, name))?;
     if !spaces.iter().any(|space| space.holds(range)) {
         return Err(Error::bad_request(
             "NetcfgSubnetRangeOutsideVnet",
@@ -169,48 +160,48 @@ fn check_subnet(
             ),
         ));
     }
-    for other in others {
-        let other_name = other["name"].as_str().unwrap_or_default();
-        if other_name.eq_ignore_ascii_case(name) {
-            continue;
-        }
-        if Range::parse(prefix_of(other)).is_some_and(|other| other.meets(range)) {
-            return Err(Error::bad_request(
-                "NetcfgSubnetRangesOverlap",
-                format!(
-                    "Subnet '{name}' is not valid because its IP address range overlaps with that of an existing subnet in virtual network '{network}'."
-                ),
-            ));
-        }
+    let others = others.iter().map(Subnet::of);
+    let mut others = others.filter(|other| !same_name(*other, subnet));
+    if others.any(|other| {
+        let other = other.prefix().and_then(Range::parse);
+        other.is_some_and(|other| other.meets(range))
+    }) {
+        return Err(Error::bad_request(
+            "NetcfgSubnetRangesOverlap",
+            format!(
+                "Subnet '{name}' is not valid because its IP address range overlaps with that of an existing subnet in virtual network '{network}'."
+            ),
+        ));
     }
     Ok(())
 }
 
-fn old_subnets(network: Option<&Resource>) -> Vec<Value> {
-    let list = network
-        .and_then(|there| there.body.get("properties"))
-        .and_then(|p| p.get("subnets"));
-    list.and_then(Value::as_array).cloned().unwrap_or_default()
-}
-
-fn same_id(one: &Value, other: &Value) -> bool {
-    let id = |value: &Value| Resource::key_of(value["id"].as_str().unwrap_or_default());
-    id(one) == id(other)
+/// Whether two subnets of one network are the same one.
+fn same_name(one: Subnet<'_>, other: Subnet<'_>) -> bool {
+    match (one.name(), other.name()) {
+        (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
+        _ => false,
+    }
 }
 
 /// The security groups of the subnets.
 fn holds(network: &Resource) -> Vec<Hold> {
-    let subnets = network.items("subnets").iter();
+    let subnets = VirtualNetwork::of(network).subnets();
     subnets
         .filter_map(|subnet| {
-            let group = id_at(subnet, "/properties/networkSecurityGroup")?;
-            Some(Hold::shared(network, group, subnet["id"].as_str()?))
+            Some(Hold::shared(
+                network,
+                subnet.security_group()?,
+                subnet.id()?,
+            ))
         })
         .collect()
 }
 
-fn refuse_in_use(call: &Call<'_>, subnet: &Value) -> Result<(), Error> {
-    let id = subnet["id"].as_str().unwrap_or_default();
+fn refuse_in_use(call: &Call<'_>, subnet: Subnet<'_>) -> Result<(), Error> {
+    let Some(id) = subnet.id() else {
+        return Ok(());
+    };
     match holds::user(call.cx.tx, id)? {
         Some(user) => Err(subnet_in_use(id, &user)),
         None => Ok(()),
@@ -223,7 +214,7 @@ fn subnet_in_use(subnet: &str, user: &Hold) -> Error {
         format!(
             "Subnet {} is in use by {} and cannot be deleted. In order to delete the subnet, delete all the \
              resources within the subnet. See aka.ms/deletesubnet.",
-            subnet.rsplit('/').next().unwrap_or_default(),
+            Subnet::parts(subnet).map_or(subnet, |(_, name)| name),
             user.holder
         ),
     )
@@ -233,19 +224,29 @@ fn in_use(_: &Resource, user: &Hold) -> Option<Error> {
     Some(subnet_in_use(&user.held, user))
 }
 
+/// A subnet that something is put into.
+pub(super) struct FoundSubnet {
+    pub(super) id: String,
+    pub(super) prefix: String,
+}
+
 /// The subnet with this id, from its network.
-pub(crate) fn find_subnet(call: &Call<'_>, id: &str) -> Result<Option<Value>, Error> {
-    let Some((network, _)) = id.rsplit_once("/subnets/").or_else(|| {
-        let at = id.to_ascii_lowercase().rfind("/subnets/")?;
-        Some((&id[..at], &id[at..]))
-    }) else {
+pub(super) fn find_subnet(call: &Call<'_>, id: &str) -> Result<Option<FoundSubnet>, Error> {
+    let Some((network, name)) = Subnet::parts(id) else {
         return Ok(None);
     };
-    let network = call.resource(network)?;
-    let key = Resource::key_of(id);
-    Ok(old_subnets(network.as_ref())
-        .into_iter()
-        .find(|subnet| Resource::key_of(subnet["id"].as_str().unwrap_or_default()) == key))
+    let network = call
+        .resource(network)?
+        .filter(|there| there.kind == KIND.name);
+    let subnet = network
+        .as_ref()
+        .and_then(|network| VirtualNetwork::of(network).subnet(name));
+    Ok(subnet.and_then(|subnet| {
+        Some(FoundSubnet {
+            id: subnet.id()?.to_owned(),
+            prefix: subnet.prefix()?.to_owned(),
+        })
+    }))
 }
 
 /// Keeps a network whose subnets were changed. Gives the operation that does it, and where that is polled.
@@ -279,16 +280,17 @@ pub(crate) fn subnets(call: &Call<'_>, provider: &ProviderPath) -> Result<Respon
     if action != "read" && operations::is_deleting(call.cx, &network)? {
         return Err((KIND.being_deleted)(&network));
     }
-    let mut list = old_subnets(Some(&network));
+    let view = VirtualNetwork::of(&network);
+    let spaces: Vec<Range> = view.prefixes().filter_map(Range::parse).collect();
+    let mut list: Vec<Value> = view.subnets().map(|one| one.value().clone()).collect();
     if !provider.is_named() {
         return Ok(Response::json(StatusCode::OK, &json!({"value": list})));
     }
     let wanted = provider.name(1).to_owned();
-    let at = list.iter().position(|subnet| {
-        subnet["name"]
-            .as_str()
-            .is_some_and(|name| name.eq_ignore_ascii_case(&wanted))
-    });
+    let same = |name: &str| name.eq_ignore_ascii_case(&wanted);
+    let at = list
+        .iter()
+        .position(|subnet| Subnet::of(subnet).name().is_some_and(same));
     let mut subnet = Value::Null;
     match (action, at) {
         ("read", Some(at)) => return Ok(Response::json(StatusCode::OK, &list[at])),
@@ -301,18 +303,12 @@ pub(crate) fn subnets(call: &Call<'_>, provider: &ProviderPath) -> Result<Respon
         }
         ("delete", None) => return Ok(Response::empty(StatusCode::NO_CONTENT)),
         ("delete", Some(at)) => {
-            refuse_in_use(call, &list[at])?;
+            refuse_in_use(call, Subnet::of(&list[at]))?;
             list.remove(at);
         }
         (_, at) => {
             let id = format!("{}/subnets/{wanted}", network.id);
             subnet = subnet_view(&id, &wanted, &Value::Object(call.body()?))?;
-            let spaces: Vec<Range> = network.body["properties"]["addressSpace"]["addressPrefixes"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(|prefix| Range::parse(prefix.as_str()?))
-                .collect();
             check_subnet(&subnet, network.name(), &spaces, &list)?;
             match at {
                 Some(at) => list[at] = subnet.clone(),

@@ -2,13 +2,14 @@
 
 use crate::ground::secret::same;
 use crate::state::Resource;
+use crate::state::machine::VirtualMachine;
 use russh::keys::PublicKey;
 use russh::{MethodKind, MethodSet};
-use serde_json::{Value, json};
 
 /// A machine's user, and what proves to be that user.
 pub(super) struct Account {
-    user: String,
+    /// None on a machine that knows nobody.
+    user: Option<String>,
     /// None where only keys are taken.
     password: Option<String>,
     keys: Vec<PublicKey>,
@@ -17,21 +18,13 @@ pub(super) struct Account {
 impl Account {
     /// The user of `osProfile`.
     pub(super) fn of(machine: &Resource) -> Self {
-        let body = json!(machine.body);
-        let profile = &body["properties"]["osProfile"];
-        let linux = &profile["linuxConfiguration"];
-        let only_keys = linux["disablePasswordAuthentication"] == json!(true);
-        let password = machine.hidden.get("adminPassword").and_then(Value::as_str);
-        let keys = linux["ssh"]["publicKeys"].as_array();
+        let vm = VirtualMachine::of(machine);
         Account {
-            user: profile["adminUsername"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned(),
-            password: password.filter(|_| !only_keys).map(str::to_owned),
-            keys: keys
-                .into_iter()
-                .flatten()
+            user: vm.admin().map(str::to_owned),
+            password: vm.password().map(str::to_owned),
+            keys: vm
+                .public_keys()
+                .iter()
                 .filter_map(|key| PublicKey::from_openssh(key["keyData"].as_str()?.trim()).ok())
                 .collect(),
         }
@@ -50,9 +43,9 @@ impl Account {
     /// Whether this is the user's password.
     pub(super) fn has_password(&self, user: &str, password: &str) -> bool {
         // Both are compared whatever the first says, so that the time does not tell a user's name.
-        let known = self.password.as_deref().unwrap_or_default();
-        let matches = same(known, password);
-        self.password.is_some() && matches && same(&self.user, user)
+        let known = self.password.as_deref();
+        let matches = same(known.unwrap_or_default(), password) && known.is_some();
+        self.is_user(user) && matches
     }
 
     /// Whether this is one of the user's keys.
@@ -61,13 +54,18 @@ impl Account {
             .keys
             .iter()
             .any(|known| known.key_data() == key.key_data());
-        known && same(&self.user, user)
+        known && self.is_user(user)
+    }
+
+    fn is_user(&self, user: &str) -> bool {
+        self.user.as_deref().is_some_and(|own| same(own, user))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti user@example.com";
     const OTHER: &str =

@@ -14,8 +14,12 @@ fn known_hosts_path(folder: &Path) -> PathBuf {
     folder.join("ssh").join("known_hosts")
 }
 
-/// Writes both files. `program` is az-local, which carries the connections.
-pub(crate) fn write(folder: &Folder, program: &Path, known_hosts: &str) -> Result<(), FolderError> {
+/// Writes both files. `program` is az-local, which carries the connections; without it, `ssh` is told why there are none.
+pub(crate) fn write(
+    folder: &Folder,
+    program: Option<&Path>,
+    known_hosts: &str,
+) -> Result<(), FolderError> {
     let folder = folder.path();
     make_private(&folder.join("ssh"))?;
     write_private(&known_hosts_path(folder), known_hosts.as_bytes())?;
@@ -23,13 +27,25 @@ pub(crate) fn write(folder: &Folder, program: &Path, known_hosts: &str) -> Resul
 }
 
 /// The configuration's text.
-fn config(folder: &Path, program: &Path) -> String {
+fn config(folder: &Path, program: Option<&Path>) -> String {
     // `%` begins one of ssh's own tokens.
     let word = |path: &Path| posix_quoted(&path.to_string_lossy()).replace('%', "%%");
+    let carrier = match program {
+        Some(program) => format!(
+            "{} --data-dir {} ssh-proxy %h %p",
+            word(program),
+            word(folder)
+        ),
+        None => {
+            "echo 'az-local: whoever started this local Azure named no az-local program, which connections need' >&2; \
+             exit 1"
+                .to_owned()
+        }
+    };
     format!(
         "# The machines of the az-local in {folder}: ssh -F {own} USER@ADDRESS
 Host {addresses}
-    ProxyCommand {program} --data-dir {quoted} ssh-proxy %h %p
+    ProxyCommand {carrier}
     ProxyUseFdpass yes
     UserKnownHostsFile \"{known_hosts}\"
     GlobalKnownHostsFile none
@@ -39,8 +55,6 @@ Host {addresses}
         folder = folder.display(),
         own = path(folder).display(),
         addresses = MACHINE_ADDRESSES.join(" "),
-        program = word(program),
-        quoted = word(folder),
         known_hosts = known_hosts_path(folder)
             .to_string_lossy()
             .replace('%', "%%"),
@@ -55,7 +69,7 @@ mod tests {
     fn folders_of_any_name_are_quoted() {
         let text = config(
             Path::new("/home/me/100% azure"),
-            Path::new("/opt/az local/az-local"),
+            Some(Path::new("/opt/az local/az-local")),
         );
         assert!(text.contains(
             "ProxyCommand '/opt/az local/az-local' --data-dir '/home/me/100%% azure' ssh-proxy %h %p\n"

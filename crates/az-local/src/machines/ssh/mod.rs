@@ -11,9 +11,9 @@ pub mod sftp;
 mod terminal;
 
 use crate::instance::Instance;
-use crate::state::Resource;
 use crate::state::host_keys::HostKeyError;
-use crate::state::machine;
+use crate::state::machine::VirtualMachine;
+use crate::state::{Resource, StateError};
 use account::Account;
 use russh::server::{Config, run_stream};
 use russh::{Disconnect, SshId};
@@ -35,17 +35,26 @@ const MAX_AUTH_TRIES: usize = 6;
 /// How long a wrong proof is thought about, always the same.
 const REJECTION_TIME: Duration = Duration::from_millis(50);
 
+/// Why a machine's SSH server did not begin.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    HostKey(#[from] HostKeyError),
+}
+
 /// Serves one connection to a machine until it ends, or the machine does.
 pub(crate) async fn serve<S>(
     instance: Arc<Instance>,
     machine: Resource,
     address: Ipv4Addr,
     stream: S,
-) -> Result<(), HostKeyError>
+) -> Result<(), ServeError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let vm_id = machine::vm_id(&machine).to_owned();
+    let vm_id = VirtualMachine::of(&machine).vm_id()?.to_owned();
     // Before the machine is looked at: an end from now on is noticed.
     let mut ended = instance.ended.subscribe();
     let account = Account::of(&machine);

@@ -47,6 +47,10 @@ pub(super) enum StartError {
     Terminal(#[from] pty_process::Error),
     #[error("{0}")]
     Spawn(#[from] io::Error),
+    #[error(
+        "whoever started this local Azure named no az-local program, which file transfers need"
+    )]
+    NoSftp,
 }
 
 enum Input {
@@ -73,7 +77,8 @@ fn prepare(
 ) -> Result<std::process::Command, StartError> {
     let mut command = match program {
         Program::Sftp => {
-            let mut command = surroundings.command(own_program())?;
+            let az_local = surroundings.az_local()?.ok_or(StartError::NoSftp)?;
+            let mut command = surroundings.command(az_local)?;
             command.arg("sftp-server");
             command
         }
@@ -191,14 +196,6 @@ impl Process {
 
 fn lock(group: &Mutex<Option<Pid>>) -> MutexGuard<'_, Option<Pid>> {
     group.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// az-local itself, also where its file has been replaced meanwhile.
-fn own_program() -> OsString {
-    if cfg!(target_os = "linux") {
-        return "/proc/self/exe".into();
-    }
-    std::env::current_exe().map_or_else(|_| "az-local".into(), Into::into)
 }
 
 enum Output {

@@ -6,7 +6,7 @@ use super::terminal::{self, Wanted};
 use crate::ground::stderr;
 use crate::instance::Instance;
 use crate::machines::programs::Surroundings;
-use crate::state::machine;
+use crate::state::machine::{self, VirtualMachine};
 use crate::state::{Resource, StateError, Transaction};
 use russh::server::{
     Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session as Russh, VerifiedPublicKey,
@@ -77,7 +77,8 @@ impl Session {
         let (instance, machine) = (Arc::clone(&self.instance), self.machine.clone());
         let found = tokio::task::spawn_blocking(move || {
             instance.store.write(|tx: &Transaction<'_>| {
-                machine::find_running(tx, &machine.id, machine::vm_id(&machine))?
+                let vm_id = VirtualMachine::of(&machine).vm_id()?;
+                machine::find_running(tx, &machine.id, vm_id)?
                     .map(|there| Surroundings::of(&instance, tx, &there))
                     .transpose()
             })

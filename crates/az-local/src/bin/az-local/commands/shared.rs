@@ -2,7 +2,7 @@
 
 use crate::cli::StartOptions;
 use crate::failure::Failure;
-use az_local::{Knob, Options, Server};
+use az_local::{Knob, Options, Program, Server};
 use serde_json::Value;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -23,7 +23,7 @@ pub(super) fn server_options(options: &StartOptions, persistent: bool) -> Option
         subscriptions: options.subscriptions,
         offline: options.offline,
         request_log: options.request_log.clone(),
-        program: None,
+        program: Program::Running,
         knobs: chosen
             .into_iter()
             .filter_map(|(knob, to)| Some((knob, time::Duration::milliseconds(milliseconds(to?)))))
