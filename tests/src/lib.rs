@@ -5,6 +5,7 @@ pub mod http;
 pub mod ssh;
 
 use assert_cmd::{Command, assert::Assert};
+use az_local::{LocalAzure, Options, Program};
 use serde_json::Value;
 use std::{
     path::{Path, PathBuf},
@@ -36,6 +37,15 @@ fn binaries() -> &'static Path {
         cargo
             .args(["build", "--workspace", "--bins", "--quiet"])
             .current_dir(workspace);
+        // What the outer cargo says of this package: build scripts that ask for it would run again, and all that
+        // rests on them would be built twice.
+        for (name, _) in std::env::vars_os() {
+            let about_this =
+                |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+            if name.to_str().is_some_and(about_this) {
+                cargo.env_remove(name);
+            }
+        }
         assert!(
             cargo.status().expect("cargo runs").success(),
             "the binaries do not build"
@@ -59,45 +69,81 @@ pub struct Azure {
     folder: TempDir,
     log: PathBuf,
     env: Vec<(String, String)>,
+    /// Where it runs in this process.
+    here: Option<LocalAzure>,
 }
 
 impl Azure {
-    /// One with everything as a user gets it.
+    /// One with everything as a user gets it, in this process.
     pub fn start() -> Self {
-        Self::with(&[])
+        let mut azure = Self::new(request_log);
+        azure.start_here();
+        azure
     }
 
-    /// One with more arguments for `az-local start`.
+    /// The same as a process of its own, by `az-local start`, with more arguments for that.
     pub fn with(arguments: &[&str]) -> Self {
-        let folder = TempDir::new().expect("a folder");
-        let log = request_log(folder.path());
-        Self::on(folder, log, arguments)
-    }
-
-    /// One whose requests are not kept for `AZ_TEST_LOGS`: for tests that send what no tool of ours would.
-    pub fn apart() -> Self {
-        let folder = TempDir::new().expect("a folder");
-        let log = folder.path().join("requests.jsonl");
-        Self::on(folder, log, &[])
-    }
-
-    fn on(folder: TempDir, log: PathBuf, arguments: &[&str]) -> Self {
-        let mut azure = Azure {
-            folder,
-            log,
-            env: vec![],
-        };
+        let mut azure = Self::new(request_log);
         azure.launch(arguments);
         azure
     }
 
-    /// Starts the server on this instance's folder; it must not be running.
+    /// One whose requests are not kept for `AZ_TEST_LOGS`: for tests that send what no tool of ours would.
+    pub fn apart() -> Self {
+        let mut azure = Self::new(|folder| folder.join("requests.jsonl"));
+        azure.start_here();
+        azure
+    }
+
+    fn new(log: impl FnOnce(&Path) -> PathBuf) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let log = log(folder.path());
+        Azure {
+            folder,
+            log,
+            env: vec![],
+            here: None,
+        }
+    }
+
+    fn start_here(&mut self) {
+        let options = Options {
+            persistent: true,
+            program: Program::At(binary("az-local")),
+            request_log: Some(self.log.clone()),
+            ..Options::default()
+        };
+        let here = LocalAzure::start_in(&self.data_dir(), &options).expect("a local Azure");
+        // As `az-local env` would have it; that it does is the business of other tests.
+        let mut env = base_environment(self.folder.path());
+        env.push(("AZ_LOCAL_DIR".to_owned(), text_of(&self.data_dir())));
+        env.retain(|(name, _)| !here.environment().unset.contains(name));
+        env.extend(here.environment().set.iter().cloned());
+        self.env = env;
+        self.here = Some(here);
+    }
+
+    /// Starts the server on this instance's folder as a process of its own; none must be running there.
     pub fn launch(&mut self, arguments: &[&str]) {
+        self.here = None;
         let mut start = self.local();
         start.args(["start", "--data-dir"]).arg(self.data_dir());
         start.arg("--request-log").arg(&self.log).args(arguments);
         start.assert().success();
         self.env = self.environment("");
+    }
+
+    /// Ends the server's process at once, as a crash does.
+    pub fn kill(&self) {
+        assert!(self.here.is_none(), "it runs in the test's own process");
+        let pid = self.status()["pid"].to_string();
+        let mut kill = std::process::Command::new("kill");
+        assert!(
+            kill.args(["-9", &pid])
+                .status()
+                .expect("kill runs")
+                .success()
+        );
     }
 
     /// The instance's data folder.
@@ -317,8 +363,14 @@ impl Azure {
 
 impl Drop for Azure {
     fn drop(&mut self) {
-        let _ = self.local().arg("stop").output();
+        if self.here.take().is_none() {
+            let _ = self.local().arg("stop").output();
+        }
     }
+}
+
+fn text_of(path: &Path) -> String {
+    path.to_str().expect("UTF-8").to_owned()
 }
 
 /// What a successful command printed, as JSON.

@@ -8,7 +8,7 @@ use std::{
         Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// How often the server is killed: `AZ_TEST_KILLS`, else a hundred times.
@@ -90,14 +90,6 @@ fn values(client: &Client<'_>, token: &str, name: &str) -> Vec<String> {
     }
 }
 
-fn kill(azure: &Azure) {
-    let pid = azure.status()["pid"].to_string();
-    let killed = std::process::Command::new("kill")
-        .args(["-9", &pid])
-        .status();
-    assert!(killed.expect("kill runs").success());
-}
-
 #[test]
 fn kills_under_concurrent_writers_lose_and_double_nothing() {
     let mut azure = Azure::with(&["--role-delay", "0s", "--operation-time", "0s"])
@@ -116,11 +108,8 @@ fn kills_under_concurrent_writers_lose_and_double_nothing() {
                 scope.spawn(move || write(azure, token, writer, ended, next, sent));
             }
             // The moment is what is random here; nothing is waited for.
-            let until = Instant::now() + moment;
-            while Instant::now() < until {
-                std::thread::yield_now();
-            }
-            kill(&azure);
+            std::thread::park_timeout(moment);
+            azure.kill();
             ended.store(true, Ordering::Relaxed);
         });
         azure.launch(&[]);

@@ -12,7 +12,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 fn azure() -> Azure {
-    Azure::start().with_group()
+    Azure::with(&[]).with_group()
 }
 
 fn output(mut command: Command) -> Output {

@@ -534,7 +534,7 @@ fn document() -> String {
 # The tutorial's PowerShell commands by our tools
 
 Each command of the tutorial's PowerShell variant, in its order, and ours. Every command in the second column is run, as it
-stands here, by the test that is named beside it (`cargo test -p end-to-end --test powershell`); these tables are written
+stands here, by the test that is named beside it (`cargo test -p end-to-end --test all powershell`); these tables are written
 from the tests' own rows. `KEY_VAULT_NAME` holds the vault's name.
 
 Azure PowerShell itself was not run. What is said of it was read in its source and documentation, named below.

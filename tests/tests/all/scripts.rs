@@ -134,7 +134,7 @@ fn two_tutorials_at_once_do_not_disturb_each_other() {
 
 #[test]
 fn what_was_acknowledged_survives_a_crash_and_the_scripts_finish() {
-    let mut azure = Azure::start();
+    let mut azure = Azure::with(&[]);
     run(&azure, "1-create-resources.sh", "crash", "user")
         .assert()
         .success();
@@ -144,17 +144,7 @@ fn what_was_acknowledged_survives_a_crash_and_the_scripts_finish() {
     let before = azure.json("az-provision vm show -g group-crash -n vm-crash");
     let environment = azure.environment("");
 
-    let pid = azure.status()["pid"]
-        .as_u64()
-        .expect("a process id")
-        .to_string();
-    assert!(
-        std::process::Command::new("kill")
-            .args(["-9", &pid])
-            .status()
-            .expect("kill runs")
-            .success()
-    );
+    azure.kill();
     azure
         .run("az-provision group list --timeout 1s")
         .assert()
@@ -193,7 +183,7 @@ fn what_was_acknowledged_survives_a_crash_and_the_scripts_finish() {
 
 #[test]
 fn a_crash_in_the_middle_of_an_operation_loses_nothing() {
-    let mut azure = Azure::start();
+    let mut azure = Azure::with(&[]);
     let mut creating = std::process::Command::new(script("1-create-resources.sh"));
     creating
         .env_clear()
@@ -223,17 +213,7 @@ fn a_crash_in_the_middle_of_an_operation_loses_nothing() {
         );
         std::thread::yield_now();
     }
-    let pid = azure.status()["pid"]
-        .as_u64()
-        .expect("a process id")
-        .to_string();
-    assert!(
-        std::process::Command::new("kill")
-            .args(["-9", &pid])
-            .status()
-            .expect("kill runs")
-            .success()
-    );
+    azure.kill();
     let _ = child.wait();
     azure.launch(&[]);
     let acknowledged: Vec<String> = azure

@@ -1,0 +1,19 @@
+//! The tools, the scripts and other clients, each against a local Azure of its own. One program: it is linked once, and
+//! what waits in one file leaves the processors to the others.
+
+mod cleanup;
+mod contracts;
+mod deployments;
+mod durability;
+mod foreign_links;
+mod identity;
+mod machine;
+mod powershell;
+mod provision;
+mod regressions;
+mod role;
+mod scripts;
+mod secret;
+mod ssh;
+mod token_cache;
+mod wire;
