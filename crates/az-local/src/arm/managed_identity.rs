@@ -2,7 +2,8 @@
 
 use super::call::Call;
 use super::error::Error;
-use super::resource_type::{Draft, Kind};
+use super::keep::Members;
+use super::resource_type::{Draft, Kind, Patches};
 use crate::request::Context;
 use crate::state::{Resource, ServicePrincipal, StateError};
 use serde_json::{Value, json};
@@ -10,7 +11,16 @@ use uuid::Uuid;
 
 pub(crate) const KIND: Kind = Kind {
     name: "Microsoft.ManagedIdentity/userAssignedIdentities",
+    members: Members {
+        own: &[
+            "properties/tenantId",
+            "properties/principalId",
+            "properties/clientId",
+        ],
+        ..Members::PLAIN
+    },
     put,
+    patches: Patches::All,
     gone,
     ..Kind::PLAIN
 };

@@ -13,6 +13,7 @@ mod filter;
 mod group_scope;
 mod groups;
 mod handle;
+mod keep;
 mod key_vault;
 mod locations;
 mod managed_identity;
@@ -29,3 +30,7 @@ mod tracked;
 mod version;
 
 pub(crate) use handle::handle;
+#[cfg(test)]
+pub(crate) use keep::fits_below;
+#[cfg(test)]
+pub(crate) use providers::kind;

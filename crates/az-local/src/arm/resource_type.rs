@@ -2,6 +2,7 @@
 
 use super::call::Call;
 use super::error::Error;
+use super::keep::Members;
 use super::path::ProviderPath;
 use crate::ground::wire::Response;
 use crate::request::Context;
@@ -16,8 +17,12 @@ pub(crate) struct Kind {
     pub(crate) name: &'static str,
     /// How a write is answered.
     pub(crate) answers: Answers,
+    /// What is special about its members. The others are kept as a request says them.
+    pub(crate) members: Members,
     /// Checks a request and completes the resource that it makes.
     pub(crate) put: fn(&Call<'_>, &mut Draft) -> Result<(), Error>,
+    /// What a PATCH can change.
+    pub(crate) patches: Patches,
     /// Checks a PATCH and changes the resource.
     pub(crate) patch: fn(&Call<'_>, &mut Draft) -> Result<(), Error>,
     /// Completes what a GET answers.
@@ -39,7 +44,9 @@ impl Kind {
     pub(crate) const PLAIN: Kind = Kind {
         name: "",
         answers: Answers::AtOnce,
+        members: Members::PLAIN,
         put: |_, _| Ok(()),
+        patches: Patches::Tags,
         patch: patch_tags,
         view: |_, _, _| Ok(()),
         holds: |_| Vec::new(),
@@ -90,6 +97,16 @@ pub(crate) enum Answers {
     ProvisioningState(&'static str),
 }
 
+/// What a PATCH can change.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patches {
+    /// Its tags. What else it says is not looked at, as `Microsoft.Network` does it
+    /// (<https://learn.microsoft.com/rest/api/virtualnetwork/network-interfaces/update-tags>).
+    Tags,
+    /// Every member.
+    All,
+}
+
 /// A resource in the making.
 pub(crate) struct Draft {
     /// The request's body.
@@ -118,6 +135,15 @@ impl Draft {
     /// Sets a member of the resource.
     pub(crate) fn set(&mut self, name: &str, value: Value) {
         self.resource.body.insert(name.to_owned(), value);
+    }
+
+    /// `properties.resourceGuid`: that which is there, or a new one.
+    pub(crate) fn guid(&self) -> Value {
+        let old = self
+            .existing_properties()
+            .and_then(|there| there.get("resourceGuid"));
+        old.cloned()
+            .unwrap_or_else(|| json!(Uuid::new_v4().to_string()))
     }
 
     pub(crate) fn id(&self) -> &str {

@@ -4,9 +4,10 @@
 use super::call::Call;
 use super::error::Error;
 use super::group_scope;
+use super::keep::{Write, keep};
 use super::path::ProviderPath;
 use super::registration::require_registered;
-use super::resource_type::{Answers, Draft, Kind, check_tags};
+use super::resource_type::{Answers, Draft, Kind, Patches, check_tags};
 use super::{locations, operations};
 use crate::ground::wire::Response;
 use crate::request::Context;
@@ -162,6 +163,12 @@ fn put(call: &Call<'_>, kind: &'static Kind, id: &str) -> Result<Response, Error
         resource,
     };
     (kind.put)(call, &mut draft)?;
+    keep(
+        kind.members,
+        Write::Put,
+        &draft.body,
+        &mut draft.resource.body,
+    )?;
     finish(
         call,
         kind,
@@ -182,6 +189,10 @@ fn patch(call: &Call<'_>, kind: &'static Kind, id: &str) -> Result<Response, Err
         existing: Some(there),
     };
     (kind.patch)(call, &mut draft)?;
+    if kind.patches == Patches::All {
+        let body = &mut draft.resource.body;
+        keep(kind.members, Write::Patch, &draft.body, body)?;
+    }
     finish(call, kind, draft.resource, false, "Updating")
 }
 

@@ -2,7 +2,8 @@
 
 use crate::arm::call::Call;
 use crate::arm::error::Error;
-use crate::arm::resource_type::{Answers, Draft, Kind};
+use crate::arm::keep::Members;
+use crate::arm::resource_type::{Answers, Draft, Kind, Patches};
 use crate::state::Resource;
 use crate::state::holds::{self, Hold};
 use serde_json::{Value, json};
@@ -12,7 +13,19 @@ use uuid::Uuid;
 pub(crate) const KIND: Kind = Kind {
     name: "Microsoft.Compute/disks",
     answers: Answers::Operation,
+    members: Members {
+        own: &[
+            "managedBy",
+            "managedByExtended",
+            "properties/uniqueId",
+            "properties/timeCreated",
+            "properties/diskState",
+            "properties/diskSizeBytes",
+        ],
+        ..Members::PLAIN
+    },
     put,
+    patches: Patches::All,
     view,
     in_use,
     ..Kind::PLAIN

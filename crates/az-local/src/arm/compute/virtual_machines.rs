@@ -4,8 +4,9 @@ use super::os_profile::{os_profile, user_data};
 use super::{disks, identity, images, sizes};
 use crate::arm::call::Call;
 use crate::arm::error::Error;
+use crate::arm::keep::Members;
 use crate::arm::network::network_interfaces;
-use crate::arm::resource_type::{Answers, Draft, Kind, etag};
+use crate::arm::resource_type::{Answers, Draft, Kind, Patches, etag};
 use crate::arm::{group_scope, operations};
 use crate::ground::wire::Response;
 use crate::request::Context;
@@ -20,7 +21,26 @@ use uuid::Uuid;
 pub(crate) const KIND: Kind = Kind {
     name: "Microsoft.Compute/virtualMachines",
     answers: Answers::Operation,
+    members: Members {
+        own: &[
+            "properties/vmId",
+            "properties/timeCreated",
+            "properties/instanceView",
+            "properties/storageProfile/imageReference/exactVersion",
+        ],
+        secret: &[
+            "properties/osProfile/adminPassword",
+            "properties/osProfile/customData",
+            "properties/userData",
+        ],
+        references: &[
+            "properties/availabilitySet",
+            "properties/host",
+            "properties/proximityPlacementGroup",
+        ],
+    },
     put,
+    patches: Patches::All,
     patch,
     view,
     holds,
@@ -80,30 +100,9 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
     };
     properties["hardwareProfile"] = json!({"vmSize": size});
     properties["networkProfile"] = json!({"networkInterfaces": interfaces});
-    for member in [
-        "securityProfile",
-        "diagnosticsProfile",
-        "licenseType",
-        "priority",
-        "additionalCapabilities",
-    ] {
-        if let Some(value) = asked.get(member).filter(|value| !value.is_null()) {
-            properties[member] = value.clone();
-        }
-    }
     draft.set("properties", properties);
     user_data(draft, &asked)?;
     set_identity(draft, new_identity);
-    for member in ["zones", "plan"] {
-        if let Some(value) = draft
-            .body
-            .get(member)
-            .filter(|value| !value.is_null())
-            .cloned()
-        {
-            draft.set(member, value);
-        }
-    }
     draft.set("etag", etag());
     Ok(())
 }

@@ -4,7 +4,8 @@ use super::deleted_vaults;
 use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::group_scope;
-use crate::arm::resource_type::{Answers, Draft, Kind};
+use crate::arm::keep::Members;
+use crate::arm::resource_type::{Answers, Draft, Kind, Patches};
 use crate::ground::wire::Response;
 use crate::request::Context;
 use crate::state::due;
@@ -17,7 +18,17 @@ use uuid::Uuid;
 
 pub(crate) const KIND: Kind = Kind {
     name: vaults::KIND,
+    members: Members {
+        own: &[
+            "properties/vaultUri",
+            "properties/hsmPoolResourceId",
+            "properties/privateEndpointConnections",
+        ],
+        secret: &["properties/createMode"],
+        ..Members::PLAIN
+    },
     put,
+    patches: Patches::All,
     patch,
     gone,
     answers: Answers::ProvisioningState("RegisteringDns"),
@@ -131,6 +142,8 @@ fn recover_vault(call: &Call<'_>, draft: &mut Draft, deleted: &DeletedVault) -> 
         .tx
         .delete::<DeletedVault>(&deleted.vault.name().to_ascii_lowercase())?;
     due::forget(call.cx.tx, &deleted_vaults::purge_of(deleted))?;
+    // What else the request says is for a new vault.
+    draft.body.clear();
     draft.resource = Resource {
         incarnation: std::mem::take(&mut draft.resource.incarnation),
         ..deleted.vault.clone()
@@ -243,14 +256,17 @@ fn complete(call: &Call<'_>, draft: &mut Draft, asked: Map<String, Value>) -> Re
             properties[name] = json!(value);
         }
     }
-    if let Some(rules) = asked.get("networkAcls").filter(|rules| rules.is_object()) {
-        properties["networkAcls"] = rules.clone();
-    }
     properties["publicNetworkAccess"] = json!(public.unwrap_or("Enabled"));
     properties["vaultUri"] = json!(format!(
         "https://{}.vault.azure.net/",
         draft.resource.name()
     ));
+    if let Some(properties) = properties.as_object_mut() {
+        // What it was told earlier stays.
+        for (name, value) in asked.old {
+            properties.entry(name).or_insert(value);
+        }
+    }
     if !draft.resource.body.contains_key("tags") {
         draft.set("tags", json!({}));
     }

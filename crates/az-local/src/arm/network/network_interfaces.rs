@@ -6,6 +6,7 @@ use super::virtual_networks::find_subnet;
 use super::{network_security_groups, public_ip_addresses};
 use crate::arm::call::Call;
 use crate::arm::error::Error;
+use crate::arm::keep::Members;
 use crate::arm::operations;
 use crate::arm::resource_type::{Answers, Draft, Kind, etag};
 use crate::state::holds::{self, Hold};
@@ -17,12 +18,39 @@ use std::net::Ipv4Addr;
 pub(crate) const KIND: Kind = Kind {
     name: "Microsoft.Network/networkInterfaces",
     answers: Answers::Operation,
+    members: MEMBERS,
     put,
     view,
     holds,
     addresses,
     in_use,
     ..Kind::PLAIN
+};
+
+const MEMBERS: Members = Members {
+    own: &[
+        "properties/virtualMachine",
+        "properties/primary",
+        "properties/macAddress",
+        "properties/hostedWorkloads",
+        "properties/dscpConfiguration",
+        "properties/privateEndpoint",
+        "properties/privateLinkService",
+        "properties/tapConfigurations",
+        "properties/vnetEncryptionSupported",
+        "properties/defaultOutboundConnectivityEnabled",
+        "properties/dnsSettings/appliedDnsServers",
+        "properties/dnsSettings/internalFqdn",
+        "properties/dnsSettings/internalDomainNameSuffix",
+        "properties/ipConfigurations/*/properties/privateIPAddress",
+        "properties/ipConfigurations/*/properties/privateLinkConnectionProperties",
+    ],
+    references: &[
+        "properties/networkSecurityGroup",
+        "properties/ipConfigurations/*/properties/subnet",
+        "properties/ipConfigurations/*/properties/publicIPAddress",
+    ],
+    ..Members::PLAIN
 };
 
 fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
@@ -64,22 +92,16 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
             .and_then(|properties| properties.get(member))
             .cloned()
     };
-    let mut properties = json!({
+    let properties = json!({
         "provisioningState": "Succeeded",
-        "resourceGuid": uuid::Uuid::new_v4().to_string(),
+        "resourceGuid": draft.guid(),
         "ipConfigurations": made,
         "dnsSettings": {"dnsServers": [], "appliedDnsServers": []},
         "macAddress": match old_value("macAddress") { Some(mac) => mac, None => json!(free_mac(call, &draft.resource.key())?) },
-        "enableAcceleratedNetworking": asked.get("enableAcceleratedNetworking").and_then(Value::as_bool).unwrap_or(false),
-        "enableIPForwarding": asked.get("enableIPForwarding").and_then(Value::as_bool).unwrap_or(false),
+        "enableAcceleratedNetworking": false,
+        "enableIPForwarding": false,
         "nicType": "Standard",
     });
-    if let Some(group) = asked
-        .get("networkSecurityGroup")
-        .filter(|group| !group.is_null())
-    {
-        properties["networkSecurityGroup"] = group.clone();
-    }
     draft.set("etag", etag());
     draft.set("properties", properties);
     Ok(())
@@ -132,22 +154,22 @@ fn ip_configuration(
     let kept = old
         .iter()
         .find(|there| there.name() == Some(name) && there.subnet().is_some_and(same));
-    let address = match kept.and_then(|there| there.private_address()) {
-        Some(address) => address,
-        None => private_address(
-            call,
-            &Resource::key_of(nic),
-            &subnet.id,
-            &subnet.prefix,
-            asked
-                .pointer("/properties/privateIPAddress")
-                .and_then(Value::as_str),
-        )?,
+    let text = |member: &str| asked["properties"][member].as_str();
+    let method = text("privateIPAllocationMethod").unwrap_or("Dynamic");
+    let wanted = text("privateIPAddress");
+    // A dynamic address stays; another static one can be asked for.
+    let stays = |address: &Ipv4Addr| {
+        !method.eq_ignore_ascii_case("Static")
+            || wanted.is_none_or(|wanted| wanted == address.to_string())
     };
-    let method = asked
-        .pointer("/properties/privateIPAllocationMethod")
-        .and_then(Value::as_str)
-        .unwrap_or("Dynamic");
+    let there = kept.and_then(|there| there.private_address());
+    let address = match there.filter(stays) {
+        Some(address) => address,
+        None => {
+            let nic = Resource::key_of(nic);
+            private_address(call, &nic, &subnet.id, &subnet.prefix, wanted)?
+        }
+    };
     let mut made = json!({
         "name": name,
         "id": id,

@@ -3,6 +3,7 @@
 use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::group_scope;
+use crate::arm::keep::{Members, keep_part};
 use crate::arm::operations;
 use crate::arm::path::ProviderPath;
 use crate::arm::resource_type::{Answers, Draft, Kind, etag};
@@ -15,9 +16,20 @@ use serde_json::{Map, Value, json};
 pub(crate) const KIND: Kind = Kind {
     name: "Microsoft.Network/networkSecurityGroups",
     answers: Answers::Operation,
+    members: MEMBERS,
     put,
     in_use,
     ..Kind::PLAIN
+};
+
+const MEMBERS: Members = Members {
+    own: &[
+        "properties/defaultSecurityRules",
+        "properties/networkInterfaces",
+        "properties/subnets",
+        "properties/flowLogs",
+    ],
+    ..Members::PLAIN
 };
 
 fn put(_: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
@@ -43,7 +55,7 @@ fn put(_: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
         "properties",
         json!({
             "provisioningState": "Succeeded",
-            "resourceGuid": uuid::Uuid::new_v4().to_string(),
+            "resourceGuid": draft.guid(),
             "securityRules": rules,
             "defaultSecurityRules": default_rules(&id),
         }),
@@ -111,22 +123,17 @@ fn rule_view(group: &str, name: &str, asked: &Value) -> Result<Value, Error> {
         },
     });
     copy_prefixes_and_ports(&properties, &mut view);
+    keep_part(
+        MEMBERS,
+        &["properties", "securityRules", "*"],
+        asked,
+        &mut view,
+    )?;
     Ok(view)
 }
 
-/// The members that are answered as they were sent.
+/// Lists are answered also where none was sent.
 fn copy_prefixes_and_ports(properties: &Map<String, Value>, view: &mut Value) {
-    for member in [
-        "description",
-        "sourcePortRange",
-        "destinationPortRange",
-        "sourceAddressPrefix",
-        "destinationAddressPrefix",
-    ] {
-        if let Some(value) = properties.get(member).filter(|value| value.is_string()) {
-            view["properties"][member] = value.clone();
-        }
-    }
     for member in [
         "sourcePortRanges",
         "destinationPortRanges",

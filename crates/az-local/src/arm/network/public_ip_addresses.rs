@@ -2,6 +2,7 @@
 
 use crate::arm::call::Call;
 use crate::arm::error::Error;
+use crate::arm::keep::Members;
 use crate::arm::resource_type::{Answers, Draft, Kind, etag};
 use crate::state::holds::{self, Hold};
 use crate::state::network::PublicAddress;
@@ -12,6 +13,22 @@ use std::net::Ipv4Addr;
 pub(crate) const KIND: Kind = Kind {
     name: "Microsoft.Network/publicIPAddresses",
     answers: Answers::Operation,
+    members: Members {
+        own: &[
+            "properties/ipAddress",
+            "properties/ipConfiguration",
+            "properties/dnsSettings/fqdn",
+            "properties/publicIPAllocationMethod",
+        ],
+        references: &[
+            "properties/publicIPPrefix",
+            "properties/natGateway",
+            "properties/linkedPublicIPAddress",
+            "properties/servicePublicIPAddress",
+            "properties/ddosSettings/ddosProtectionPlan",
+        ],
+        ..Members::PLAIN
+    },
     put,
     view,
     addresses: |resource| {
@@ -67,7 +84,7 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
     };
     let mut properties = json!({
         "provisioningState": "Succeeded",
-        "resourceGuid": uuid::Uuid::new_v4().to_string(),
+        "resourceGuid": draft.guid(),
         "ipAddress": address,
         "publicIPAddressVersion": word("publicIPAddressVersion", "IPv4"),
         "publicIPAllocationMethod": if method.eq_ignore_ascii_case("Static") { "Static" } else { "Dynamic" },
@@ -84,14 +101,6 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
     }
     draft.set("etag", etag());
     draft.set("sku", json!({"name": sku, "tier": "Regional"}));
-    if let Some(zones) = draft
-        .body
-        .get("zones")
-        .filter(|zones| zones.is_array())
-        .cloned()
-    {
-        draft.set("zones", zones);
-    }
     draft.set("properties", properties);
     Ok(())
 }

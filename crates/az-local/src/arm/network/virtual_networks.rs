@@ -3,6 +3,7 @@
 use super::range::Range;
 use crate::arm::call::Call;
 use crate::arm::error::Error;
+use crate::arm::keep::{Members, keep_part};
 use crate::arm::path::ProviderPath;
 use crate::arm::resource_type::{Answers, Draft, Kind, etag};
 use crate::arm::{group_scope, operations};
@@ -12,15 +13,36 @@ use crate::state::network::{Subnet, VirtualNetwork};
 use crate::state::operations::Operation;
 use crate::state::{Document, Resource};
 use http::{Method, StatusCode};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 pub(crate) const KIND: Kind = Kind {
     name: "Microsoft.Network/virtualNetworks",
     answers: Answers::Operation,
+    members: MEMBERS,
     put,
     holds,
     in_use,
     ..Kind::PLAIN
+};
+
+const MEMBERS: Members = Members {
+    own: &[
+        "properties/flowLogs",
+        "properties/defaultPublicNatGateway",
+        "properties/subnets/*/properties/ipConfigurations",
+        "properties/subnets/*/properties/ipConfigurationProfiles",
+        "properties/subnets/*/properties/privateEndpoints",
+        "properties/subnets/*/properties/resourceNavigationLinks",
+        "properties/subnets/*/properties/serviceAssociationLinks",
+        "properties/subnets/*/properties/purpose",
+    ],
+    references: &[
+        "properties/ddosProtectionPlan",
+        "properties/subnets/*/properties/networkSecurityGroup",
+        "properties/subnets/*/properties/routeTable",
+        "properties/subnets/*/properties/natGateway",
+    ],
+    ..Members::PLAIN
 };
 
 fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
@@ -75,11 +97,13 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
         "properties",
         json!({
             "provisioningState": "Succeeded",
-            "resourceGuid": uuid::Uuid::new_v4().to_string(),
+            "resourceGuid": draft.guid(),
             "addressSpace": {"addressPrefixes": prefixes},
             "subnets": subnets,
             "virtualNetworkPeerings": [],
-            "enableDdosProtection": asked.get("enableDdosProtection").and_then(Value::as_bool).unwrap_or(false),
+            "enableDdosProtection": false,
+            // Azure answers it where nothing was asked, too (hashicorp/terraform-provider-azurerm reads it back).
+            "privateEndpointVNetPolicies": "Disabled",
         }),
     );
     Ok(())
@@ -110,17 +134,6 @@ fn subnet_view(id: &str, name: &str, asked: &Value) -> Result<Value, Error> {
                 .and_then(Value::as_str)
         });
     let prefix = prefix.ok_or_else(|| invalid_prefix("", name))?;
-    let mut kept = Map::new();
-    for member in [
-        "networkSecurityGroup",
-        "routeTable",
-        "serviceEndpoints",
-        "natGateway",
-    ] {
-        if let Some(value) = properties.get(member).filter(|value| !value.is_null()) {
-            kept.insert(member.to_owned(), value.clone());
-        }
-    }
     let mut view = json!({
         "name": name,
         "id": id,
@@ -134,9 +147,7 @@ fn subnet_view(id: &str, name: &str, asked: &Value) -> Result<Value, Error> {
             "privateLinkServiceNetworkPolicies": "Enabled",
         },
     });
-    for (member, value) in kept {
-        view["properties"][member] = value;
-    }
+    keep_part(MEMBERS, &["properties", "subnets", "*"], asked, &mut view)?;
     Ok(view)
 }
 

@@ -4,3 +4,5 @@ mod azure;
 mod deletion;
 mod holding;
 mod refusal;
+mod round_trip;
+mod schemas;
