@@ -485,3 +485,52 @@ fn before_2026_a_vault_that_says_nothing_uses_access_policies() {
     assert_eq!(made("kv-older-api", "2024-11-01"), Value::Bool(false));
     assert_eq!(made("kv-newer-api", "2026-02-01"), Value::Bool(true));
 }
+
+#[test]
+fn what_takes_time_says_when_to_ask_again_in_the_words_of_each_client() {
+    let azure = Azure::apart().with_group();
+    let client = Client::new(&azure);
+    let bearer = format!("Bearer {}", client.token(ARM_SCOPE));
+    let subscription = azure.var("AZURE_SUBSCRIPTION_ID");
+    let url = |name: &str| {
+        format!(
+            "{ARM}/subscriptions/{subscription}/resourceGroups/{GROUP}/providers/Microsoft.Network/publicIPAddresses/{name}\
+             ?api-version=2024-05-01"
+        )
+    };
+    let body = json!({"location": "eastus", "sku": {"name": "Standard"}, "properties": {"publicIPAllocationMethod": "Static"}});
+    let put = |name: &str, agent: &str| {
+        let headers = [("authorization", bearer.as_str()), ("user-agent", agent)];
+        client.send("PUT", &url(name), &headers, Some(body.to_string()))
+    };
+    let other = put("a", "HashiCorp/go-azure-sdk");
+    assert_eq!(other.status, 201, "{}", other.text);
+    assert_eq!(other.header("x-ms-retry-after-ms"), "100");
+    assert_eq!(other.header("retry-after"), "1");
+    // Seconds are all that it would look at.
+    let python = put("b", "AZURECLI/2.91.0 azsdk-python-core/1.38.0 Python/3.11");
+    assert_eq!(python.header("x-ms-retry-after-ms"), "100");
+    assert_eq!(python.header("retry-after"), "");
+    let mut set = azure.local();
+    set.args(["set", "retry-after", "2500ms"])
+        .assert()
+        .success();
+    let slow = put("c", "azsdk-python-core/1.38.0");
+    assert_eq!(slow.header("retry-after"), "3");
+}
+
+#[test]
+fn the_exported_subscription_comes_first() {
+    let azure = Azure::with(&["--subscriptions", "9"]);
+    let client = Client::new(&azure);
+    let list = client.get(
+        &format!("{ARM}/subscriptions?api-version=2022-12-01"),
+        &client.token(ARM_SCOPE),
+    );
+    let list = list.json();
+    assert_eq!(list["value"].as_array().map(Vec::len), Some(9));
+    assert_eq!(
+        list["value"][0]["subscriptionId"],
+        azure.var("AZURE_SUBSCRIPTION_ID")
+    );
+}

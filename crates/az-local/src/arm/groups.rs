@@ -156,7 +156,7 @@ fn delete(call: &Call<'_>) -> Result<Response, Error> {
     };
     let response = Response::empty(StatusCode::ACCEPTED)
         .with_header("location", operations::result_url(call, &operation));
-    Ok(operations::with_retry_after(call.cx, response))
+    Ok(operations::with_retry_after(call, response))
 }
 
 /// `GET /subscriptions/{id}/resourcegroups`, with `$filter` by tag and `$top`.

@@ -128,17 +128,24 @@ pub(crate) fn accepted(
     let response = Response::empty(StatusCode::ACCEPTED)
         .with_header("azure-asyncoperation", status)
         .with_header("location", result_url(call, operation));
-    with_retry_after(call.cx, response)
+    with_retry_after(call, response)
 }
 
-/// The answer with how long to wait before the next poll.
-pub(crate) fn with_retry_after(cx: &Context<'_>, response: Response) -> Response {
-    let milliseconds = cx.knobs.retry_after_ms;
+/// Whose clients read `x-ms-retry-after-ms` only where there is no `Retry-After`, which tells whole seconds: azure-core's
+/// `get_retry_after`, az among them.
+const PREFER_SECONDS: &str = "azsdk-python";
+
+/// The answer with how long to wait before the next poll, for who reads milliseconds and for who reads seconds. These are
+/// at least one: az takes 0 for none, and waits for 30.
+pub(crate) fn with_retry_after(call: &Call<'_>, response: Response) -> Response {
+    let milliseconds = call.cx.knobs.retry_after_ms.max(0);
     let response = response.with_header("x-ms-retry-after-ms", milliseconds.to_string());
-    match milliseconds / 1000 {
-        0 => response,
-        seconds => response.with_header("retry-after", seconds.to_string()),
+    let agent = call.request.header("user-agent").unwrap_or("");
+    if milliseconds < 1000 && agent.contains(PREFER_SECONDS) {
+        return response;
     }
+    let seconds = ((milliseconds + 999) / 1000).max(1);
+    response.with_header("retry-after", seconds.to_string())
 }
 
 /// `GET …/operations/{id}`: the status.
@@ -160,7 +167,7 @@ pub(crate) fn status(call: &Call<'_>, id: &str) -> Result<Response, Error> {
     }
     body["status"] = json!("InProgress");
     Ok(with_retry_after(
-        call.cx,
+        call,
         Response::json(StatusCode::OK, &body),
     ))
 }
@@ -176,7 +183,7 @@ pub(crate) fn result(call: &Call<'_>, id: &str) -> Result<Response, Error> {
     }
     let response =
         Response::empty(StatusCode::ACCEPTED).with_header("location", result_url(call, &operation));
-    Ok(with_retry_after(call.cx, response))
+    Ok(with_retry_after(call, response))
 }
 
 fn find(call: &Call<'_>, id: &str) -> Result<Operation, Error> {

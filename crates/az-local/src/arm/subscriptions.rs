@@ -4,6 +4,7 @@ use super::call::Call;
 use super::error::Error;
 use crate::ground::wire::Response;
 use crate::state::role_assignments::{RoleAssignment, chain};
+use crate::state::settings::Desk;
 use crate::state::{Range, Subscription, Tenant};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -33,12 +34,22 @@ pub(crate) fn tenants(call: &Call<'_>) -> Result<Response, Error> {
 
 /// `GET /subscriptions`: those in which the caller has any role at all.
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, Error> {
-    let mut values = Vec::new();
+    let mut found = Vec::new();
     for subscription in call.cx.tx.all(&Range::<Subscription>::Below(""))? {
         if subscription.tenant_id == call.principal.tenant_id && has_role(call, &subscription)? {
-            values.push(view(&subscription));
+            found.push(subscription);
         }
     }
+    // In the order in which they were made: the one that a desk's environment names comes first.
+    let made: Vec<String> = call
+        .cx
+        .tx
+        .all(&Range::<Desk>::Below(""))?
+        .into_iter()
+        .flat_map(|desk| desk.subscription_ids)
+        .collect();
+    found.sort_by_key(|one| made.iter().position(|id| *id == one.id));
+    let values: Vec<Value> = found.iter().map(view).collect();
     let count = values.len();
     Ok(Response::json(
         StatusCode::OK,

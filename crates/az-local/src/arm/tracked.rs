@@ -76,7 +76,7 @@ fn get(call: &Call<'_>, kind: &Kind, id: &str) -> Result<Response, Error> {
     let resource = required(call, kind, id, "read")?;
     let response = Response::json(StatusCode::OK, &view(call, kind, &resource)?);
     Ok(match operations::running(call.cx, &resource)? {
-        Some(_) => operations::with_retry_after(call.cx, response),
+        Some(_) => operations::with_retry_after(call, response),
         None => response,
     })
 }
@@ -242,11 +242,11 @@ fn finish(
     let response = Response::json(status, &view(call, kind, &resource)?);
     match operation {
         // The resource itself is polled.
-        Some(_) if !polls => Ok(operations::with_retry_after(call.cx, response)),
+        Some(_) if !polls => Ok(operations::with_retry_after(call, response)),
         Some(operation) => {
             let url = operations::status_url(call, kind.namespace(), &location, &operation);
             Ok(operations::with_retry_after(
-                call.cx,
+                call,
                 response.with_header("azure-asyncoperation", url),
             ))
         }

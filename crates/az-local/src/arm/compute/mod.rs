@@ -52,6 +52,10 @@ fn route(
         ["virtualmachines", _, "instanceview"] if reads => {
             virtual_machines::instance_view(call, provider.name(0))?
         }
+        ["virtualmachines", _, "vmsizes"] if reads => {
+            virtual_machines::own(call, provider.name(0), "vmSizes/read")?;
+            sizes::all()
+        }
         ["virtualmachines", _, "runcommand"] if call.method() == Method::POST => {
             run_command::invoke(call, provider.name(0))?
         }

@@ -47,6 +47,11 @@ pub(crate) fn known(name: &str) -> Option<&'static str> {
 /// `GET …/locations/{location}/vmSizes`
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, Error> {
     call.authorize(&call.path.scope, "Microsoft.Compute/locations/vmSizes/read")?;
+    Ok(all())
+}
+
+/// The sizes that a machine may have: those of its region, and of itself (`GET …/virtualMachines/{name}/vmSizes`).
+pub(super) fn all() -> Response {
     let values: Vec<Value> = SIZES
         .iter()
         .map(|(name, cores, memory, disks)| {
@@ -56,7 +61,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Error> {
             })
         })
         .collect();
-    Ok(Response::json(StatusCode::OK, &json!({"value": values})))
+    Response::json(StatusCode::OK, &json!({"value": values}))
 }
 
 /// `GET …/locations/{location}/usages`

@@ -181,7 +181,7 @@ fn status(call: &Call<'_>, id: &str, operation: &str) -> Result<Response, Error>
     let mut body = json!({"status": state(&deployment, call.cx)});
     if runs(&deployment, call.cx) {
         return Ok(operations::with_retry_after(
-            call.cx,
+            call,
             Response::json(StatusCode::OK, &body),
         ));
     }

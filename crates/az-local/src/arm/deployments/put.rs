@@ -45,7 +45,7 @@ pub(super) fn put(call: &Call<'_>, name: &str, id: &str) -> Result<Response, Err
         deployment.id, operation.id, call.api_version
     );
     let response = Response::json(status, &view).with_header("azure-asyncoperation", url);
-    Ok(operations::with_retry_after(call.cx, response))
+    Ok(operations::with_retry_after(call, response))
 }
 
 fn check_name(name: &str) -> Result<(), Error> {

@@ -117,5 +117,5 @@ pub(crate) fn purge(call: &Call<'_>, location: &str, name: &str) -> Result<Respo
     }
     let response = Response::empty(StatusCode::ACCEPTED)
         .with_header("location", operations::result_url(call, &operation));
-    Ok(operations::with_retry_after(call.cx, response))
+    Ok(operations::with_retry_after(call, response))
 }

@@ -338,7 +338,7 @@ pub(crate) fn subnets(call: &Call<'_>, provider: &ProviderPath) -> Result<Respon
         (_, None) => Response::json(StatusCode::CREATED, &subnet),
     };
     Ok(operations::with_retry_after(
-        call.cx,
+        call,
         response.with_header("azure-asyncoperation", url),
     ))
 }
