@@ -1,6 +1,6 @@
 //! `az-role`: assignments and definitions.
 
-use end_to_end::{Azure, GROUP, IDENTITY, OFFICER, SIZE, VAULT, VM, json};
+use end_to_end::{Azure, GROUP, IDENTITY, OFFICER, SIZE, VAULT, VM, http::Client, json};
 use predicates::{prelude::*, str::contains};
 use serde_json::{Value, json};
 
@@ -347,4 +347,162 @@ fn an_empty_pipe_says_so() {
         .assert()
         .code(2)
         .stderr(contains("Did the command in front of the pipe fail?"));
+}
+
+/// A machine whose own identity may give some roles on the vault.
+fn with_access_administrator() -> Azure {
+    let azure = Azure::start().with_group().with_vm().with_vault();
+    azure
+        .run(&format!("az-identity vm assign -g {GROUP} -n {VM}"))
+        .assert()
+        .success();
+    let principal = machine_principal(&azure);
+    azure.grant(&principal, "Key Vault Data Access Administrator");
+    azure
+}
+
+fn machine_principal(azure: &Azure) -> String {
+    azure.text(
+        &format!("az-provision vm show -g {GROUP} -n {VM}"),
+        "identity.principalId",
+    )
+}
+
+#[test]
+fn a_role_whose_condition_limits_it_gives_no_other_roles() {
+    let azure = with_access_administrator();
+    let (scope, desk) = (azure.vault_id(), azure.own_object_id());
+    let assign = |role: &str| {
+        let mut command = azure.on_machine(VM, "az-role assignment create --assignee-object-id");
+        command.arg(&desk);
+        command.args([
+            "--assignee-principal-type",
+            "ServicePrincipal",
+            "--role",
+            role,
+        ]);
+        command.args(["--scope", &scope, "--query", "id", "-o", "tsv"]);
+        command.assert()
+    };
+    // It takes a while until the role is effective.
+    let advance = ["clock", "advance", "10m"];
+    azure.local().args(advance).assert().success();
+    let id = assign("Key Vault Secrets Officer").success();
+    let id = String::from_utf8_lossy(&id.get_output().stdout)
+        .trim_end()
+        .to_owned();
+    for role in [
+        "Owner",
+        "Contributor",
+        "Reader",
+        "User Access Administrator",
+    ] {
+        assign(role)
+            .failure()
+            .stderr(contains("AuthorizationFailed"));
+    }
+    // The same for taking them away.
+    let owner = azure.text(
+        &format!("az-role assignment list --scope {scope} --include-inherited"),
+        "[?roleDefinitionName=='Key Vault Data Access Administrator'] | [0].id",
+    );
+    let delete = |id: &str| {
+        let mut command = azure.on_machine(VM, "az-role assignment delete --ids");
+        command.arg(id).assert()
+    };
+    delete(&owner)
+        .failure()
+        .stderr(contains("AuthorizationFailed"));
+    delete(&id).success();
+}
+
+#[test]
+fn a_role_on_one_secret_opens_that_secret_only() {
+    let azure = Azure::start().with_group().with_vm().with_vault();
+    azure.grant(&azure.own_object_id(), OFFICER);
+    azure
+        .local()
+        .args(["clock", "advance", "10m"])
+        .assert()
+        .success();
+    for name in ["open", "shut"] {
+        azure
+            .run(&format!(
+                "kv-set {name} --vault-name {VAULT} --value {name}"
+            ))
+            .assert()
+            .success();
+    }
+    azure
+        .run(&format!("az-identity vm assign -g {GROUP} -n {VM}"))
+        .assert()
+        .success();
+    let scope = format!("{}/secrets/open", azure.vault_id());
+    let mut create = azure.tool("az-role");
+    create.args([
+        "assignment",
+        "create",
+        "--role",
+        "Key Vault Secrets User",
+        "--scope",
+        &scope,
+    ]);
+    create.args(["--assignee-object-id", &machine_principal(&azure)]);
+    create.args(["--assignee-principal-type", "ServicePrincipal"]);
+    create.assert().success();
+    azure
+        .local()
+        .args(["clock", "advance", "10m"])
+        .assert()
+        .success();
+    azure
+        .on_machine(VM, "kv-get open")
+        .assert()
+        .success()
+        .stdout(contains("open"));
+    azure
+        .on_machine(VM, "kv-get shut")
+        .assert()
+        .failure()
+        .stderr(contains("ForbiddenByRbac"));
+}
+
+#[test]
+fn a_condition_that_nobody_can_evaluate_is_refused() {
+    let azure = Azure::apart().with_group();
+    let client = Client::new(&azure);
+    let bearer = format!(
+        "Bearer {}",
+        client.token("https://management.azure.com/.default")
+    );
+    let subscription = azure.var("AZURE_SUBSCRIPTION_ID");
+    let put = |condition: &str| {
+        let url = format!(
+            "https://management.azure.com/subscriptions/{subscription}/resourceGroups/{GROUP}/providers/\
+             Microsoft.Authorization/roleAssignments/11111111-2222-4333-8444-555555555555?api-version=2022-04-01"
+        );
+        let body = json!({"properties": {
+            "principalId": azure.own_object_id(), "principalType": "ServicePrincipal", "condition": condition, "conditionVersion": "2.0",
+            "roleDefinitionId": "/providers/Microsoft.Authorization/roleDefinitions/acdd72a7-3385-48ef-bd42-f606fba81ae7",
+        }});
+        client.send(
+            "PUT",
+            &url,
+            &[("authorization", &bearer)],
+            Some(body.to_string()),
+        )
+    };
+    let refused = put("@Resource[Microsoft.Storage/x:y] DateTimeGreaterThan '2026'");
+    assert_eq!(refused.status, 400, "{}", refused.text);
+    assert!(
+        refused.text.contains("DateTimeGreaterThan"),
+        "{}",
+        refused.text
+    );
+    let taken = put("ActionMatches{'*/read'}");
+    assert_eq!(taken.status, 201, "{}", taken.text);
+    assert_eq!(
+        taken.json()["properties"]["condition"],
+        "ActionMatches{'*/read'}"
+    );
 }

@@ -4,6 +4,7 @@ use super::error::Error;
 use super::path::Path;
 use crate::ground::wire::{Request, Response};
 use crate::rbac;
+use crate::rbac::condition::Attributes;
 use crate::rbac::want::Want;
 use crate::request::Context;
 use crate::request::Principal;
@@ -95,7 +96,18 @@ impl Call<'_> {
 
     /// Refuses unless the caller's roles allow the action at the scope.
     pub(crate) fn authorize(&self, scope: &str, action: &str) -> Result<(), Error> {
-        if self.may(scope, action)? {
+        self.authorize_with(scope, action, &Attributes::default())
+    }
+
+    /// The same where what is done has attributes that conditions ask for.
+    pub(crate) fn authorize_with(
+        &self,
+        scope: &str,
+        action: &str,
+        attributes: &Attributes<'_>,
+    ) -> Result<(), Error> {
+        let want = Want::Action(action);
+        if rbac::allows_with(self.cx, &self.principal, scope, want, attributes)? {
             return Ok(());
         }
         let Principal {

@@ -1,23 +1,30 @@
-//! The built-in roles.
-//!
-//! Ids, names and permissions are those of
+//! The built-in roles: all that Azure has, as its API answers them (`GET /providers/Microsoft.Authorization/roleDefinitions`,
+//! kept by <https://github.com/iann0036/iam-dataset>, state of 2026-08-22). The same are at
 //! <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles>.
 
+use super::condition::{Attributes, Condition};
+use super::pattern::matches;
 use super::want::Want;
 use serde::Deserialize;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 /// The role that the desk has on its subscriptions.
 pub(crate) const OWNER: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";
 
 /// A role definition.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub(crate) struct RoleDefinition {
     /// Its GUID.
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) description: String,
+    pub(crate) permissions: Vec<Permission>,
+}
+
+/// What a role allows; one that has several allows what any of them does.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Permission {
     #[serde(default)]
     pub(crate) actions: Vec<String>,
     #[serde(default)]
@@ -26,104 +33,152 @@ pub(crate) struct RoleDefinition {
     pub(crate) data_actions: Vec<String>,
     #[serde(default)]
     pub(crate) not_data_actions: Vec<String>,
+    pub(crate) condition: Option<String>,
+    pub(crate) condition_version: Option<String>,
 }
 
 impl RoleDefinition {
-    /// Whether the role allows this: one of its patterns does, and none takes it back.
-    pub(crate) fn allows(&self, want: Want<'_>) -> bool {
+    /// Whether the role allows this.
+    pub(crate) fn allows(&self, want: Want<'_>, attributes: &Attributes<'_>) -> bool {
+        let mut permissions = self.permissions.iter();
+        permissions.any(|one| one.allows(want, attributes))
+    }
+}
+
+impl Permission {
+    /// One of the patterns does, none takes it back, and the condition holds. One that cannot be decided does not hold.
+    fn allows(&self, want: Want<'_>, attributes: &Attributes<'_>) -> bool {
         let (given, taken, action) = match want {
             Want::Action(action) => (&self.actions, &self.not_actions, action),
             Want::Data(action) => (&self.data_actions, &self.not_data_actions, action),
         };
         let any = |patterns: &[String]| patterns.iter().any(|pattern| matches(pattern, action));
-        any(given) && !any(taken)
+        let holds = |text: &String| {
+            Condition::parse(text).is_ok_and(|condition| condition.holds(action, attributes))
+        };
+        any(given) && !any(taken) && self.condition.as_ref().is_none_or(holds)
     }
 }
 
-/// All roles.
-pub(crate) fn all() -> &'static [RoleDefinition] {
-    static ROLES: LazyLock<Vec<RoleDefinition>> = LazyLock::new(|| {
-        // The file is part of the program; a unit test reads it.
-        serde_json::from_str(include_str!("roles.json")).unwrap_or_default()
+/// A role as it stands in the file, read when it is asked for.
+struct Entry {
+    line: &'static str,
+    role: OnceLock<Option<RoleDefinition>>,
+}
+
+impl Entry {
+    /// Each line begins with the id.
+    fn id(&self) -> &'static str {
+        const BEGINNING: usize = r#"{"id":""#.len();
+        self.line
+            .get(BEGINNING..BEGINNING + OWNER.len())
+            .unwrap_or("")
+    }
+
+    fn role(&self) -> Option<&RoleDefinition> {
+        // The file is part of the program; a unit test reads all of it.
+        let read = || serde_json::from_str(self.line).ok();
+        self.role.get_or_init(read).as_ref()
+    }
+}
+
+/// The lines of the file, which are in the order of their ids.
+fn entries() -> &'static [Entry] {
+    static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+        let lines = include_str!("roles.jsonl").lines();
+        let role = OnceLock::new;
+        lines.map(|line| Entry { line, role: role() }).collect()
     });
-    &ROLES
+    &ENTRIES
+}
+
+/// All roles.
+pub(crate) fn all() -> impl Iterator<Item = &'static RoleDefinition> {
+    entries().iter().filter_map(Entry::role)
 }
 
 /// The role with this GUID.
 pub(crate) fn by_id(id: &str) -> Option<&'static RoleDefinition> {
-    all().iter().find(|role| role.id.eq_ignore_ascii_case(id))
-}
-
-/// Whether an action fits a pattern, in which `*` stands for any run of characters. Case does not count.
-fn matches(pattern: &str, action: &str) -> bool {
-    let (pattern, action) = (pattern.to_ascii_lowercase(), action.to_ascii_lowercase());
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = parts.next().and_then(|first| action.strip_prefix(first)) else {
-        return false;
-    };
-    let mut parts = parts.peekable();
-    if parts.peek().is_none() {
-        return rest.is_empty();
-    }
-    while let Some(part) = parts.next() {
-        if parts.peek().is_none() {
-            return rest.ends_with(part);
-        }
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    true
+    let id = id.to_ascii_lowercase();
+    let entries = entries();
+    let at = entries.binary_search_by(|entry| entry.id().cmp(&id)).ok()?;
+    entries[at].role()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_built_in_roles_are_read() {
-        assert!(all().len() > 20);
-        assert_eq!(by_id(OWNER).map(|role| role.name.as_str()), Some("Owner"));
+    fn named(name: &str) -> &'static RoleDefinition {
+        let found = all().find(|role| role.name == name);
+        found.unwrap_or_else(|| panic!("no role '{name}'"))
+    }
+
+    fn may(role: &str, action: &str) -> bool {
+        named(role).allows(Want::Action(action), &Attributes::default())
     }
 
     #[test]
-    fn wildcards_stand_for_any_run_of_characters() {
-        assert!(matches("*", "Microsoft.X/y/read"));
-        assert!(matches("*/read", "Microsoft.X/y/READ"));
-        assert!(matches(
-            "Microsoft.KeyVault/vaults/*/read",
-            "Microsoft.KeyVault/vaults/a/b/read"
-        ));
-        assert!(matches(
-            "Microsoft.Authorization/*/Write",
-            "Microsoft.Authorization/roleAssignments/write"
-        ));
-        assert!(!matches("*/read", "Microsoft.X/y/write"));
-        assert!(!matches("Microsoft.X/y", "Microsoft.X/y/z"));
-        assert!(!matches("Microsoft.X/*/read/action", "Microsoft.X/read"));
+    fn every_role_is_read_and_found_by_its_id() {
+        assert!(all().count() > 900);
+        assert_eq!(all().count(), entries().len());
+        for role in all() {
+            let found = by_id(&role.id.to_ascii_uppercase()).map(|role| role.name.as_str());
+            assert_eq!(found, Some(role.name.as_str()));
+            assert!(!role.permissions.is_empty(), "{}", role.name);
+        }
+        assert_eq!(by_id(OWNER).map(|role| role.name.as_str()), Some("Owner"));
+        assert!(by_id("").is_none() && by_id("8e3af657").is_none());
+    }
+
+    #[test]
+    fn the_conditions_of_built_in_roles_are_read() {
+        let unread: Vec<&str> = all()
+            .filter(|role| {
+                let conditions = role
+                    .permissions
+                    .iter()
+                    .filter_map(|one| one.condition.as_ref());
+                conditions
+                    .map(|text| Condition::parse(text))
+                    .any(|read| read.is_err())
+            })
+            .map(|role| role.name.as_str())
+            .collect();
+        assert_eq!(unread, [""; 0]);
     }
 
     #[test]
     fn contributors_may_not_assign_roles() {
-        let contributor = all()
-            .iter()
-            .find(|role| role.name == "Contributor")
-            .expect("a role");
-        assert!(contributor.allows(Want::Action("Microsoft.Compute/virtualMachines/write")));
-        assert!(!contributor.allows(Want::Action(
-            "Microsoft.Authorization/roleAssignments/write"
-        )));
-        assert!(!contributor.allows(Want::Data(
-            "Microsoft.KeyVault/vaults/secrets/getSecret/action"
-        )));
+        assert!(may(
+            "Contributor",
+            "Microsoft.Compute/virtualMachines/write"
+        ));
+        let write = "Microsoft.Authorization/roleAssignments/write";
+        assert!(!may("Contributor", write));
+        let secret = "Microsoft.KeyVault/vaults/secrets/getSecret/action";
+        assert!(!named("Contributor").allows(Want::Data(secret), &Attributes::default()));
     }
 
     #[test]
-    fn owners_have_no_data_actions() {
-        let owner = by_id(OWNER).expect("a role");
-        assert!(!owner.allows(Want::Data(
-            "Microsoft.KeyVault/vaults/secrets/setSecret/action"
-        )));
+    fn an_administrator_of_access_to_vaults_assigns_the_roles_of_vaults_only() {
+        let role = named("Key Vault Data Access Administrator");
+        let write = Want::Action("Microsoft.Authorization/roleAssignments/write");
+        let assigns = |name: &str| {
+            let attributes = Attributes {
+                requested_role: Some(&named(name).id),
+                ..Attributes::default()
+            };
+            role.allows(write, &attributes)
+        };
+        assert!(assigns("Key Vault Secrets Officer"));
+        assert!(assigns("Key Vault Administrator"));
+        assert!(!assigns("Owner"));
+        assert!(!assigns("Reader"));
+        assert!(!role.allows(write, &Attributes::default()));
+        assert!(may(
+            &role.name,
+            "Microsoft.Authorization/roleAssignments/read"
+        ));
     }
 }

@@ -4,13 +4,16 @@
 //! and data actions that it allows, with wildcards
 //! (<https://learn.microsoft.com/azure/role-based-access-control/overview>).
 
+pub(crate) mod condition;
 pub(crate) mod definitions;
+mod pattern;
 pub(crate) mod want;
 
 use crate::request::Context;
 use crate::request::Principal;
 use crate::state::role_assignments::{RoleAssignment, chain};
 use crate::state::{Range, StateError, Transaction};
+use condition::{Attributes, Condition};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 use want::Want;
@@ -47,6 +50,17 @@ pub(crate) fn allows(
     scope: &str,
     want: Want<'_>,
 ) -> Result<bool, StateError> {
+    allows_with(cx, principal, scope, want, &Attributes::default())
+}
+
+/// The same where what is done has attributes that conditions ask for.
+pub(crate) fn allows_with(
+    cx: &Context<'_>,
+    principal: &Principal,
+    scope: &str,
+    want: Want<'_>,
+    attributes: &Attributes<'_>,
+) -> Result<bool, StateError> {
     let delay = Duration::milliseconds(cx.knobs.role_delay_ms);
     for above in chain(scope) {
         let at = RoleAssignment::principal_at(&principal.object_id, &above);
@@ -55,7 +69,9 @@ pub(crate) fn allows(
             &Range::Equal(RoleAssignment::BY_PRINCIPAL, &at),
             |assignment: RoleAssignment| {
                 allowed |= assignment.created + delay <= cx.now
-                    && definitions::by_id(&assignment.role).is_some_and(|role| role.allows(want));
+                    && definitions::by_id(&assignment.role)
+                        .is_some_and(|role| role.allows(want, attributes))
+                    && condition_holds(&assignment, want, attributes);
                 Ok::<_, StateError>(())
             },
         )?;
@@ -64,4 +80,17 @@ pub(crate) fn allows(
         }
     }
     Ok(false)
+}
+
+/// Whether the assignment's own condition holds. One that cannot be read was refused when it came.
+fn condition_holds(
+    assignment: &RoleAssignment,
+    want: Want<'_>,
+    attributes: &Attributes<'_>,
+) -> bool {
+    let (Want::Action(action) | Want::Data(action)) = want;
+    let holds = |text: &String| {
+        Condition::parse(text).is_ok_and(|condition| condition.holds(action, attributes))
+    };
+    assignment.condition.as_ref().is_none_or(holds)
 }

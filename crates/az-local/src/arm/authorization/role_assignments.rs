@@ -4,6 +4,7 @@ use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::group_scope;
 use crate::ground::wire::Response;
+use crate::rbac::condition::{Attributes, Condition};
 use crate::rbac::definitions::{self, RoleDefinition};
 use crate::state::role_assignments::{RoleAssignment, chain};
 use crate::state::{Document, Range, Resource, ServicePrincipal};
@@ -33,7 +34,12 @@ pub(crate) fn route(call: &Call<'_>, name: &str) -> Result<Response, Error> {
         }
         Method::PUT => put(call, name, id, there),
         Method::DELETE => {
-            call.authorize(&call.path.scope, &format!("{TYPE}/delete"))?;
+            let attributes = there
+                .as_ref()
+                .map(Attributes::of_assigned)
+                .unwrap_or_default();
+            let delete = format!("{TYPE}/delete");
+            call.authorize_with(&call.path.scope, &delete, &attributes)?;
             match there {
                 None => Ok(Response::empty(StatusCode::NO_CONTENT)),
                 Some(found) => {
@@ -53,7 +59,19 @@ fn put(
     there: Option<RoleAssignment>,
 ) -> Result<Response, Error> {
     let scope = call.path.scope.clone();
-    call.authorize(&scope, &format!("{TYPE}/write"))?;
+    let asked = Asked::read(call)?;
+    let (asked_role, asked_principal, asked_type) = (
+        asked.role_guid(),
+        asked.text("principalId"),
+        asked.text("principalType"),
+    );
+    let attributes = Attributes {
+        requested_role: asked_role.as_deref(),
+        requested_principal: asked_principal.as_deref(),
+        requested_principal_type: asked_type.as_deref(),
+        ..Attributes::default()
+    };
+    call.authorize_with(&scope, &format!("{TYPE}/write"), &attributes)?;
     if Uuid::try_parse(name).is_err() {
         return Err(Error::bad_request(
             "InvalidRoleAssignmentId",
@@ -63,8 +81,8 @@ fn put(
         ));
     }
     require_scope(call, &scope)?;
-    let asked = Asked::read(call)?;
     let (principal_id, role) = (asked.principal_id()?, asked.role()?);
+    let condition = asked.condition()?;
     let kind = principal_type(call, &principal_id, asked.text("principalType").as_deref())?;
 
     if let Some(there) = there {
@@ -99,7 +117,7 @@ fn put(
         principal_type: kind,
         role: role.id.clone(),
         description: asked.text("description"),
-        condition: asked.text("condition"),
+        condition,
         condition_version: asked.text("conditionVersion"),
         created_by: Some(call.principal.object_id.clone()),
         created: call.cx.now,
@@ -109,6 +127,18 @@ fn put(
     let mut answer = view(call, &made);
     answer["properties"]["createdBy"] = Value::Null;
     Ok(Response::json(StatusCode::CREATED, &answer))
+}
+
+impl<'a> Attributes<'a> {
+    /// Those of an assignment that is there.
+    fn of_assigned(assignment: &'a RoleAssignment) -> Self {
+        Attributes {
+            assigned_role: Some(&assignment.role),
+            assigned_principal: Some(&assignment.principal_id),
+            assigned_principal_type: Some(&assignment.principal_type),
+            ..Attributes::default()
+        }
+    }
 }
 
 /// The `properties` of a request.
@@ -141,10 +171,29 @@ impl Asked {
         Ok(id)
     }
 
+    /// The last part of the role's id.
+    fn role_guid(&self) -> Option<String> {
+        let id = self.text("roleDefinitionId")?;
+        Some(id.rsplit('/').next()?.to_owned())
+    }
+
+    /// A condition that is kept must be one that can be obeyed.
+    fn condition(&self) -> Result<Option<String>, Error> {
+        let condition = self.text("condition");
+        let read = condition.as_deref().map(Condition::parse).transpose();
+        read.map(|_| condition).map_err(|reason| {
+            Error::bad_request(
+                "InvalidRoleAssignmentCondition",
+                format!(
+                    "The condition of the role assignment is not one that this local Azure can evaluate: {reason}."
+                ),
+            )
+        })
+    }
+
     fn role(&self) -> Result<&'static RoleDefinition, Error> {
-        let id = self.text("roleDefinitionId").unwrap_or_default();
-        let guid = id.rsplit('/').next().unwrap_or_default();
-        definitions::by_id(guid).ok_or_else(|| {
+        let guid = self.role_guid().unwrap_or_default();
+        definitions::by_id(&guid).ok_or_else(|| {
             Error::new(
                 404,
                 "RoleDefinitionDoesNotExist",
@@ -154,11 +203,26 @@ impl Asked {
     }
 }
 
+/// The resource that a scope is, or that holds it: what is in a vault is a scope whether it is there or not, since
+/// Resource Manager does not know (<https://learn.microsoft.com/azure/key-vault/general/rbac-guide#secret-scope-role-assignment>).
+fn holder_of(scope: &str) -> &str {
+    let key = scope.to_ascii_lowercase();
+    let Some(vault) = key.find("/providers/microsoft.keyvault/vaults/") else {
+        return scope;
+    };
+    let within = ["/secrets/", "/keys/", "/certificates/"];
+    let at = within
+        .iter()
+        .filter_map(|kind| Some(vault + key[vault..].find(kind)?))
+        .min();
+    at.map_or(scope, |at| &scope[..at])
+}
+
 /// The scope must exist: an assignment on nothing is refused.
 fn require_scope(call: &Call<'_>, scope: &str) -> Result<(), Error> {
     let is_resource =
         call.path.group.is_some() || scope.to_ascii_lowercase().contains("/providers/");
-    if !is_resource || call.resource(scope)?.is_some() {
+    if !is_resource || call.resource(holder_of(scope))?.is_some() {
         return Ok(());
     }
     if let Some(group) = &call.path.group {

@@ -4,7 +4,7 @@ use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::filter::equalities;
 use crate::ground::wire::Response;
-use crate::rbac::definitions::{self, RoleDefinition};
+use crate::rbac::definitions::{self, Permission, RoleDefinition};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -91,16 +91,25 @@ fn view(call: &Call<'_>, role: &RoleDefinition) -> Value {
             "type": "BuiltInRole",
             "description": role.description,
             "assignableScopes": ["/"],
-            "permissions": [{
-                "actions": role.actions,
-                "notActions": role.not_actions,
-                "dataActions": role.data_actions,
-                "notDataActions": role.not_data_actions,
-            }],
+            "permissions": role.permissions.iter().map(permission).collect::<Vec<_>>(),
             "createdOn": "2015-02-02T21:55:09.8806423Z",
             "updatedOn": "2023-04-12T03:11:09.7356482Z",
             "createdBy": null,
             "updatedBy": null,
         },
     })
+}
+
+fn permission(of: &Permission) -> Value {
+    let mut view = json!({
+        "actions": of.actions,
+        "notActions": of.not_actions,
+        "dataActions": of.data_actions,
+        "notDataActions": of.not_data_actions,
+    });
+    if let Some(condition) = &of.condition {
+        view["condition"] = json!(condition);
+        view["conditionVersion"] = json!(of.condition_version);
+    }
+    view
 }
