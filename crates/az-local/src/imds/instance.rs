@@ -18,20 +18,7 @@ pub(super) fn answer(
 ) -> Result<Response, StateError> {
     let version = match request.query("api-version") {
         Some(version) if is_version(version) => version,
-        given => {
-            let fault = match given {
-                None => "api-version was not specified in the request".to_owned(),
-                Some(version) => format!("api-version '{version}' is invalid"),
-            };
-            let newest: Vec<&str> = VERSIONS.iter().rev().take(3).copied().collect();
-            return Ok(Response::json(
-                StatusCode::BAD_REQUEST,
-                &json!({
-                    "error": format!("Bad request. {fault}. For more information refer to aka.ms/azureimds"),
-                    "newest-versions": newest,
-                }),
-            ));
-        }
+        _ => return Ok(wrong_version()),
     };
     let document = json!({"compute": compute(machine, version)?, "network": network(cx, machine)?});
     let mut part = &document;
@@ -97,34 +84,95 @@ fn text(part: &Value) -> Response {
     response.with_header("content-type", "text/plain; charset=utf-8")
 }
 
-/// Members that came later than the first version, as
+/// The answer to a version that is not there, or none.
+pub(super) fn wrong_version() -> Response {
+    let newest: Vec<&str> = VERSIONS.iter().rev().take(3).copied().collect();
+    Response::json(
+        StatusCode::BAD_REQUEST,
+        &json!({
+            "error": "Bad request. api-version is invalid or was not specified in the request. For more information refer \
+                      to aka.ms/azureimds",
+            "newest-versions": newest,
+        }),
+    )
+}
+
+/// Members of `compute` that came later than the first versions, as
 /// <https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service#instance-metadata> dates them.
-const INTRODUCED: [(&str, &str); 2] = [("customData", "2019-02-01"), ("userData", "2021-01-01")];
+const INTRODUCED: &[(&str, &str)] = &[
+    ("/additionalCapabilities", "2021-11-01"),
+    ("/azEnvironment", "2018-10-01"),
+    ("/customData", "2019-02-01"),
+    ("/evictionPolicy", "2020-12-01"),
+    ("/extendedLocation", "2021-03-01"),
+    ("/host", "2021-11-15"),
+    ("/hostGroup", "2021-11-15"),
+    ("/isHostCompatibilityLayerVm", "2020-06-01"),
+    ("/licenseType", "2020-09-01"),
+    ("/osProfile", "2020-07-15"),
+    ("/osProfile/disablePasswordAuthentication", "2020-10-01"),
+    ("/physicalZone", "2023-11-15"),
+    ("/placementGroupId", "2017-08-01"),
+    ("/plan", "2018-04-02"),
+    ("/platformSubFaultDomain", "2021-10-01"),
+    ("/priority", "2020-12-01"),
+    ("/provider", "2018-10-01"),
+    ("/publicKeys", "2018-04-02"),
+    ("/resourceGroupName", "2017-08-01"),
+    ("/resourceId", "2019-03-11"),
+    ("/securityProfile", "2020-06-01"),
+    ("/securityProfile/encryptionAtHost", "2021-11-01"),
+    ("/securityProfile/securityType", "2021-12-13"),
+    ("/storageProfile", "2019-06-01"),
+    (
+        "/storageProfile/imageReference/communityGalleryImageId",
+        "2023-07-01",
+    ),
+    (
+        "/storageProfile/imageReference/sharedGalleryImageId",
+        "2023-07-01",
+    ),
+    ("/storageProfile/imageReference/exactVersion", "2023-07-01"),
+    ("/storageProfile/resourceDisk", "2021-02-01"),
+    ("/subscriptionId", "2017-08-01"),
+    ("/tags", "2017-08-01"),
+    ("/tagsList", "2019-06-04"),
+    ("/userData", "2021-01-01"),
+    ("/virtualMachineScaleSet", "2021-03-01"),
+    ("/vmScaleSetName", "2017-12-01"),
+    ("/zone", "2017-12-01"),
+];
 
 /// What the service answers of what a machine does not have.
 const NONE: &str = "";
 
 fn compute(machine: &Resource, version: &str) -> Result<Value, StateError> {
     let vm = VirtualMachine::of(machine);
-    let at = |profile: &str, pointer: &str| vm.at(profile, pointer).unwrap_or(&Value::Null);
-    let shown = |value: &Value| match value {
-        Value::Null => json!(NONE),
-        value => value.clone(),
-    };
-    let storage = |pointer: &str| shown(at("storageProfile", pointer));
+    let at = |profile: &str, pointer: &str| text_of(vm.at(profile, pointer));
+    let storage = |pointer: &str| at("storageProfile", pointer);
     let image = |name: &str| storage(&format!("/imageReference/{name}"));
-    // IMDS writes truth as text.
-    let flag = |profile: &str, pointer: &str| (at(profile, pointer) == &json!(true)).to_string();
+    let flag = |profile: &str, pointer: &str| is_set(vm.at(profile, pointer));
+    let top = |name: &str, pointer: &str| {
+        let member = machine.body.get(name);
+        text_of(member.and_then(|member| member.pointer(pointer)))
+    };
     let pairs = tags(machine);
     let mut compute = json!({
+        "additionalCapabilities": {
+            "hibernationEnabled": flag("additionalCapabilities", "/hibernationEnabled"),
+            "ultraSSDEnabled": flag("additionalCapabilities", "/ultraSSDEnabled"),
+        },
         "azEnvironment": "AzurePublicCloud",
         // Azure has since disabled this member for `userData`
         // (<https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service#instance-metadata>), and its
         // machines find their custom data on a disk that cloud-init reads. There is none here: this shows it.
         "customData": vm.custom_data().unwrap_or(NONE),
-        "evictionPolicy": "",
+        "evictionPolicy": at("evictionPolicy", ""),
+        "extendedLocation": {"name": NONE, "type": NONE},
+        "host": {"id": at("host", "/id")},
+        "hostGroup": {"id": at("hostGroup", "/id")},
         "isHostCompatibilityLayerVm": "false",
-        "licenseType": shown(at("licenseType", "")),
+        "licenseType": at("licenseType", ""),
         "location": machine.location(),
         "name": machine.name(),
         "offer": image("offer"),
@@ -134,24 +182,26 @@ fn compute(machine: &Resource, version: &str) -> Result<Value, StateError> {
             "disablePasswordAuthentication": vm.takes_only_keys().to_string(),
         },
         "osType": storage("/osDisk/osType"),
-        "placementGroupId": "",
-        "plan": {"name": "", "product": "", "publisher": ""},
+        "physicalZone": NONE,
+        "placementGroupId": NONE,
+        "plan": {"name": top("plan", "/name"), "product": top("plan", "/product"), "publisher": top("plan", "/publisher")},
         "platformFaultDomain": "0",
+        "platformSubFaultDomain": NONE,
         "platformUpdateDomain": "0",
-        "priority": shown(at("priority", "")),
+        "priority": at("priority", ""),
         "provider": "Microsoft.Compute",
         "publicKeys": vm.public_keys(),
         "publisher": image("publisher"),
         "resourceGroupName": machine.group(),
         "resourceId": machine.id,
         "securityProfile": {
-            "encryptionAtHost": "false",
+            "encryptionAtHost": flag("securityProfile", "/encryptionAtHost"),
             "secureBootEnabled": flag("securityProfile", "/uefiSettings/secureBootEnabled"),
-            "securityType": shown(at("securityProfile", "/securityType")),
+            "securityType": at("securityProfile", "/securityType"),
             "virtualTpmEnabled": flag("securityProfile", "/uefiSettings/vTpmEnabled"),
         },
         "sku": image("sku"),
-        "storageProfile": storage_profile(&storage, &image),
+        "storageProfile": storage_profile(vm),
         "subscriptionId": machine.subscription(),
         "tags": pairs
             .iter()
@@ -165,19 +215,26 @@ fn compute(machine: &Resource, version: &str) -> Result<Value, StateError> {
         "userData": vm.user_data().unwrap_or(NONE),
         "version": image("exactVersion"),
         "vmId": vm.vm_id()?,
-        "vmScaleSetName": "",
-        "vmSize": shown(at("hardwareProfile", "/vmSize")),
-        "zone": machine.body.get("zones").and_then(|zones| zones.get(0)).map_or(json!(NONE), shown),
+        "virtualMachineScaleSet": {"id": at("virtualMachineScaleSet", "/id")},
+        "vmScaleSetName": NONE,
+        "vmSize": at("hardwareProfile", "/vmSize"),
+        "zone": top("zones", "/0"),
     });
-    if let Some(members) = compute.as_object_mut() {
-        // Versions are dates: they compare as text.
-        members.retain(|name, _| {
-            INTRODUCED
-                .iter()
-                .all(|(later, since)| later != name || version >= *since)
-        });
-    }
+    remove_later(&mut compute, version);
     Ok(compute)
+}
+
+/// Takes away what a version does not know.
+fn remove_later(compute: &mut Value, version: &str) {
+    // Versions are dates: they compare as text.
+    for (pointer, _) in INTRODUCED.iter().filter(|(_, since)| version < *since) {
+        let Some((above, name)) = pointer.rsplit_once('/') else {
+            continue;
+        };
+        if let Some(Value::Object(members)) = compute.pointer_mut(above) {
+            members.remove(name);
+        }
+    }
 }
 
 fn tags(machine: &Resource) -> Vec<(&str, &str)> {
@@ -188,22 +245,89 @@ fn tags(machine: &Resource) -> Vec<(&str, &str)> {
         .collect()
 }
 
-fn storage_profile(storage: &dyn Fn(&str) -> Value, image: &dyn Fn(&str) -> Value) -> Value {
+/// All primitives are texts, and what is not there is an empty one.
+fn text_of(value: Option<&Value>) -> Value {
+    match value {
+        None | Some(Value::Null) => json!(NONE),
+        Some(Value::String(text)) => json!(text),
+        Some(other) => json!(other.to_string()),
+    }
+}
+
+fn storage_profile(vm: VirtualMachine<'_>) -> Value {
+    let storage = |pointer: &str| text_of(vm.at("storageProfile", pointer));
+    let image = |name: &str| storage(&format!("/imageReference/{name}"));
+    // The exact version is told of the images of galleries only.
+    let gallery = ["communityGalleryImageId", "sharedGalleryImageId"];
+    let exact = match gallery.iter().any(|name| image(name) != NONE) {
+        true => image("exactVersion"),
+        false => json!(NONE),
+    };
+    let disks = vm
+        .at("storageProfile", "/dataDisks")
+        .and_then(Value::as_array);
+    let disks = disks.into_iter().flatten().map(data_disk);
     json!({
         "imageReference": {
+            "communityGalleryImageId": image("communityGalleryImageId"),
+            "exactVersion": exact,
             "id": image("id"),
             "offer": image("offer"),
             "publisher": image("publisher"),
+            "sharedGalleryImageId": image("sharedGalleryImageId"),
             "sku": image("sku"),
             "version": image("version"),
         },
         "osDisk": {
             "caching": storage("/osDisk/caching"),
             "createOption": storage("/osDisk/createOption"),
+            "diffDiskSettings": {"option": storage("/osDisk/diffDiskSettings/option")},
+            "diskSizeGB": storage("/osDisk/diskSizeGB"),
+            "encryptionSettings": {"enabled": "false"},
+            "image": {"uri": storage("/osDisk/image/uri")},
+            "managedDisk": {
+                "id": storage("/osDisk/managedDisk/id"),
+                "storageAccountType": storage("/osDisk/managedDisk/storageAccountType"),
+            },
             "name": storage("/osDisk/name"),
             "osType": storage("/osDisk/osType"),
+            "vhd": {"uri": storage("/osDisk/vhd/uri")},
+            "writeAcceleratorEnabled": is_set(vm.at("storageProfile", "/osDisk/writeAcceleratorEnabled")),
         },
-        "dataDisks": [],
+        "dataDisks": disks.collect::<Vec<_>>(),
+        // No size here has a temporary disk.
+        "resourceDisk": {"size": "0"},
+    })
+}
+
+fn is_set(value: Option<&Value>) -> &'static str {
+    if value == Some(&json!(true)) {
+        "true"
+    } else {
+        "false"
+    }
+}
+
+fn data_disk(disk: &Value) -> Value {
+    let text = |pointer: &str| text_of(disk.pointer(pointer));
+    json!({
+        "bytesPerSecondThrottle": NONE,
+        "caching": text("/caching"),
+        "createOption": text("/createOption"),
+        "diskCapacityBytes": NONE,
+        "diskSizeGB": text("/diskSizeGB"),
+        "image": {"uri": text("/image/uri")},
+        "isSharedDisk": "false",
+        "isUltraDisk": "false",
+        "lun": text("/lun"),
+        "managedDisk": {
+            "id": text("/managedDisk/id"),
+            "storageAccountType": text("/managedDisk/storageAccountType"),
+        },
+        "name": text("/name"),
+        "opsPerSecondThrottle": NONE,
+        "vhd": {"uri": text("/vhd/uri")},
+        "writeAcceleratorEnabled": is_set(disk.get("writeAcceleratorEnabled")),
     })
 }
 

@@ -60,6 +60,12 @@ fn route(cx: &Context<'_>, request: &Request, machine: &Resource) -> Result<Resp
             "Requests with a X-Forwarded-For header are not accepted",
         ));
     }
+    let named = |name: &str| request.query.iter().filter(|(one, _)| one == name).count();
+    if let Some((twice, _)) = request.query.iter().find(|(name, _)| named(name) > 1) {
+        return Ok(refuse(&format!(
+            "Query variable '{twice}' was specified more than once"
+        )));
+    }
     match segments.as_slice() {
         ["metadata", "versions"] => Ok(Response::json(
             StatusCode::OK,
@@ -73,6 +79,9 @@ fn route(cx: &Context<'_>, request: &Request, machine: &Resource) -> Result<Resp
         }
         ["metadata", "instance", path @ ..] if request.method == Method::GET => {
             instance::answer(cx, request, machine, path)
+        }
+        ["metadata", "instance" | "versions", ..] => {
+            Ok(Response::empty(StatusCode::METHOD_NOT_ALLOWED))
         }
         _ => Ok(Response::json(
             StatusCode::NOT_FOUND,

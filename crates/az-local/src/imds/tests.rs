@@ -248,3 +248,90 @@ fn user_data_and_custom_data_are_shown_by_the_versions_that_know_them() {
         }
     });
 }
+
+/// The versions at <https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service#supported-api-versions>.
+#[test]
+fn every_published_version_is_served_and_the_newest_are_told() {
+    with_context(|cx| {
+        machine(cx, false, &[]);
+        let (_, all) = get(cx, "versions");
+        let all = all["apiVersions"].as_array().cloned().expect("versions");
+        assert_eq!(all.len(), 35);
+        for version in all {
+            let version = version.as_str().expect("a version");
+            let (status, body) = get(cx, &format!("instance?api-version={version}"));
+            assert_eq!((status, &body["compute"]["name"]), (200, &json!("myVM")));
+        }
+        for path in ["instance", "instance?api-version=2022-01-01"] {
+            let (status, body) = get(cx, path);
+            assert_eq!(status, 400);
+            let newest = json!(["2025-04-07", "2024-07-17", "2024-03-15"]);
+            assert_eq!(body["newest-versions"], newest);
+        }
+    });
+}
+
+#[test]
+fn members_come_with_their_versions_and_all_leaves_are_texts() {
+    fn leaves(value: &Value, at: &str) {
+        match value {
+            Value::Object(members) => members
+                .iter()
+                .for_each(|(name, inner)| leaves(inner, &format!("{at}/{name}"))),
+            Value::Array(items) => items.iter().for_each(|inner| leaves(inner, at)),
+            leaf => assert!(leaf.is_string(), "{at}: {leaf}"),
+        }
+    }
+    with_context(|cx| {
+        machine(cx, false, &[]);
+        let compute = |version: &str| get(cx, &format!("instance/compute?api-version={version}")).1;
+        leaves(&compute("2025-04-07"), "");
+        for (pointer, since, before) in [
+            ("/physicalZone", "2023-11-15", "2023-07-01"),
+            ("/storageProfile", "2019-06-01", "2019-04-30"),
+            (
+                "/storageProfile/resourceDisk/size",
+                "2021-02-01",
+                "2021-01-01",
+            ),
+            (
+                "/storageProfile/osDisk/diskSizeGB",
+                "2019-06-01",
+                "2019-04-30",
+            ),
+            (
+                "/osProfile/disablePasswordAuthentication",
+                "2020-10-01",
+                "2020-09-01",
+            ),
+            ("/securityProfile/securityType", "2021-12-13", "2021-11-15"),
+            (
+                "/additionalCapabilities/hibernationEnabled",
+                "2021-11-01",
+                "2021-10-01",
+            ),
+        ] {
+            assert!(
+                compute(since).pointer(pointer).is_some(),
+                "{pointer} {since}"
+            );
+            assert!(
+                compute(before).pointer(pointer).is_none(),
+                "{pointer} {before}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_variable_comes_once_and_what_can_only_be_read_is_only_read() {
+    with_context(|cx| {
+        machine(cx, false, &[]);
+        let twice = "instance?api-version=2021-02-01&api-version=2025-04-07";
+        assert_eq!(get(cx, twice).0, 400);
+        let url = "http://169.254.169.254/metadata/instance?api-version=2021-02-01";
+        let mut post = request(Method::POST, url, &[("metadata", "true")], "");
+        post.origin = Origin::Machine(Resource::key_of(VM));
+        assert_eq!(handle(cx, &post).status, 405);
+    });
+}

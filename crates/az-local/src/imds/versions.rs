@@ -1,7 +1,8 @@
 //! The versions of the metadata service.
 
-/// Published versions, oldest first (`/metadata/versions`).
-pub(super) const VERSIONS: [&str; 26] = [
+/// Published versions, oldest first (`/metadata/versions`):
+/// <https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service#supported-api-versions>.
+pub(super) const VERSIONS: &[&str] = &[
     "2017-03-01",
     "2017-04-02",
     "2017-08-01",
@@ -26,7 +27,16 @@ pub(super) const VERSIONS: [&str; 26] = [
     "2021-01-01",
     "2021-02-01",
     "2021-03-01",
+    "2021-05-01",
+    "2021-08-01",
+    "2021-10-01",
+    "2021-11-01",
+    "2021-11-15",
     "2021-12-13",
+    "2023-07-01",
+    "2023-11-15",
+    "2024-03-15",
+    "2024-07-17",
     "2025-04-07",
 ];
 
