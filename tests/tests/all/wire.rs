@@ -534,3 +534,37 @@ fn the_exported_subscription_comes_first() {
         azure.var("AZURE_SUBSCRIPTION_ID")
     );
 }
+
+#[test]
+fn a_disk_is_accepted_and_its_operation_ends_with_it() {
+    let azure = Azure::apart().with_group();
+    let client = Client::new(&azure);
+    let token = client.token(ARM_SCOPE);
+    let bearer = format!("Bearer {token}");
+    let url = format!(
+        "{ARM}/subscriptions/{}/resourceGroups/{GROUP}/providers/Microsoft.Compute/disks/d?api-version=2024-03-02",
+        azure.var("AZURE_SUBSCRIPTION_ID")
+    );
+    let body = json!({"location": "eastus", "sku": {"name": "Standard_LRS"}, "zones": ["1"], "properties": {
+        "creationData": {"createOption": "Empty"}, "diskSizeGB": 8, "networkAccessPolicy": "DenyAll",
+    }});
+    let headers = [("authorization", bearer.as_str())];
+    let put = client.send("PUT", &url, &headers, Some(body.to_string()));
+    assert_eq!(put.status, 202, "{}", put.text);
+    assert_eq!(put.json()["properties"]["networkAccessPolicy"], "DenyAll");
+    let mut advance = azure.local();
+    advance.args(["clock", "advance", "1m"]).assert().success();
+    let status = client
+        .get(put.header("azure-asyncoperation"), &token)
+        .json();
+    assert_eq!(status["status"], "Succeeded");
+    assert_eq!(status["properties"]["output"]["name"], "d");
+    let result = client.get(put.header("location"), &token);
+    assert_eq!(
+        (result.status, &result.json()["zones"]),
+        (200, &json!(["1"]))
+    );
+    let there = client.get(&url, &token).json();
+    assert_eq!(there, result.json());
+    assert_eq!(there["properties"]["provisioningState"], "Succeeded");
+}

@@ -93,6 +93,8 @@ pub(crate) enum Answers {
     AtOnce,
     /// With an operation to poll at `Azure-AsyncOperation`.
     Operation,
+    /// The same with 202, new or not.
+    Accepted,
     /// With a resource whose `provisioningState` is to be polled.
     ProvisioningState(&'static str),
 }

@@ -12,6 +12,7 @@ use super::{locations, operations};
 use crate::ground::wire::Response;
 use crate::request::Context;
 use crate::state::due::{self, Effect};
+use crate::state::operations::Operation;
 use crate::state::{Document, Range, Resource, StateError, addresses, holds, role_assignments};
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
@@ -220,7 +221,7 @@ fn finish(
     };
     let (state, polls) = match kind.answers {
         Answers::AtOnce => (None, false),
-        Answers::Operation => (Some(state), true),
+        Answers::Operation | Answers::Accepted => (Some(state), true),
         Answers::ProvisioningState(word) => (Some(word).filter(|_| is_new), false),
     };
     let operation = match state {
@@ -237,6 +238,7 @@ fn finish(
     let status = match kind.answers {
         // Key Vault answers a creation with 200, whose `provisioningState` is to be polled.
         Answers::ProvisioningState(_) => StatusCode::OK,
+        Answers::Accepted => StatusCode::ACCEPTED,
         _ => status,
     };
     let response = Response::json(status, &view(call, kind, &resource)?);
@@ -245,10 +247,22 @@ fn finish(
         Some(_) if !polls => Ok(operations::with_retry_after(call, response)),
         Some(operation) => {
             let url = operations::status_url(call, kind.namespace(), &location, &operation);
-            Ok(operations::with_retry_after(
-                call,
-                response.with_header("azure-asyncoperation", url),
-            ))
+            let response = response.with_header("azure-asyncoperation", url);
+            let response = match kind.answers {
+                Answers::Accepted => {
+                    // The operation's result is the finished resource.
+                    resource.hidden.remove("operation");
+                    let output = Some(view(call, kind, &resource)?);
+                    let result = operations::result_url(call, &operation);
+                    call.cx.tx.put(&Operation {
+                        output,
+                        ..operation
+                    })?;
+                    response.with_header("location", result)
+                }
+                _ => response,
+            };
+            Ok(operations::with_retry_after(call, response))
         }
         None => Ok(response),
     }
@@ -303,7 +317,7 @@ fn delete(call: &Call<'_>, kind: &'static Kind, id: &str) -> Result<Response, Er
     {
         return Err(error);
     }
-    if kind.answers != Answers::Operation {
+    if !matches!(kind.answers, Answers::Operation | Answers::Accepted) {
         call.router.remove(call.cx, &resource.id)?;
         return Ok(Response::empty(StatusCode::OK));
     }

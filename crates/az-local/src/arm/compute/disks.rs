@@ -12,7 +12,9 @@ use uuid::Uuid;
 
 pub(crate) const KIND: Kind = Kind {
     name: "Microsoft.Compute/disks",
-    answers: Answers::Operation,
+    // 200 and 202 are all that its specification has
+    // (<https://learn.microsoft.com/rest/api/compute/disks/create-or-update>); the SDKs raise at others.
+    answers: Answers::Accepted,
     members: Members {
         own: &[
             "managedBy",
