@@ -91,7 +91,7 @@ fn view(call: &Call<'_>, role: &RoleDefinition) -> Value {
             "type": "BuiltInRole",
             "description": role.description,
             "assignableScopes": ["/"],
-            "permissions": role.permissions.iter().map(permission).collect::<Vec<_>>(),
+            "permissions": role.permissions.iter().map(|one| permission(call, one)).collect::<Vec<_>>(),
             "createdOn": "2015-02-02T21:55:09.8806423Z",
             "updatedOn": "2023-04-12T03:11:09.7356482Z",
             "createdBy": null,
@@ -100,14 +100,19 @@ fn view(call: &Call<'_>, role: &RoleDefinition) -> Value {
     })
 }
 
-fn permission(of: &Permission) -> Value {
+/// The first version that tells conditions: azure-mgmt-authorization's `Permission` has them from it on.
+const WITH_CONDITIONS: &str = "2022-05-01";
+
+fn permission(call: &Call<'_>, of: &Permission) -> Value {
     let mut view = json!({
         "actions": of.actions,
         "notActions": of.not_actions,
         "dataActions": of.data_actions,
         "notDataActions": of.not_data_actions,
     });
-    if let Some(condition) = &of.condition {
+    if let Some(condition) = &of.condition
+        && call.api_version.as_str() >= WITH_CONDITIONS
+    {
         view["condition"] = json!(condition);
         view["conditionVersion"] = json!(of.condition_version);
     }
