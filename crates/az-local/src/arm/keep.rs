@@ -7,6 +7,7 @@
 use super::call::invalid_content;
 use super::error::Error;
 use serde_json::{Map, Value};
+use std::collections::HashMap;
 use std::mem::discriminant;
 
 /// What is special about a type's members. Each is a path from the resource, with `/` between names and `*` for the
@@ -65,12 +66,7 @@ pub(crate) fn keep(
     made: &mut Map<String, Value>,
 ) -> Result<(), Error> {
     let keeper = Keeper { members, write };
-    for (name, value) in asked {
-        if !is_one_of(&OWN_AT_THE_TOP, name) {
-            keeper.member(&mut vec![name.clone()], name, value, made)?;
-        }
-    }
-    Ok(())
+    keeper.members(&mut Vec::new(), asked, made, &OWN_AT_THE_TOP)
 }
 
 /// The same for a part of a resource (a subnet), whose members have these paths below the resource.
@@ -91,28 +87,38 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn member(
+    /// Puts the members of one object over those of another, but for those that are not taken.
+    fn members(
         &self,
         path: &mut Vec<String>,
-        name: &str,
-        asked: &Value,
+        asked: &Map<String, Value>,
         made: &mut Map<String, Value>,
+        not_taken: &[&str],
     ) -> Result<(), Error> {
-        if asked.is_null() || self.is_taken(path, name) {
-            return Ok(());
-        }
-        let there = made.keys().find(|key| key.eq_ignore_ascii_case(name));
-        match there.cloned() {
-            Some(key) => made
-                .get_mut(&key)
-                .map_or(Ok(()), |there| self.over(path, asked, there)),
-            None => {
-                if let Some(kept) = self.cleaned(path, asked) {
-                    made.insert(name.to_owned(), kept);
-                }
-                Ok(())
+        // Names are the same in any case.
+        let there: HashMap<String, String> = made
+            .keys()
+            .map(|name| (name.to_ascii_lowercase(), name.clone()))
+            .collect();
+        for (name, value) in asked {
+            if value.is_null() || is_one_of(not_taken, name) {
+                continue;
             }
+            path.push(name.clone());
+            if !self.is_taken(path, name) {
+                let known = there.get(&name.to_ascii_lowercase());
+                match known.and_then(|name| made.get_mut(name)) {
+                    Some(there) => self.over(path, value, there)?,
+                    None => {
+                        if let Some(kept) = self.cleaned(path, value) {
+                            made.insert(name.clone(), kept);
+                        }
+                    }
+                }
+            }
+            path.pop();
         }
+        Ok(())
     }
 
     /// Puts one value over another. They must be of one kind, or one that can be read as the other.
@@ -120,14 +126,8 @@ impl Keeper {
         match (asked, &mut *made) {
             (Value::Object(asked), Value::Object(made)) => {
                 let is_part = made.contains_key("name") && made.contains_key("id");
-                for (name, value) in asked {
-                    if is_part && is_one_of(&OWN_OF_PARTS, name) {
-                        continue;
-                    }
-                    path.push(name.clone());
-                    self.member(path, name, value, made)?;
-                    path.pop();
-                }
+                let own: &[&str] = if is_part { &OWN_OF_PARTS } else { &[] };
+                self.members(path, asked, made, own)?;
             }
             (Value::Array(asked), Value::Array(made)) => {
                 path.push("*".to_owned());
@@ -162,12 +162,15 @@ impl Keeper {
             let mut both = asked.iter().zip(made);
             return both.try_for_each(|(asked, made)| self.over(path, asked, made));
         }
-        let mut old = std::mem::take(made);
+        let mut old: Vec<Option<Value>> = std::mem::take(made).into_iter().map(Some).collect();
+        let mut places = HashMap::new();
+        for (at, item) in old.iter().flatten().enumerate() {
+            places.extend(names_of(item).map(|name| (name, at)));
+        }
         for item in asked {
-            let at = old.iter().position(|there| is_same_part(item, there));
-            let kept = match at {
-                Some(at) => {
-                    let mut kept = old.swap_remove(at);
+            let at = names_of(item).find_map(|name| places.get(&name).copied());
+            let kept = match at.and_then(|at| old[at].take()) {
+                Some(mut kept) => {
                     self.over(path, item, &mut kept)?;
                     Some(kept)
                 }
@@ -223,11 +226,11 @@ impl Keeper {
     }
 }
 
-/// Whether two items of an array are one part of a resource, by their name, or their id where they have none.
-fn is_same_part(one: &Value, other: &Value) -> bool {
-    ["name", "id"].iter().any(|member| {
-        let text = |value: &Value| Some(value.get(member)?.as_str()?.to_ascii_lowercase());
-        text(one).is_some_and(|name| text(other) == Some(name))
+/// What tells an item of an array from the others: its name, and its id.
+fn names_of(item: &Value) -> impl Iterator<Item = (&'static str, String)> {
+    ["name", "id"].into_iter().filter_map(|member| {
+        let text = item.get(member)?.as_str()?;
+        Some((member, text.to_ascii_lowercase()))
     })
 }
 
@@ -344,6 +347,26 @@ mod tests {
                 "{bad}"
             );
         }
+    }
+
+    #[test]
+    fn the_largest_body_is_no_more_work_than_its_size() {
+        // Were each item or member looked for among all, this would take hours.
+        let numbers = |count: usize| json!({"properties": {"many": vec![1; count]}});
+        assert_eq!(
+            kept(Write::Patch, numbers(300_000), numbers(200_000)),
+            numbers(300_000)
+        );
+        let named = |count: usize| {
+            let items: Vec<Value> = (0..count).map(|n| json!({"name": n.to_string()})).collect();
+            let members: Map<String, Value> =
+                (0..count).map(|n| (n.to_string(), json!(n))).collect();
+            json!({"properties": {"many": items, "members": members}})
+        };
+        assert_eq!(
+            kept(Write::Patch, named(100_000), named(60_000)),
+            named(100_000)
+        );
     }
 
     #[test]
