@@ -671,3 +671,35 @@ fn a_script_needs_a_machine_that_runs_and_waits_its_turn() {
         .success();
     invoke("true", &[]).code(6).stderr(contains("running"));
 }
+
+#[test]
+fn a_machine_that_runs_has_an_agent_that_is_ready_and_the_generation_of_its_image() {
+    let azure = Azure::start().with_group();
+    let line = format!(
+        "az-provision vm create -g {GROUP} -n {VM} --size {SIZE} --admin-username azureuser --admin-password-file - \
+         --image Canonical:0001-com-ubuntu-server-jammy:22_04-lts-gen2:latest"
+    );
+    azure.run(&line).write_stdin(PASSWORD).assert().success();
+    let client = Client::new(&azure);
+    let token = client.token("https://management.azure.com/.default");
+    let id = azure.text(&format!("az-provision vm show -g {GROUP} -n {VM}"), "id");
+    let view = || {
+        let url = format!("https://management.azure.com{id}/instanceView?api-version=2024-07-01");
+        client.get(&url, &token).json()
+    };
+    assert_eq!(view()["vmAgent"]["statuses"][0]["displayStatus"], "Ready");
+    assert_eq!(view()["hyperVGeneration"], "V2");
+    azure
+        .run(&format!("az-provision vm stop -g {GROUP} -n {VM}"))
+        .assert()
+        .success();
+    assert_eq!(view()["vmAgent"], Value::Null);
+    let sizes = client.get(
+        &format!("https://management.azure.com{id}/vmSizes?api-version=2024-07-01"),
+        &token,
+    );
+    assert_eq!(sizes.status, 200, "{}", sizes.text);
+    let sizes = sizes.json();
+    let sizes = sizes["value"].as_array().expect("sizes");
+    assert!(sizes.iter().any(|size| size["name"] == SIZE));
+}

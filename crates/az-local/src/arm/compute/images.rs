@@ -13,7 +13,8 @@ pub(crate) struct Image {
     offer: &'static str,
     sku: &'static str,
     versions: &'static [&'static str],
-    generation: &'static str,
+    /// `V1` or `V2`.
+    pub(crate) generation: &'static str,
     pub(crate) windows: bool,
     /// GB
     pub(crate) disk: u32,

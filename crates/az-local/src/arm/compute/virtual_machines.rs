@@ -398,9 +398,11 @@ fn instance_state(call: &Call<'_>, machine: &Resource) -> Result<Value, Error> {
     let now = call.cx.now.format(&Rfc3339).unwrap_or_default();
     let provisioning = running.unwrap_or_else(|| "Succeeded".to_owned());
     let disk = vm.os_disk().and_then(OsDisk::name);
-    Ok(json!({
+    let image = vm.at("storageProfile", "/imageReference");
+    let image = image.and_then(|reference| images::resolve(reference).ok());
+    let mut state = json!({
         "computerName": vm.computer(),
-        "hyperVGeneration": "V1",
+        "hyperVGeneration": image.map_or("V1", |(image, _)| image.generation),
         "disks": [{"name": disk, "statuses": [{
             "code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Provisioning succeeded", "time": now,
         }]}],
@@ -411,7 +413,18 @@ fn instance_state(call: &Call<'_>, machine: &Resource) -> Result<Value, Error> {
             },
             {"code": format!("PowerState/{power}"), "level": "Info", "displayStatus": format!("VM {power}")},
         ],
-    }))
+    });
+    if vm.is_running() {
+        // There is no agent; who waits until it is ready may go on (recorded in azure-mgmt-compute 19.0.0's tests).
+        state["vmAgent"] = json!({
+            "vmAgentVersion": concat!("az-local/", env!("CARGO_PKG_VERSION")),
+            "statuses": [{
+                "code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Ready",
+                "message": "Guest Agent is running", "time": now,
+            }],
+        });
+    }
+    Ok(state)
 }
 
 pub(super) fn own(call: &Call<'_>, name: &str, action: &str) -> Result<Resource, Error> {
