@@ -1,7 +1,7 @@
 //! `Microsoft.Network/networkInterfaces`.
 
 use super::range::Range;
-use super::reference::{id_at, invalid_reference};
+use super::reference::{duplicate_name, id_at, invalid_reference};
 use super::virtual_networks::find_subnet;
 use super::{network_security_groups, public_ip_addresses};
 use crate::arm::call::Call;
@@ -219,10 +219,7 @@ fn refuse_twice(nic: &str, made: &[Value]) -> Result<(), Error> {
         };
         if other_id.eq_ignore_ascii_case(id) {
             let name = last.name().unwrap_or(id);
-            return Err(Error::bad_request(
-                "DuplicateResourceName",
-                format!("Resource {nic} has two child resources with the same name ({name})."),
-            ));
+            return Err(duplicate_name(nic, name));
         }
         if let (Some(public), Some(others)) = (last.public_address(), other.public_address())
             && Resource::key_of(public) == Resource::key_of(others)

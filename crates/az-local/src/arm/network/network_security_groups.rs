@@ -1,5 +1,6 @@
 //! `Microsoft.Network/networkSecurityGroups` and their rules.
 
+use super::reference::duplicate_name;
 use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::group_scope;
@@ -12,6 +13,7 @@ use crate::state::Resource;
 use crate::state::holds::Hold;
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
+use std::collections::{HashMap, HashSet};
 
 pub(crate) const KIND: Kind = Kind {
     name: "Microsoft.Network/networkSecurityGroups",
@@ -35,6 +37,7 @@ const MEMBERS: Members = Members {
 fn put(_: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
     let id = draft.id().to_owned();
     let mut rules: Vec<Value> = Vec::new();
+    let (mut names, mut places) = (HashSet::new(), HashMap::new());
     for asked in draft
         .properties()
         .get("securityRules")
@@ -47,7 +50,12 @@ fn put(_: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
             .and_then(Value::as_str)
             .unwrap_or_default();
         let rule = rule_view(&id, name, asked)?;
-        check_priority(&rule, &rules)?;
+        if !names.insert(name.to_ascii_lowercase()) {
+            return Err(duplicate_name(&id, name));
+        }
+        if let Some(other) = places.insert(place_of(&rule), name.to_owned()) {
+            return Err(conflict(name, &other));
+        }
         rules.push(rule);
     }
     draft.set("etag", etag());
@@ -148,23 +156,20 @@ fn copy_prefixes_and_ports(properties: &Map<String, Value>, view: &mut Value) {
     }
 }
 
-fn check_priority(rule: &Value, others: &[Value]) -> Result<(), Error> {
-    let same = |other: &&Value| {
-        other["properties"]["priority"] == rule["properties"]["priority"]
-            && other["properties"]["direction"] == rule["properties"]["direction"]
-            && other["name"] != rule["name"]
-    };
-    match others.iter().find(same) {
-        None => Ok(()),
-        Some(other) => Err(Error::bad_request(
-            "SecurityRuleConflict",
-            format!(
-                "Security rule {} conflicts with rule {}. Rules cannot have the same Priority and Direction.",
-                rule["name"].as_str().unwrap_or_default(),
-                other["name"].as_str().unwrap_or_default()
-            ),
-        )),
-    }
+/// Direction and priority: no two rules of a group have both the same.
+fn place_of(rule: &Value) -> (String, Option<i64>) {
+    let properties = &rule["properties"];
+    let direction = properties["direction"].to_string();
+    (direction, properties["priority"].as_i64())
+}
+
+fn conflict(rule: &str, other: &str) -> Error {
+    Error::bad_request(
+        "SecurityRuleConflict",
+        format!(
+            "Security rule {rule} conflicts with rule {other}. Rules cannot have the same Priority and Direction."
+        ),
+    )
 }
 
 /// <https://learn.microsoft.com/azure/virtual-network/network-security-groups-overview#default-security-rules>
@@ -252,7 +257,11 @@ pub(crate) fn rules(call: &Call<'_>, provider: &ProviderPath) -> Result<Response
         }
         (_, at) => {
             let rule = rule_view(&group.id, &wanted, &Value::Object(call.body()?))?;
-            check_priority(&rule, &list)?;
+            let place = place_of(&rule);
+            let mut others = list.iter().filter(|other| other["name"] != rule["name"]);
+            if let Some(other) = others.find(|other| place_of(other) == place) {
+                return Err(conflict(&wanted, other["name"].as_str().unwrap_or(&wanted)));
+            }
             match at {
                 Some(at) => list[at] = rule.clone(),
                 None => list.push(rule.clone()),

@@ -41,8 +41,8 @@ impl Range {
         other.first >= self.first && other.last() <= self.last()
     }
 
-    pub(super) fn meets(self, other: Range) -> bool {
-        self.first <= other.last() && other.first <= self.last()
+    pub(super) fn first(self) -> u32 {
+        self.first
     }
 
     /// The first and the last address that a subnet gives out: Azure keeps the first four and the last.
@@ -56,11 +56,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_hold_and_meet() {
+    fn ranges_hold_each_other() {
         let wide = Range::parse("10.0.0.0/16").expect("a range");
         let narrow = Range::parse("10.0.1.0/24").expect("a range");
-        assert!(wide.holds(narrow) && !narrow.holds(wide) && wide.meets(narrow));
-        assert!(!narrow.meets(Range::parse("10.0.2.0/24").expect("a range")));
+        assert!(wide.holds(narrow) && !narrow.holds(wide));
         let ends = (Ipv4Addr::new(10, 0, 1, 4), Ipv4Addr::new(10, 0, 1, 254));
         assert_eq!(narrow.usable(), (ends.0.into(), ends.1.into()));
         for bad in ["10.0.0.1/16", "10.0.0.0", "x/8", "10.0.0.0/33"] {

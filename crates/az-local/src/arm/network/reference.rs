@@ -20,3 +20,11 @@ pub(super) fn invalid_reference(id: &str, from: &str) -> Error {
         ),
     )
 }
+
+/// Two parts of one name in a request.
+pub(super) fn duplicate_name(resource: &str, name: &str) -> Error {
+    Error::bad_request(
+        "DuplicateResourceName",
+        format!("Resource {resource} has two child resources with the same name ({name})."),
+    )
+}

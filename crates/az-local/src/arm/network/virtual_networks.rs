@@ -1,6 +1,7 @@
 //! `Microsoft.Network/virtualNetworks` and their subnets.
 
 use super::range::Range;
+use super::reference::duplicate_name;
 use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::keep::{Members, keep_part};
@@ -14,6 +15,7 @@ use crate::state::operations::Operation;
 use crate::state::{Document, Resource};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashSet};
 
 pub(crate) const KIND: Kind = Kind {
     name: "Microsoft.Network/virtualNetworks",
@@ -70,6 +72,7 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
         spaces.push(Range::parse(prefix).ok_or_else(|| invalid_prefix(prefix, &name))?);
     }
     let mut subnets: Vec<Value> = Vec::new();
+    let (mut names, mut taken) = (HashSet::new(), Taken::default());
     for subnet in asked
         .get("subnets")
         .and_then(Value::as_array)
@@ -82,13 +85,16 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
             .ok_or_else(|| Error::bad_request("InvalidRequestFormat", "A subnet needs a name."))?;
         let id = format!("{}/subnets/{subnet_name}", draft.id());
         let made = subnet_view(&id, subnet_name, subnet)?;
-        check_subnet(&made, &name, &spaces, &subnets)?;
+        if !names.insert(subnet_name.to_ascii_lowercase()) {
+            return Err(duplicate_name(draft.id(), subnet_name));
+        }
+        taken.take(Subnet::of(&made), &name, &spaces)?;
         subnets.push(made);
     }
     let old = draft.existing.iter();
     for gone in old.flat_map(|there| VirtualNetwork::of(there).subnets()) {
-        let mut new = subnets.iter().map(Subnet::of);
-        if !new.any(|subnet| same_name(subnet, gone)) {
+        let stays = |name: &str| names.contains(&name.to_ascii_lowercase());
+        if !gone.name().is_some_and(stays) {
             refuse_in_use(call, gone)?;
         }
     }
@@ -151,40 +157,39 @@ fn subnet_view(id: &str, name: &str, asked: &Value) -> Result<Value, Error> {
     Ok(view)
 }
 
-fn check_subnet(
-    subnet: &Value,
-    network: &str,
-    spaces: &[Range],
-    others: &[Value],
-) -> Result<(), Error> {
-    let subnet = Subnet::of(subnet);
-    let (name, prefix) = (
-        subnet.name().unwrap_or("(without a name)"),
-        subnet.prefix().unwrap_or("(none)"),
-    );
-    let range = Range::parse(prefix).ok_or_else(|| invalid_prefix(prefix, name))?;
-    if !spaces.iter().any(|space| space.holds(range)) {
-        return Err(Error::bad_request(
-            "NetcfgSubnetRangeOutsideVnet",
-            format!(
-                "Subnet '{name}' is not valid because its IP address range is outside the IP address range of virtual network '{network}'."
-            ),
-        ));
+/// The addresses that a network's subnets have: the last of each by its first.
+#[derive(Default)]
+struct Taken(BTreeMap<u32, u32>);
+
+impl Taken {
+    /// Takes a subnet's addresses. They must be the network's, and nobody else's.
+    fn take(&mut self, subnet: Subnet<'_>, network: &str, spaces: &[Range]) -> Result<(), Error> {
+        let (name, prefix) = (
+            subnet.name().unwrap_or("(without a name)"),
+            subnet.prefix().unwrap_or("(none)"),
+        );
+        let range = Range::parse(prefix).ok_or_else(|| invalid_prefix(prefix, name))?;
+        if !spaces.iter().any(|space| space.holds(range)) {
+            return Err(Error::bad_request(
+                "NetcfgSubnetRangeOutsideVnet",
+                format!(
+                    "Subnet '{name}' is not valid because its IP address range is outside the IP address range of virtual network '{network}'."
+                ),
+            ));
+        }
+        // None of them overlap: the last that begins before this one ends is the only one that can meet it.
+        let before = self.0.range(..=range.last()).next_back();
+        if before.is_some_and(|(_, last)| *last >= range.first()) {
+            return Err(Error::bad_request(
+                "NetcfgSubnetRangesOverlap",
+                format!(
+                    "Subnet '{name}' is not valid because its IP address range overlaps with that of an existing subnet in virtual network '{network}'."
+                ),
+            ));
+        }
+        self.0.insert(range.first(), range.last());
+        Ok(())
     }
-    let others = others.iter().map(Subnet::of);
-    let mut others = others.filter(|other| !same_name(*other, subnet));
-    if others.any(|other| {
-        let other = other.prefix().and_then(Range::parse);
-        other.is_some_and(|other| other.meets(range))
-    }) {
-        return Err(Error::bad_request(
-            "NetcfgSubnetRangesOverlap",
-            format!(
-                "Subnet '{name}' is not valid because its IP address range overlaps with that of an existing subnet in virtual network '{network}'."
-            ),
-        ));
-    }
-    Ok(())
 }
 
 /// Whether two subnets of one network are the same one.
@@ -320,7 +325,16 @@ pub(crate) fn subnets(call: &Call<'_>, provider: &ProviderPath) -> Result<Respon
         (_, at) => {
             let id = format!("{}/subnets/{wanted}", network.id);
             subnet = subnet_view(&id, &wanted, &Value::Object(call.body()?))?;
-            check_subnet(&subnet, network.name(), &spaces, &list)?;
+            let mut taken = Taken::default();
+            let made = Subnet::of(&subnet);
+            let others = list.iter().map(Subnet::of);
+            for other in others.filter(|other| !same_name(*other, made)) {
+                let range = other.prefix().and_then(Range::parse);
+                taken
+                    .0
+                    .extend(range.map(|range| (range.first(), range.last())));
+            }
+            taken.take(made, network.name(), &spaces)?;
             match at {
                 Some(at) => list[at] = subnet.clone(),
                 None => list.push(subnet.clone()),

@@ -139,3 +139,125 @@ fn what_a_deleted_machine_held_is_free() {
         .collect();
     assert_eq!(left, Vec::<String>::new());
 }
+
+/// A body's parts: each name once, each place once.
+#[test]
+fn parts_of_a_network_and_of_a_security_group_are_told_apart() {
+    let azure = Azure::start();
+    let path = |kind: &str| format!("/resourceGroups/g/providers/Microsoft.Network/{kind}/x");
+    azure.done(
+        Method::PUT,
+        "/resourceGroups/g",
+        &json!({"location": "eastus"}),
+    );
+    let code = |path: &str, body: &Value| {
+        let (status, answer) = azure.arm(Method::PUT, path, body);
+        let code = answer["error"]["code"].as_str().map(str::to_owned);
+        (status, code.unwrap_or_default())
+    };
+    let network = |subnets: &[(&str, &str)]| {
+        let subnets: Vec<Value> = subnets
+            .iter()
+            .map(|(name, prefix)| json!({"name": name, "properties": {"addressPrefix": prefix}}))
+            .collect();
+        json!({"location": "eastus", "properties": {
+            "addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}, "subnets": subnets,
+        }})
+    };
+    let net = path("virtualNetworks");
+    for (subnets, expected) in [
+        (
+            vec![
+                ("a", "10.0.1.0/24"),
+                ("b", "10.0.0.0/24"),
+                ("c", "10.0.2.0/23"),
+            ],
+            "",
+        ),
+        (
+            vec![("a", "10.0.1.0/24"), ("A", "10.0.3.0/24")],
+            "DuplicateResourceName",
+        ),
+        (
+            vec![("a", "10.0.0.0/16"), ("b", "10.0.3.0/24")],
+            "NetcfgSubnetRangesOverlap",
+        ),
+        (
+            vec![("b", "10.0.3.0/24"), ("a", "10.0.0.0/16")],
+            "NetcfgSubnetRangesOverlap",
+        ),
+        (
+            vec![("a", "10.0.3.0/24"), ("b", "10.0.3.0/24")],
+            "NetcfgSubnetRangesOverlap",
+        ),
+        (
+            vec![
+                ("a", "10.0.0.0/25"),
+                ("b", "10.0.1.0/24"),
+                ("c", "10.0.0.128/25"),
+            ],
+            "",
+        ),
+        (vec![("a", "10.1.0.0/24")], "NetcfgSubnetRangeOutsideVnet"),
+    ] {
+        assert_eq!(code(&net, &network(&subnets)).1, expected, "{subnets:?}");
+    }
+    let group = |rules: &[(&str, i64, &str)]| {
+        let rules: Vec<Value> = rules
+            .iter()
+            .map(|(name, priority, direction)| {
+                json!({"name": name, "properties": {
+                    "priority": priority, "direction": direction, "access": "Allow", "protocol": "*",
+                    "sourcePortRange": "*", "destinationPortRange": "*",
+                    "sourceAddressPrefix": "*", "destinationAddressPrefix": "*",
+                }})
+            })
+            .collect();
+        json!({"location": "eastus", "properties": {"securityRules": rules}})
+    };
+    let nsg = path("networkSecurityGroups");
+    for (rules, expected) in [
+        (
+            vec![
+                ("a", 100, "Inbound"),
+                ("b", 100, "Outbound"),
+                ("c", 101, "Inbound"),
+            ],
+            "",
+        ),
+        (
+            vec![("a", 100, "Inbound"), ("b", 100, "inbound")],
+            "SecurityRuleConflict",
+        ),
+        (
+            vec![("a", 100, "Inbound"), ("A", 101, "Inbound")],
+            "DuplicateResourceName",
+        ),
+    ] {
+        assert_eq!(code(&nsg, &group(&rules)).1, expected, "{rules:?}");
+    }
+    // The same one by one.
+    let rule = &group(&[("c", 100, "Inbound")])["properties"]["securityRules"][0];
+    azure.done(
+        Method::PUT,
+        &nsg,
+        &group(&[("a", 100, "Inbound"), ("b", 101, "Inbound")]),
+    );
+    assert_eq!(
+        code(&format!("{nsg}/securityRules/c"), rule).1,
+        "SecurityRuleConflict"
+    );
+    assert_eq!(code(&format!("{nsg}/securityRules/a"), rule).1, "");
+    azure.done(
+        Method::PUT,
+        &net,
+        &network(&[("a", "10.0.0.0/24"), ("b", "10.0.1.0/24")]),
+    );
+    let subnet = json!({"properties": {"addressPrefix": "10.0.0.0/23"}});
+    assert_eq!(
+        code(&format!("{net}/subnets/c"), &subnet).1,
+        "NetcfgSubnetRangesOverlap"
+    );
+    let smaller = json!({"properties": {"addressPrefix": "10.0.0.0/25"}});
+    assert_eq!(code(&format!("{net}/subnets/a"), &smaller).1, "");
+}
