@@ -12,7 +12,7 @@ use crate::ground::wire::Response;
 use crate::state::Resource;
 use crate::state::holds::Hold;
 use http::{Method, StatusCode};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 
 pub(crate) const KIND: Kind = Kind {
@@ -130,7 +130,15 @@ fn rule_view(group: &str, name: &str, asked: &Value) -> Result<Value, Error> {
             "provisioningState": "Succeeded", "protocol": protocol, "access": access, "direction": direction, "priority": priority,
         },
     });
-    copy_prefixes_and_ports(&properties, &mut view);
+    for list in [
+        "sourcePortRanges",
+        "destinationPortRanges",
+        "sourceAddressPrefixes",
+        "destinationAddressPrefixes",
+    ] {
+        // Answered also where none is sent.
+        view["properties"][list] = json!([]);
+    }
     keep_part(
         MEMBERS,
         &["properties", "securityRules", "*"],
@@ -138,22 +146,6 @@ fn rule_view(group: &str, name: &str, asked: &Value) -> Result<Value, Error> {
         &mut view,
     )?;
     Ok(view)
-}
-
-/// Lists are answered also where none was sent.
-fn copy_prefixes_and_ports(properties: &Map<String, Value>, view: &mut Value) {
-    for member in [
-        "sourcePortRanges",
-        "destinationPortRanges",
-        "sourceAddressPrefixes",
-        "destinationAddressPrefixes",
-    ] {
-        view["properties"][member] = properties
-            .get(member)
-            .filter(|value| value.is_array())
-            .cloned()
-            .unwrap_or(json!([]));
-    }
 }
 
 /// Direction and priority: no two rules of a group have both the same.
