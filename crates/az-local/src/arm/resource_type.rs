@@ -6,8 +6,8 @@ use super::keep::Members;
 use super::path::ProviderPath;
 use crate::ground::wire::Response;
 use crate::request::Context;
-use crate::state::holds::Hold;
-use crate::state::{Resource, StateError};
+use crate::state::holds::{self, Hold};
+use crate::state::{Document, Resource, StateError, addresses};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -59,6 +59,23 @@ impl Kind {
     /// The provider that has the type.
     pub(crate) fn namespace(&self) -> &'static str {
         self.name.split('/').next().unwrap_or_default()
+    }
+
+    /// Takes what the resource holds of others, and gives back what it held and does not hold any more.
+    pub(crate) fn take(&self, call: &Call<'_>, resource: &Resource) -> Result<(), Error> {
+        let key = resource.key();
+        let wanted = (self.holds)(resource);
+        if let Err(taken) = holds::take(call.cx.tx, &key, &wanted)? {
+            return Err(Error::conflict(
+                "ResourceInUse",
+                format!(
+                    "Resource {} is used by {} and cannot be used by {} at the same time.",
+                    taken.held, taken.holder, resource.id
+                ),
+            ));
+        }
+        addresses::keep_only(call.cx.tx, &key, &(self.addresses)(resource))?;
+        Ok(())
     }
 }
 
@@ -150,6 +167,13 @@ impl Draft {
 
     pub(crate) fn id(&self) -> &str {
         &self.resource.id
+    }
+
+    /// The zones that it is, or is to be, in.
+    pub(crate) fn resource_zones(&self) -> Option<Value> {
+        let is = self.existing.as_ref().map(|there| &there.body);
+        let zones = is.unwrap_or(&self.body).get("zones");
+        zones.filter(|zones| zones.is_array()).cloned()
     }
 
     pub(crate) fn location(&self) -> &str {

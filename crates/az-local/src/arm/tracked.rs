@@ -206,7 +206,7 @@ fn finish(
     state: &str,
 ) -> Result<Response, Error> {
     let location = resource.location().to_owned();
-    take(call, kind, &resource)?;
+    kind.take(call, &resource)?;
     if let Some(properties) = resource
         .body
         .get_mut("properties")
@@ -280,23 +280,6 @@ fn refuse_while_deleting(
         }
         _ => Ok(()),
     }
-}
-
-/// Takes what the resource holds of others, and gives back what it held and does not hold any more.
-fn take(call: &Call<'_>, kind: &Kind, resource: &Resource) -> Result<(), Error> {
-    let key = resource.key();
-    let wanted = (kind.holds)(resource);
-    if let Err(taken) = holds::take(call.cx.tx, &key, &wanted)? {
-        return Err(Error::conflict(
-            "ResourceInUse",
-            format!(
-                "Resource {} is used by {} and cannot be used by {} at the same time.",
-                taken.held, taken.holder, resource.id
-            ),
-        ));
-    }
-    addresses::keep_only(call.cx.tx, &key, &(kind.addresses)(resource))?;
-    Ok(())
 }
 
 fn delete(call: &Call<'_>, kind: &'static Kind, id: &str) -> Result<Response, Error> {

@@ -43,6 +43,10 @@ pub(crate) struct JoinedInterface<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct OsDisk<'a>(&'a Value);
 
+/// A further disk of a machine.
+#[derive(Clone, Copy)]
+pub(crate) struct DataDisk<'a>(&'a Value);
+
 /// What a machine is to Entra ID.
 #[derive(Clone, Copy)]
 pub(crate) struct Identity<'a>(&'a Value);
@@ -69,6 +73,12 @@ impl<'a> VirtualMachine<'a> {
         state.unwrap_or("running")
     }
 
+    /// `hardwareProfile.vmSize`.
+    pub(crate) fn size(self) -> &'a str {
+        let size = self.at("hardwareProfile", "/vmSize");
+        size.and_then(Value::as_str).unwrap_or_default()
+    }
+
     pub(crate) fn is_running(self) -> bool {
         self.power().eq_ignore_ascii_case("running")
     }
@@ -88,6 +98,12 @@ impl<'a> VirtualMachine<'a> {
 
     pub(crate) fn os_disk(self) -> Option<OsDisk<'a>> {
         self.at("storageProfile", "/osDisk").map(OsDisk)
+    }
+
+    pub(crate) fn data_disks(self) -> impl Iterator<Item = DataDisk<'a>> {
+        let all = self.at("storageProfile", "/dataDisks");
+        let all = all.and_then(Value::as_array).into_iter().flatten();
+        all.map(DataDisk)
     }
 
     /// Windows has no SSH server by itself.
@@ -162,6 +178,39 @@ impl<'a> OsDisk<'a> {
     /// Whether it goes with the machine.
     pub(crate) fn goes_along(self) -> bool {
         goes_along(self.0.get("deleteOption"))
+    }
+}
+
+impl<'a> DataDisk<'a> {
+    /// The id of the managed disk.
+    pub(crate) fn id(self) -> Option<&'a str> {
+        self.0.pointer("/managedDisk/id")?.as_str()
+    }
+
+    pub(crate) fn name(self) -> Option<&'a str> {
+        self.0.get("name")?.as_str()
+    }
+
+    /// Its logical unit number.
+    pub(crate) fn lun(self) -> Option<u64> {
+        self.0.get("lun")?.as_u64()
+    }
+
+    /// Whether it goes with the machine.
+    pub(crate) fn goes_along(self) -> bool {
+        goes_along(self.0.get("deleteOption"))
+    }
+
+    /// As the machine shows it.
+    pub(crate) fn shown(self) -> Value {
+        self.0.clone()
+    }
+
+    /// The same at another place.
+    pub(crate) fn with_lun(self, lun: u64) -> Value {
+        let mut shown = self.shown();
+        shown["lun"] = Value::from(lun);
+        shown
     }
 }
 

@@ -1,4 +1,4 @@
-//! `Microsoft.Compute/disks`: those that machines are created with.
+//! `Microsoft.Compute/disks`: those that stand alone, and those that machines are created with.
 
 use crate::arm::call::Call;
 use crate::arm::error::Error;
@@ -90,18 +90,19 @@ fn in_use(disk: &Resource, user: &Hold) -> Option<Error> {
     ))
 }
 
-/// A machine's OS disk, as it is made together with the machine.
-pub(crate) struct OsDisk<'a> {
+/// A machine's disk, as it is made together with the machine.
+pub(crate) struct Beside<'a> {
     pub(crate) group: &'a Resource,
     pub(crate) name: &'a str,
     pub(crate) location: &'a str,
     pub(crate) sku: &'a str,
     pub(crate) size: u64,
-    pub(crate) system: &'a str,
+    /// What is on it; nothing is on one for data.
+    pub(crate) system: Option<&'a str>,
     pub(crate) zones: Option<Value>,
 }
 
-impl OsDisk<'_> {
+impl Beside<'_> {
     /// Stores the disk; gives its id. One of this name that is there already is not taken over
     /// (hashicorp/terraform-provider-azurerm issue 15513 has the answer).
     pub(crate) fn create(&self, call: &Call<'_>) -> Result<String, Error> {
@@ -126,17 +127,22 @@ impl OsDisk<'_> {
         if let Some(zones) = &self.zones {
             body.insert("zones".to_owned(), zones.clone());
         }
-        body.insert(
-            "properties".to_owned(),
-            json!({
-                "osType": self.system,
-                "creationData": {"createOption": "FromImage"},
-                "diskSizeGB": self.size,
-                "provisioningState": "Succeeded",
-                "timeCreated": call.cx.now.format(&Rfc3339).unwrap_or_default(),
-                "uniqueId": Uuid::new_v4().to_string(),
-            }),
-        );
+        let option = if self.system.is_some() {
+            "FromImage"
+        } else {
+            "Empty"
+        };
+        let mut properties = json!({
+            "creationData": {"createOption": option},
+            "diskSizeGB": self.size,
+            "provisioningState": "Succeeded",
+            "timeCreated": call.cx.now.format(&Rfc3339).unwrap_or_default(),
+            "uniqueId": Uuid::new_v4().to_string(),
+        });
+        if let Some(system) = self.system {
+            properties["osType"] = json!(system);
+        }
+        body.insert("properties".to_owned(), properties);
         call.cx.tx.put(&disk)?;
         Ok(id)
     }

@@ -1,5 +1,6 @@
 //! `Microsoft.Compute`.
 
+mod data_disks;
 pub(crate) mod disks;
 mod identity;
 mod images;
@@ -58,6 +59,9 @@ fn route(
         }
         ["virtualmachines", _, "runcommand"] if call.method() == Method::POST => {
             run_command::invoke(call, provider.name(0))?
+        }
+        ["virtualmachines", _, "attachdetachdatadisks"] if call.method() == Method::POST => {
+            virtual_machines::change_data_disks(call, provider.name(0))?
         }
         ["virtualmachines", _, action] if call.method() == Method::POST => {
             virtual_machines::act(call, provider.name(0), action)?

@@ -44,6 +44,12 @@ pub(crate) fn known(name: &str) -> Option<&'static str> {
         .find(|size| size.eq_ignore_ascii_case(name))
 }
 
+/// How many data disks a machine of this size can have.
+pub(super) fn data_disks(size: &str) -> u64 {
+    let found = SIZES.iter().find(|(name, ..)| *name == size);
+    found.map_or(0, |(_, _, _, disks)| u64::from(*disks))
+}
+
 /// `GET …/locations/{location}/vmSizes`
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, Error> {
     call.authorize(&call.path.scope, "Microsoft.Compute/locations/vmSizes/read")?;

@@ -1,7 +1,7 @@
 //! `Microsoft.Compute/virtualMachines`.
 
 use super::os_profile::{os_profile, user_data};
-use super::{disks, identity, images, sizes};
+use super::{data_disks, disks, identity, images, sizes};
 use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::keep::Members;
@@ -11,7 +11,8 @@ use crate::arm::{group_scope, operations};
 use crate::ground::wire::Response;
 use crate::request::Context;
 use crate::state::holds::{self, Hold};
-use crate::state::machine::{Identity, OsDisk, VirtualMachine};
+use crate::state::machine::{DataDisk, Identity, OsDisk, VirtualMachine};
+use crate::state::operations::Operation;
 use crate::state::{Resource, StateError};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -27,6 +28,8 @@ pub(crate) const KIND: Kind = Kind {
             "properties/timeCreated",
             "properties/instanceView",
             "properties/storageProfile/imageReference/exactVersion",
+            // A command, not a member.
+            "properties/storageProfile/dataDisks/*/toBeDetached",
         ],
         secret: &[
             "properties/osProfile/adminPassword",
@@ -101,9 +104,33 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
     properties["hardwareProfile"] = json!({"vmSize": size});
     properties["networkProfile"] = json!({"networkInterfaces": interfaces});
     draft.set("properties", properties);
+    set_data_disks(call, draft, size)?;
     user_data(draft, &asked)?;
     set_identity(draft, new_identity);
     draft.set("etag", etag());
+    Ok(())
+}
+
+/// Those that the request names, if it speaks of data disks at all.
+fn set_data_disks(call: &Call<'_>, draft: &mut Draft, size: &str) -> Result<(), Error> {
+    let list = draft
+        .body
+        .get_mut("properties")
+        .and_then(|all| all.pointer_mut("/storageProfile/dataDisks"));
+    let Some(asked) = list.and_then(|list| list.as_array().cloned()) else {
+        return Ok(());
+    };
+    let disks = data_disks::change(call, draft, size, &asked)?;
+    if let Some(asked_of) = draft
+        .body
+        .get_mut("properties")
+        .and_then(|all| all.pointer_mut("/storageProfile/dataDisks"))
+    {
+        *asked_of = Value::Array(data_disks::settled(&asked, &disks));
+    }
+    if let Some(properties) = draft.resource.body.get_mut("properties") {
+        properties["storageProfile"]["dataDisks"] = Value::Array(disks);
+    }
     Ok(())
 }
 
@@ -210,18 +237,14 @@ fn new_properties(call: &Call<'_>, draft: &mut Draft, asked: &Value) -> Result<V
         .unwrap_or("Premium_LRS");
     let system = if image.windows { "Windows" } else { "Linux" };
     let group = group_scope::require(call)?;
-    let disk_id = disks::OsDisk {
+    let disk_id = disks::Beside {
         group: &group,
         name: &name,
         location: draft.location(),
         sku,
         size,
-        system,
-        zones: draft
-            .body
-            .get("zones")
-            .filter(|zones| zones.is_array())
-            .cloned(),
+        system: Some(system),
+        zones: draft.resource_zones(),
     }
     .create(call)?;
     let mut reference = reference.clone();
@@ -314,7 +337,7 @@ fn join_interfaces(call: &Call<'_>, machine: &str, asked: &Value) -> Result<Vec<
     Ok(joined)
 }
 
-/// The interfaces, the disk and the user-assigned identities.
+/// The interfaces, the disks and the user-assigned identities.
 fn holds(machine: &Resource) -> Vec<Hold> {
     let vm = VirtualMachine::of(machine);
     let interfaces = vm.interfaces().map(|one| Hold {
@@ -323,9 +346,15 @@ fn holds(machine: &Resource) -> Vec<Hold> {
     });
     let disk = vm.os_disk().and_then(OsDisk::id);
     let disk = disk.map(|disk| Hold::exclusive(machine, disk, &machine.id));
+    let data = vm.data_disks().filter_map(DataDisk::id);
+    let data = data.map(|disk| Hold::exclusive(machine, disk, &machine.id));
     let identities = vm.identity().into_iter().flat_map(Identity::user_assigned);
     let identities = identities.map(|identity| Hold::shared(machine, identity, &machine.id));
-    interfaces.chain(disk).chain(identities).collect()
+    interfaces
+        .chain(disk)
+        .chain(data)
+        .chain(identities)
+        .collect()
 }
 
 /// Compute's words for it (Azure/azure-sdk-for-python issue 2702).
@@ -368,6 +397,8 @@ fn patch(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
             properties["hardwareProfile"] = json!({"vmSize": size});
         }
     }
+    let size = VirtualMachine::of(&draft.resource).size().to_owned();
+    set_data_disks(call, draft, &size)?;
     draft.set("etag", etag());
     Ok(())
 }
@@ -486,6 +517,37 @@ pub(crate) fn act(call: &Call<'_>, name: &str, action: &str) -> Result<Response,
     ))
 }
 
+/// `POST …/virtualMachines/{name}/attachDetachDataDisks`, whose result is the `storageProfile`.
+pub(super) fn change_data_disks(call: &Call<'_>, name: &str) -> Result<Response, Error> {
+    let machine = own(call, name, "attachDetachDataDisks/action")?;
+    let asked = Value::Object(call.body()?);
+    let disks = data_disks::after(&machine, &asked)?;
+    let size = VirtualMachine::of(&machine).size();
+    let mut draft = Draft {
+        body: Map::from_iter([(
+            "properties".to_owned(),
+            json!({"storageProfile": {"dataDisks": disks}}),
+        )]),
+        existing: Some(machine.clone()),
+        resource: machine.clone(),
+    };
+    set_data_disks(call, &mut draft, size)?;
+    draft.set("etag", etag());
+    let operation = operations::begin(call.cx, "Updating")?;
+    let mut machine = draft.resource;
+    machine
+        .hidden
+        .insert("operation".to_owned(), json!(operation.id));
+    KIND.take(call, &machine)?;
+    call.cx.tx.put(&machine)?;
+    let response = operations::accepted(call, "Microsoft.Compute", &machine, &operation);
+    call.cx.tx.put(&Operation {
+        output: machine.property("storageProfile").cloned(),
+        ..operation
+    })?;
+    Ok(response)
+}
+
 /// With the machine goes its own identity, and what it was told to take along; the rest stands alone again.
 fn gone(cx: &Context<'_>, machine: &Resource) -> Result<Vec<String>, StateError> {
     identity::removed(cx, machine)?;
@@ -494,6 +556,8 @@ fn gone(cx: &Context<'_>, machine: &Resource) -> Result<Vec<String>, StateError>
     let interfaces = vm.interfaces().filter(|one| one.goes_along);
     let disk = vm.os_disk().filter(|disk| disk.goes_along());
     let disk = disk.and_then(OsDisk::id).into_iter();
-    let along = interfaces.map(|one| one.id).chain(disk);
+    let data = vm.data_disks().filter(|disk| disk.goes_along());
+    let data = data.filter_map(DataDisk::id);
+    let along = interfaces.map(|one| one.id).chain(disk).chain(data);
     Ok(along.map(str::to_owned).collect())
 }

@@ -1,6 +1,7 @@
 //! Whole requests: what is refused leaves nothing, what goes goes once, what is held is held once.
 
 mod azure;
+mod data_disks;
 mod deletion;
 mod holding;
 mod refusal;

@@ -143,9 +143,19 @@ fn pointer(path: &str) -> String {
     format!("/{}", path.replace('*', "0"))
 }
 
+/// What the service asks of an item and no schema says.
+fn complete(body: &mut Value) {
+    let disks = body.pointer_mut("/properties/storageProfile/dataDisks");
+    for disk in disks.and_then(Value::as_array_mut).into_iter().flatten() {
+        disk["createOption"] = json!("Empty");
+        disk["diskSizeGB"] = json!(4);
+    }
+}
+
 fn with(body: &Value, member: &Member) -> Value {
     let mut body = body.clone();
     under(&mut body, &member.around);
+    complete(&mut body);
     if let Some(there) = body.pointer_mut(&pointer(&member.path)) {
         *there = member.sample.clone();
     }
@@ -179,10 +189,16 @@ struct Fates {
     patch: BTreeMap<String, Fate>,
 }
 
-/// Makes what a type stands on, and gives the path and the body of one of it.
+/// Makes what a type stands on, in a group of its own, and gives the path and the body of one of it.
 fn ready(azure: &Azure, tried: &Tried, n: &str) -> (String, Value) {
+    let group = format!("g{n}");
+    azure.done(
+        Method::PUT,
+        &format!("/resourceGroups/{group}"),
+        &json!({"location": "eastus"}),
+    );
     let parent = tried.part_of.map_or(tried.kind, |(parent, _)| parent);
-    for (path, body) in azure.bodies("g", n) {
+    for (path, body) in azure.bodies(&group, n) {
         let is_it = path.contains(parent);
         if is_it && tried.part_of.is_none() {
             return (path, body);
@@ -225,6 +241,7 @@ fn fates(azure: &Azure, schemas: &Schemas, tried: &Tried) -> Fates {
             azure.later();
             // Only what is around the member: a PATCH says what changes.
             let mut change = member.around.clone();
+            complete(&mut change);
             if let Some(there) = change.pointer_mut(&pointer(&member.path)) {
                 *there = member.sample.clone();
             }
@@ -316,8 +333,6 @@ fn every_member_of_every_type_is_answered_as_it_was_set_or_refused() {
     let mut all = Vec::new();
     for tried in &TYPES {
         let azure = Azure::start();
-        let group = json!({"location": "eastus"});
-        azure.done(Method::PUT, "/resourceGroups/g", &group);
         all.push((tried, fates(&azure, &schemas, tried)));
     }
     let dropped: Vec<String> = all
