@@ -38,7 +38,7 @@ pub(super) fn change(
                 "dataDisk.lun",
             ));
         }
-        disks.push(match there.iter().find(|old| is_same(*old, one, lun)) {
+        disks.push(match there.iter().find(|old| is_same(old, one, lun)) {
             Some(old) => old.with_lun(lun),
             None => add(call, draft, lun, one)?,
         });
