@@ -9,6 +9,7 @@ mod foreign_links;
 mod identity;
 mod machine;
 mod powershell;
+mod principals;
 mod provision;
 mod regressions;
 mod role;

@@ -110,15 +110,13 @@ impl Call<'_> {
         if rbac::allows_with(self.cx, &self.principal, scope, want, attributes)? {
             return Ok(());
         }
-        let Principal {
-            app_id, object_id, ..
-        } = &self.principal;
+        let (client, object_id) = (self.principal.client(), &self.principal.object_id);
         let scope = if scope.is_empty() { "/" } else { scope };
         Err(Error::new(
             403,
             "AuthorizationFailed",
             format!(
-                "The client '{app_id}' with object id '{object_id}' does not have authorization to perform action \
+                "The client '{client}' with object id '{object_id}' does not have authorization to perform action \
                  '{action}' over scope '{scope}' or the scope is invalid. If access was recently granted, please \
                  refresh your credentials."
             ),
@@ -136,14 +134,12 @@ impl Call<'_> {
         if self.may(scope, action)? {
             return Ok(());
         }
-        let Principal {
-            app_id, object_id, ..
-        } = &self.principal;
+        let (client, object_id) = (self.principal.client(), &self.principal.object_id);
         Err(Error::new(
             403,
             "LinkedAuthorizationFailed",
             format!(
-                "The client '{app_id}' with object id '{object_id}' has permission to perform action '{from_action}' \
+                "The client '{client}' with object id '{object_id}' has permission to perform action '{from_action}' \
                  on scope '{from}'; however, it does not have permission to perform action(s) '{action}' on the \
                  linked scope(s) '{scope}' (respectively) or the linked scope(s) are invalid."
             ),

@@ -16,7 +16,7 @@ const PROVIDERS: &[&Provider] = &[
     &Provider::of("Microsoft.Authorization", &[]),
     &compute::PROVIDER,
     &key_vault::PROVIDER,
-    &Provider::of("Microsoft.ManagedIdentity", &[&managed_identity::KIND]),
+    &managed_identity::PROVIDER,
     &network::PROVIDER,
     &deployments::PROVIDER,
 ];

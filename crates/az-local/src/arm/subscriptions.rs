@@ -3,6 +3,7 @@
 use super::call::Call;
 use super::error::Error;
 use crate::ground::wire::Response;
+use crate::state::people;
 use crate::state::role_assignments::{RoleAssignment, chain};
 use crate::state::settings::Desk;
 use crate::state::{Range, Subscription, Tenant};
@@ -22,7 +23,8 @@ pub(crate) fn tenants(call: &Call<'_>) -> Result<Response, Error> {
                 "countryCode": "US",
                 "tenantCategory": "Home",
                 "tenantType": "AAD",
-                "domains": [],
+                "defaultDomain": tenant.initial_domain(),
+                "domains": domains(tenant),
             })
         })
         .collect();
@@ -30,6 +32,11 @@ pub(crate) fn tenants(call: &Call<'_>) -> Result<Response, Error> {
         StatusCode::OK,
         &json!({"value": values, "count": {"type": "Total", "value": values.len()}}),
     ))
+}
+
+fn domains(tenant: &Tenant) -> Vec<String> {
+    let own = tenant.domains.iter().cloned();
+    [tenant.initial_domain()].into_iter().chain(own).collect()
 }
 
 /// `GET /subscriptions`: those in which the caller has any role at all.
@@ -57,25 +64,23 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Error> {
     ))
 }
 
-/// Whether the caller has any role at the subscription, above or below.
+/// Whether the caller has any role at the subscription, above or below, itself or by a group.
 fn has_role(call: &Call<'_>, subscription: &Subscription) -> Result<bool, Error> {
     let scope = format!("/subscriptions/{}", subscription.id);
-    let id = &call.principal.object_id;
-    for above in chain(&scope) {
-        let at = RoleAssignment::principal_at(id, &above);
-        if call
-            .cx
-            .tx
-            .any(&Range::Equal(RoleAssignment::BY_PRINCIPAL, &at))?
-        {
+    let tx = call.cx.tx;
+    for id in people::with_groups(tx, &call.principal.object_id)? {
+        for above in chain(&scope) {
+            let at = RoleAssignment::principal_at(&id, &above);
+            if tx.any(&Range::Equal(RoleAssignment::BY_PRINCIPAL, &at))? {
+                return Ok(true);
+            }
+        }
+        let below = RoleAssignment::principal_at(&id, &scope) + "/";
+        if tx.any(&Range::Beginning(RoleAssignment::BY_PRINCIPAL, &below))? {
             return Ok(true);
         }
     }
-    let below = RoleAssignment::principal_at(id, &scope) + "/";
-    Ok(call
-        .cx
-        .tx
-        .any(&Range::Beginning(RoleAssignment::BY_PRINCIPAL, &below))?)
+    Ok(false)
 }
 
 /// `GET /subscriptions/{id}`

@@ -4,6 +4,8 @@
 //! carries a token from the instance's folder besides.
 
 pub(crate) mod client;
+mod federation;
+mod principals;
 pub(crate) mod reports;
 pub(crate) mod server;
 
@@ -60,6 +62,40 @@ pub enum Command {
     },
     /// Everything that exists.
     Resources,
+    /// Everybody in a tenant's directory.
+    Principals {
+        /// Counts from 1.
+        tenant: usize,
+    },
+    /// Make a user.
+    AddUser {
+        /// Counts from 1.
+        tenant: usize,
+        /// The sign-in name, with or without a domain.
+        name: String,
+        /// The sign-in name's first part where there is none.
+        display_name: Option<String>,
+        /// One is made up and told where there is none.
+        password: Option<String>,
+    },
+    /// Make a group.
+    AddGroup {
+        /// Counts from 1.
+        tenant: usize,
+        /// Its display name.
+        name: String,
+        /// Object ids, sign-in names or display names.
+        members: Vec<String>,
+    },
+    /// Put principals into a group.
+    AddMembers {
+        /// Counts from 1.
+        tenant: usize,
+        /// The group's object id or display name.
+        group: String,
+        /// Object ids, sign-in names or display names.
+        members: Vec<String>,
+    },
     /// Make the desk's application accept a certificate (DER in base64).
     AddCertificate {
         /// Counts from 1.
@@ -67,10 +103,21 @@ pub enum Command {
         /// DER in base64.
         certificate: String,
     },
-    /// Make the desk's application trust the instance as an issuer, and sign an assertion.
+    /// Make the desk's application trust the instance as an issuer, and sign an assertion; or sign one as another issuer.
     Federate {
         /// Counts from 1.
         tenant: usize,
+        /// The issuer to play, and whom it speaks of.
+        played: Option<(String, String)>,
+        /// The assertion's audience; Entra ID's token exchange where there is none.
+        audience: Option<String>,
+    },
+    /// Take an issuer's public keys.
+    LearnIssuer {
+        /// As assertions name it.
+        url: String,
+        /// A JSON Web Key Set.
+        keys: serde_json::Value,
     },
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Contact, Refusal};
 use crate::dispatch;
-use crate::entra::TOKEN_EXCHANGE;
+use crate::graph::error::GraphError;
 use crate::instance::{Access, Instance};
 use crate::machines::environment::Environment;
 use crate::machines::programs::Surroundings;
@@ -12,8 +12,7 @@ use crate::state::machine::{self, VirtualMachine};
 use crate::state::settings::Desk;
 use crate::state::signing_keys::KeyError;
 use crate::state::{
-    Application, FederatedCredential, Range, Resource, ServicePrincipal, StateError, Subscription,
-    Tenant, Transaction,
+    Application, Range, Resource, ServicePrincipal, StateError, Subscription, Tenant, Transaction,
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -36,6 +35,24 @@ pub enum ReportError {
         "there are several virtual machines '{name}' in groups '{group}'; say which --subscription"
     )]
     SeveralMachines { group: String, name: String },
+    #[error(
+        "nobody in the directory is '{0}'; `az-local principal list` names those that there are"
+    )]
+    NoPrincipal(String),
+    #[error("several in the directory are '{0}'; give an object id")]
+    SeveralPrincipals(String),
+    #[error("'{0}' is no domain")]
+    NoDomain(String),
+    #[error("the domain '{0}' is another tenant's")]
+    DomainTaken(String),
+    #[error("{message}")]
+    Directory { reason: Refusal, message: String },
+    #[error("'{0}' is no issuer: give an HTTPS URL")]
+    NoIssuer(String),
+    #[error(
+        "the keys are no JSON Web Key Set: an object with 'keys', each with 'kty', 'kid', 'n' and 'e'"
+    )]
+    NoKeys,
     #[error(transparent)]
     State(#[from] StateError),
     #[error(transparent)]
@@ -49,8 +66,15 @@ impl ReportError {
         match self {
             ReportError::NoTenant(_)
             | ReportError::NoMachine { .. }
+            | ReportError::NoPrincipal(_)
             | ReportError::Stopped { .. } => Refusal::NotFound,
-            ReportError::SeveralMachines { .. } => Refusal::Invalid,
+            ReportError::SeveralMachines { .. }
+            | ReportError::SeveralPrincipals(_)
+            | ReportError::NoDomain(_)
+            | ReportError::NoIssuer(_)
+            | ReportError::NoKeys
+            | ReportError::DomainTaken(_) => Refusal::Invalid,
+            ReportError::Directory { reason, .. } => *reason,
             ReportError::State(_) | ReportError::Key(_) | ReportError::Unprintable(_) => {
                 Refusal::Failed
             }
@@ -58,7 +82,19 @@ impl ReportError {
     }
 }
 
-fn find_desk(tx: &Transaction<'_>, number: usize) -> Result<Desk, ReportError> {
+impl From<GraphError> for ReportError {
+    fn from(error: GraphError) -> Self {
+        let reason = match error {
+            GraphError::State(error) => return ReportError::State(error),
+            GraphError::NotFound(_) => Refusal::NotFound,
+            _ => Refusal::Invalid,
+        };
+        let message = error.to_string();
+        ReportError::Directory { reason, message }
+    }
+}
+
+pub(super) fn find_desk(tx: &Transaction<'_>, number: usize) -> Result<Desk, ReportError> {
     tx.get(&Desk::key_of(number))?
         .ok_or(ReportError::NoTenant(number))
 }
@@ -229,50 +265,5 @@ pub(super) fn add_certificate(
         application.certificates.push(certificate);
         tx.put(&application)?;
         Ok(json!({"clientId": desk.app_id, "tenantId": desk.tenant_id}))
-    })
-}
-
-/// The issuer of the instance's own federated assertions: a name that can never be reached.
-const ISSUER: &str = "https://az-local.invalid/";
-
-/// How long a federated assertion is valid.
-const ASSERTION_LIFETIME: Duration = Duration::hours(1);
-
-pub(super) fn federate(instance: &Instance, tenant: usize) -> Result<Value, ReportError> {
-    let key = instance.keys.current()?;
-    instance.store.write(|tx| {
-        let desk = find_desk(tx, tenant)?;
-        let mut application: Application =
-            tx.get(&desk.app_id)?.ok_or(ReportError::NoTenant(tenant))?;
-        let subject = format!("az-local:desk:{}", desk.number);
-        if !application
-            .federated
-            .iter()
-            .any(|trusted| trusted.subject == subject)
-        {
-            application.federated.push(FederatedCredential {
-                issuer: ISSUER.to_owned(),
-                subject: subject.clone(),
-                audience: TOKEN_EXCHANGE.to_owned(),
-                keys: key.key_set(ISSUER),
-            });
-            tx.put(&application)?;
-        }
-        // Assertions go by the computer's clock, as those of any other issuer would.
-        let now = instance.clock.now() - instance.clock.offset();
-        let assertion = key.sign(&json!({
-            "iss": ISSUER,
-            "sub": subject,
-            "aud": TOKEN_EXCHANGE,
-            "iat": now.unix_timestamp(),
-            "nbf": now.unix_timestamp(),
-            "exp": (now + ASSERTION_LIFETIME).unix_timestamp(),
-            "jti": uuid::Uuid::new_v4().to_string(),
-        }))?;
-        Ok(json!({
-            "assertion": assertion,
-            "clientId": desk.app_id,
-            "tenantId": desk.tenant_id,
-        }))
     })
 }

@@ -1,5 +1,7 @@
 //! Serving the control socket.
 
+use super::federation::{self, Played};
+use super::principals;
 use super::reports::{self, ReportError};
 use super::{Answer, Command, Contact, Envelope, Refusal};
 use crate::ground::folder::{FolderError, write_private};
@@ -163,11 +165,40 @@ fn answer(instance: &Arc<Instance>, contact: &Contact, command: Command) -> Answ
             name,
         } => reports::machine(instance, subscription.as_deref(), &group, &name),
         Command::Resources => reports::resources(instance),
+        Command::Principals { tenant } => principals::list(instance, tenant),
+        Command::AddUser {
+            tenant,
+            name,
+            display_name,
+            password,
+        } => principals::add_user(instance, tenant, &name, display_name, password),
+        Command::AddGroup {
+            tenant,
+            name,
+            members,
+        } => principals::add_group(instance, tenant, &name, &members),
+        Command::AddMembers {
+            tenant,
+            group,
+            members,
+        } => principals::add_members(instance, tenant, &group, &members),
         Command::AddCertificate {
             tenant,
             certificate,
         } => reports::add_certificate(instance, tenant, certificate),
-        Command::Federate { tenant } => reports::federate(instance, tenant),
+        Command::Federate {
+            tenant,
+            played,
+            audience,
+        } => {
+            let played = played.map(|(issuer, subject)| Played {
+                issuer,
+                subject,
+                audience,
+            });
+            federation::federate(instance, tenant, played)
+        }
+        Command::LearnIssuer { url, keys } => federation::learn_issuer(instance, &url, &keys),
     };
     match done {
         Ok(value) => Answer::Done(value),

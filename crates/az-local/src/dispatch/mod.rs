@@ -144,11 +144,9 @@ fn serve(instance: &Arc<Instance>, client: &Client, request: &Request) -> (Respo
 /// Whether a request can write anything: those that cannot run beside each other.
 fn access(service: Service, request: &Request) -> Access {
     match (service, &request.method) {
-        (Service::Entra | Service::Graph | Service::Imds, _) => Access::Read,
-        (Service::ResourceManager | Service::KeyVault, &Method::GET | &Method::HEAD) => {
-            Access::Read
-        }
-        (Service::ResourceManager | Service::KeyVault, _) => Access::Write,
+        (Service::Entra | Service::Imds, _) | (_, &Method::GET | &Method::HEAD) => Access::Read,
+        (Service::Graph, &Method::POST) if graph::is_question(&request.path) => Access::Read,
+        (Service::ResourceManager | Service::KeyVault | Service::Graph, _) => Access::Write,
     }
 }
 

@@ -4,7 +4,8 @@
 use super::error::{EntraError, stamp};
 use super::token::Proof;
 use crate::request::Context;
-use crate::state::Application;
+use crate::state::FederatedCredential;
+use crate::state::federation::Issuer;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::digest;
@@ -34,11 +35,38 @@ struct Header {
 struct Claims {
     iss: String,
     sub: String,
-    aud: String,
+    aud: Audience,
     /// Seconds; RFC 7519 allows fractions, and some clients send them.
     exp: f64,
     #[serde(default)]
     nbf: Option<f64>,
+}
+
+/// RFC 7519, 4.1.3: one, or an array as Kubernetes writes it.
+struct Audience(Vec<String>);
+
+impl<'de> Deserialize<'de> for Audience {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            One(String),
+            Several(Vec<String>),
+        }
+        Ok(Audience(match Written::deserialize(from)? {
+            Written::One(one) => vec![one],
+            Written::Several(all) => all,
+        }))
+    }
+}
+
+/// What a client accepts as a proof that somebody is it.
+pub(crate) struct Accepts {
+    pub(crate) app_id: String,
+    pub(crate) tenant_id: String,
+    /// DER in base64.
+    pub(crate) certificates: Vec<String>,
+    pub(crate) federated: Vec<FederatedCredential>,
 }
 
 /// A client assertion, taken apart and not yet believed.
@@ -63,27 +91,24 @@ impl<'a> Assertion<'a> {
         })
     }
 
-    /// Checks the assertion against what the application accepts.
-    pub(crate) fn check(
-        &self,
-        cx: &Context<'_>,
-        application: &Application,
-    ) -> Result<Proof, EntraError> {
-        let own = self.claims.iss.eq_ignore_ascii_case(&application.app_id);
+    /// Checks the assertion against what the client accepts.
+    pub(crate) fn check(&self, cx: &Context<'_>, client: &Accepts) -> Result<Proof, EntraError> {
+        let own = self.claims.iss.eq_ignore_ascii_case(&client.app_id);
         let proof = if own {
-            self.by_certificate(application)?
+            self.by_certificate(client)?
         } else {
-            self.federated(application)?
+            self.federated(cx, client)?
         };
         self.check_times(cx.client_now)?;
         Ok(proof)
     }
 
-    fn by_certificate(&self, application: &Application) -> Result<Proof, EntraError> {
+    fn by_certificate(&self, application: &Accepts) -> Result<Proof, EntraError> {
         if !self.claims.sub.eq_ignore_ascii_case(&application.app_id) {
             return Err(EntraError::AssertionIssuer);
         }
-        if !is_endpoint_of(&self.claims.aud, &application.tenant_id) {
+        let mut audiences = self.claims.aud.0.iter();
+        if !audiences.any(|one| is_endpoint_of(one, &application.tenant_id)) {
             return Err(EntraError::AssertionAudience);
         }
         let algorithm: &dyn SignatureVerificationAlgorithm = match self.header.alg.as_str() {
@@ -121,9 +146,9 @@ impl<'a> Assertion<'a> {
         Ok(Proof::ClientCertificate)
     }
 
-    fn federated(&self, application: &Application) -> Result<Proof, EntraError> {
+    fn federated(&self, cx: &Context<'_>, client: &Accepts) -> Result<Proof, EntraError> {
         let Claims { iss, sub, aud, .. } = &self.claims;
-        let mut left: Vec<_> = application
+        let mut left: Vec<_> = client
             .federated
             .iter()
             .filter(|trusted| trusted.issuer == *iss)
@@ -135,28 +160,27 @@ impl<'a> Assertion<'a> {
         if left.is_empty() {
             return Err(EntraError::FederatedSubject(sub.clone()));
         }
-        left.retain(|trusted| trusted.audience == *aud);
+        left.retain(|trusted| aud.0.contains(&trusted.audience));
         if left.is_empty() {
-            return Err(EntraError::FederatedAudience(aud.clone()));
+            return Err(EntraError::FederatedAudience(aud.0.join(", ")));
         }
-        if self.header.alg != "RS256" || !left.iter().any(|trusted| self.signed_by(&trusted.keys)) {
+        let issuer: Issuer = cx
+            .tx
+            .get(iss)?
+            .ok_or_else(|| EntraError::IssuerUnreachable(iss.clone()))?;
+        if self.header.alg != "RS256" || !self.signed_by(issuer.list()) {
             return Err(EntraError::FederatedSignature);
         }
         Ok(Proof::Federated)
     }
 
-    /// Whether a key of a JSON Web Key Set made the signature.
-    fn signed_by(&self, keys: &Value) -> bool {
+    /// Whether one of the keys made the signature.
+    fn signed_by(&self, keys: &[Value]) -> bool {
         let part = |key: &Value, name: &str| {
             key.get(name)
                 .and_then(Value::as_str)
                 .and_then(|text| URL_SAFE_NO_PAD.decode(text).ok())
         };
-        let keys = keys
-            .get("keys")
-            .and_then(Value::as_array)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
         keys.iter()
             .filter(|key| key.get("kid").and_then(Value::as_str) == self.header.kid.as_deref())
             .filter_map(|key| Some((part(key, "n")?, part(key, "e")?)))

@@ -2,7 +2,7 @@
 
 use super::error::EntraError;
 use crate::request::Context;
-use crate::state::{StateError, Tenant};
+use crate::state::{Range, StateError, Tenant};
 
 /// The host that documents name, whichever of its aliases was asked.
 pub(super) const LOGIN: &str = "https://login.microsoftonline.com";
@@ -44,10 +44,21 @@ impl Authority {
     }
 }
 
-/// The tenant with this id.
+/// The tenant with this id or domain.
 pub(super) fn tenant(cx: &Context<'_>, id: &str) -> Result<Tenant, EntraError> {
     let found: Result<Option<Tenant>, StateError> = cx.tx.get(&id.to_ascii_lowercase());
-    found?.ok_or_else(|| EntraError::TenantNotFound {
+    let found = match found? {
+        None if id.contains('.') => by_domain(cx, id)?,
+        found => found,
+    };
+    found.ok_or_else(|| EntraError::TenantNotFound {
         tenant: id.to_owned(),
     })
+}
+
+/// The tenant that has this domain.
+pub(super) fn by_domain(cx: &Context<'_>, domain: &str) -> Result<Option<Tenant>, StateError> {
+    // There are two.
+    let tenants: Vec<Tenant> = cx.tx.all(&Range::Below(""))?;
+    Ok(tenants.into_iter().find(|tenant| tenant.has_domain(domain)))
 }

@@ -48,6 +48,29 @@ pub(crate) enum EntraError {
          grant type."
     )]
     NoProof,
+    #[error("Error validating credentials due to invalid username or password.")]
+    WrongPassword,
+    #[error(
+        "The user account {user} does not exist in the directory. To sign into this application, the account must be added \
+         to the directory."
+    )]
+    UserNotFound { user: String },
+    #[error(
+        "Selected user account does not exist in tenant '{directory}' and cannot access the application in that tenant: \
+         {user}. The account needs to be added as an external user in the tenant first."
+    )]
+    UserNotInTenant { user: String, directory: String },
+    #[error("The user account is disabled.")]
+    UserDisabled,
+    #[error("The refresh token is malformed or was not issued here.")]
+    RefreshTokenMalformed,
+    #[error("The refresh token has expired due to inactivity.")]
+    RefreshTokenExpired,
+    #[error(
+        "The provided grant has expired due to it being revoked, a fresh auth token is needed. The user might have changed \
+         or reset their password."
+    )]
+    RefreshTokenRevoked,
     #[error("Invalid JWT token. {0}")]
     AssertionMalformed(&'static str),
     #[error(
@@ -81,6 +104,11 @@ pub(crate) enum EntraError {
     FederatedSubject(String),
     #[error("No matching federated identity record found for presented assertion audience '{0}'.")]
     FederatedAudience(String),
+    #[error(
+        "Request to External OIDC endpoint failed. This local Azure does not know the keys of '{0}': `az-local credential \
+         issuer` takes them, and `az-local credential federated --issuer` plays the issuer."
+    )]
+    IssuerUnreachable(String),
     #[error(
         "Assertion failed signature validation. [Reason - The key was not found or did not match.]"
     )]
@@ -123,6 +151,13 @@ impl EntraError {
             ApplicationNotFound { .. } => ("unauthorized_client", 700016, bad),
             InvalidSecret { .. } => ("invalid_client", 7000215, unauthorized),
             NoProof => ("invalid_client", 7000216, unauthorized),
+            WrongPassword => ("invalid_grant", 50126, bad),
+            UserNotFound { .. } => ("invalid_grant", 50034, bad),
+            UserNotInTenant { .. } => ("invalid_grant", 50020, bad),
+            UserDisabled => ("invalid_grant", 50057, bad),
+            RefreshTokenMalformed => ("invalid_grant", 9002313, bad),
+            RefreshTokenExpired => ("invalid_grant", 700082, bad),
+            RefreshTokenRevoked => ("invalid_grant", 50173, bad),
             AssertionMalformed(_) => ("invalid_client", 50027, unauthorized),
             CertificateNotRegistered { .. } | AssertionSignature { .. } => {
                 ("invalid_client", 700027, unauthorized)
@@ -133,6 +168,7 @@ impl EntraError {
             FederatedIssuer(_) => ("invalid_client", 700211, unauthorized),
             FederatedSubject(_) => ("invalid_client", 700213, unauthorized),
             FederatedAudience(_) => ("invalid_client", 700212, unauthorized),
+            IssuerUnreachable(_) => ("invalid_request", 50166, bad),
             FederatedSignature => ("invalid_client", 50013, unauthorized),
             InvalidScope(_) => ("invalid_scope", 70011, bad),
             ScopeWithoutDefault(_) => ("invalid_scope", 1002012, bad),

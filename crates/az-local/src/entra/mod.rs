@@ -2,7 +2,7 @@
 //!
 //! `login.microsoftonline.com` and its other names: discovery documents, signing keys, and the token
 //! endpoints v1 and v2 for applications
-//! (<https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>).
+//! (<https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>) and for users.
 
 mod assertion;
 mod authority;
@@ -10,6 +10,8 @@ mod client;
 mod discovery;
 mod error;
 mod form;
+mod resources;
+mod sign_in;
 #[cfg(test)]
 mod tests;
 pub(crate) mod token;
@@ -21,7 +23,7 @@ use authority::Authority;
 pub(crate) use authority::TOKEN_EXCHANGE;
 use error::EntraError;
 use http::{Method, StatusCode};
-pub(crate) use token_endpoint::is_known_resource;
+pub(crate) use resources::is_known_resource;
 
 /// Answers one request to Entra ID.
 pub(crate) fn handle(cx: &Context<'_>, request: &Request) -> Response {
@@ -33,6 +35,9 @@ fn route(cx: &Context<'_>, request: &Request) -> Result<Response, EntraError> {
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let reads = request.method == Method::GET || request.method == Method::HEAD;
     match segments.as_slice() {
+        ["common", realm, name] if reads && realm.eq_ignore_ascii_case("userrealm") => {
+            sign_in::realm(cx, name)
+        }
         [_, "discovery", "instance"] if reads => discovery::instance(cx, request),
         [tenant, "v2.0", ".well-known", "openid-configuration"] if reads => {
             Ok(discovery::openid_v2(&Authority::find(cx, tenant)?))

@@ -1,7 +1,10 @@
 use super::token::{TokenError, authenticate};
 use super::{TOKEN_EXCHANGE, handle};
+use crate::ground::password::Hashed;
 use crate::request::Context;
 use crate::request::testing::{later, read, request, with_context};
+use crate::state::federation::Issuer;
+use crate::state::people::User;
 use crate::state::signing_keys::generate_rsa;
 use crate::state::testing::keys;
 use crate::state::{Application, FederatedCredential, ServicePrincipal, Tenant};
@@ -26,6 +29,7 @@ fn seed(cx: &Context<'_>, certificates: Vec<String>, federated: Vec<FederatedCre
     let tenant = Tenant {
         id: TENANT.to_owned(),
         display_name: "Local".to_owned(),
+        domains: Vec::new(),
     };
     cx.tx.put(&tenant).expect("a tenant");
     let application = Application {
@@ -323,19 +327,122 @@ fn a_federated_assertion_must_match_issuer_subject_audience_and_key() {
             issuer: "https://issuer/".to_owned(),
             subject: "me".to_owned(),
             audience: TOKEN_EXCHANGE.to_owned(),
-            keys: key.key_set("https://issuer/"),
         };
         seed(cx, Vec::new(), vec![trusted]);
         let exp = cx.client_now.unix_timestamp() + 60;
         let claims =
             json!({"iss": "https://issuer/", "sub": "me", "aud": TOKEN_EXCHANGE, "exp": exp});
         let sign = |claims: &Value| key.sign(claims).expect("a signature");
+        // Nobody can be asked for the issuer's keys.
+        let (status, body) = ask_with(cx, &sign(&claims));
+        assert_eq!((status, &body["error_codes"][0]), (400, &json!(50_166)));
+        Issuer::learn(cx.tx, "https://issuer/", &key.key_set("https://issuer/")).expect("keys");
         assert_eq!(ask_with(cx, &sign(&claims)).0, 200);
+        // As Kubernetes writes it.
+        let mut several = claims.clone();
+        several["aud"] = json!(["other", TOKEN_EXCHANGE]);
+        assert_eq!(ask_with(cx, &sign(&several)).0, 200);
         for (name, number) in [("iss", 700_211), ("sub", 700_213), ("aud", 700_212)] {
             let mut wrong = claims.clone();
             wrong[name] = json!("other");
             let (status, body) = ask_with(cx, &sign(&wrong));
             assert_eq!((status, &body["error_codes"][0]), (401, &json!(number)));
         }
+    });
+}
+
+const CLI: &str = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
+
+fn user(cx: &Context<'_>, name: &str, password: &str) {
+    let user = User {
+        object_id: format!("id-of-{name}"),
+        tenant_id: TENANT.to_owned(),
+        user_principal_name: format!("{name}@local.onmicrosoft.com"),
+        display_name: name.to_owned(),
+        password: Hashed::of(password),
+        enabled: name != "disabled",
+        more: serde_json::Map::new(),
+        created: cx.now,
+    };
+    cx.tx.put(&user).expect("a user");
+}
+
+fn as_user(cx: &Context<'_>, segment: &str, fields: &[(&str, &str)]) -> (u16, Value) {
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    form.append_pair("scope", "https://vault.azure.net/.default offline_access");
+    form.append_pair("client_id", CLI);
+    form.extend_pairs(fields);
+    let url = format!("https://login.microsoftonline.com/{segment}/oauth2/v2.0/token");
+    read(&handle(
+        cx,
+        &request(Method::POST, &url, &[], &form.finish()),
+    ))
+}
+
+#[test]
+fn a_user_signs_in_with_a_password_and_again_with_a_refresh_token() {
+    with_context(|cx| {
+        seed(cx, Vec::new(), Vec::new());
+        user(cx, "ada", "Correct-Horse-1");
+        let sign_in = |name: &str, password: &str| {
+            let fields = [
+                ("grant_type", "password"),
+                ("username", name),
+                ("password", password),
+            ];
+            as_user(cx, "organizations", &fields)
+        };
+        let number = |(_, body): (u16, Value)| body["error_codes"][0].as_u64();
+        assert_eq!(
+            number(sign_in("ada@local.onmicrosoft.com", "wrong")),
+            Some(50_126)
+        );
+        assert_eq!(
+            number(sign_in("eve@local.onmicrosoft.com", "x")),
+            Some(50_034)
+        );
+        let (status, tokens) = sign_in("ADA@local.onmicrosoft.com", "Correct-Horse-1");
+        assert_eq!(status, 200, "{tokens}");
+        let access = format!(
+            "Bearer {}",
+            tokens["access_token"].as_str().expect("a token")
+        );
+        let asked = request(
+            Method::GET,
+            "https://kv.vault.azure.net/",
+            &[("authorization", &access)],
+            "",
+        );
+        let caller = authenticate(cx, &asked, &["https://vault.azure.net"]).expect("a caller");
+        assert_eq!(caller.object_id, "id-of-ada");
+        assert_eq!(caller.client(), "ada@local.onmicrosoft.com");
+        let refresh = tokens["refresh_token"].as_str().expect("a refresh token");
+        let again = |token: &str| {
+            let fields = [("grant_type", "refresh_token"), ("refresh_token", token)];
+            as_user(cx, TENANT, &fields)
+        };
+        assert_eq!(again(refresh).0, 200);
+        assert_eq!(number(again("nonsense")), Some(9_002_313));
+        assert_eq!(
+            number(again(tokens["access_token"].as_str().expect("one"))),
+            Some(9_002_313)
+        );
+        // A refresh token is no access token.
+        let bearer = format!("Bearer {refresh}");
+        let asked = request(
+            Method::GET,
+            "https://kv.vault.azure.net/",
+            &[("authorization", &bearer)],
+            "",
+        );
+        assert!(authenticate(cx, &asked, &["https://vault.azure.net"]).is_err());
+        // It ends with the password that it was given for.
+        user(cx, "ada", "Correct-Horse-2");
+        assert_eq!(number(again(refresh)), Some(50_173));
+        user(cx, "disabled", "Correct-Horse-1");
+        assert_eq!(
+            number(sign_in("disabled@local.onmicrosoft.com", "Correct-Horse-1")),
+            Some(50_057)
+        );
     });
 }

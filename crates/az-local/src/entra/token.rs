@@ -3,6 +3,7 @@
 use crate::ground::wire::Request;
 use crate::request::Context;
 use crate::request::Principal;
+use crate::state::people::User;
 use crate::state::signing_keys::KeyError;
 use crate::state::{ServicePrincipal, StateError, Tenant};
 use base64::Engine as _;
@@ -89,11 +90,60 @@ pub(crate) fn issue(
     audience: &str,
     proof: &Proof,
 ) -> Result<AccessToken, IssueError> {
+    let mut claims = json!({
+        "appid": principal.app_id,
+        "appidacr": proof.class(),
+        "idtyp": "app",
+        "oid": principal.object_id,
+        "sub": principal.object_id,
+        // Ours, for the request log: Azure's claims do not tell a certificate from a federation.
+        "az_local_source": proof.source(),
+    });
+    if let Proof::Machine { identity, machine } = proof {
+        claims["xms_mirid"] = json!(identity);
+        claims["xms_az_rid"] = json!(machine);
+    }
+    sign(cx, &principal.tenant_id, audience, claims)
+}
+
+/// Issues a token for `audience` to a user who has signed in to an application, with the permissions that the user gives it.
+pub(crate) fn issue_to_user(
+    cx: &Context<'_>,
+    user: &User,
+    client_id: &str,
+    audience: &str,
+    permissions: &str,
+) -> Result<AccessToken, IssueError> {
+    let claims = json!({
+        "acr": "1",
+        "amr": ["pwd"],
+        "appid": client_id,
+        // A public client proves nothing of itself.
+        "appidacr": "0",
+        "idtyp": "user",
+        "name": user.display_name,
+        "oid": user.object_id,
+        "scp": permissions,
+        "sub": user.object_id,
+        "unique_name": user.user_principal_name,
+        "upn": user.user_principal_name,
+        "az_local_source": "user",
+    });
+    sign(cx, &user.tenant_id, audience, claims)
+}
+
+/// Puts what every token of a tenant's says around the claims, and signs.
+fn sign(
+    cx: &Context<'_>,
+    tenant_id: &str,
+    audience: &str,
+    own: Value,
+) -> Result<AccessToken, IssueError> {
     let lifetime = Duration::seconds(cx.knobs.token_lifetime_s);
     // Entra ID dates tokens five minutes back, for clocks that are not quite right.
     let not_before = cx.now - Duration::minutes(5);
     let expires = cx.now + lifetime;
-    let issuer = format!("https://sts.windows.net/{}/", principal.tenant_id);
+    let issuer = format!("https://sts.windows.net/{tenant_id}/");
     let mut claims = json!({
         "aud": audience,
         "iss": issuer,
@@ -101,22 +151,14 @@ pub(crate) fn issue(
         "nbf": not_before.unix_timestamp(),
         "exp": expires.unix_timestamp(),
         "aio": opaque(),
-        "appid": principal.app_id,
-        "appidacr": proof.class(),
         "idp": issuer,
-        "idtyp": "app",
-        "oid": principal.object_id,
         "rh": format!("1.{}.", opaque()),
-        "sub": principal.object_id,
-        "tid": principal.tenant_id,
+        "tid": tenant_id,
         "uti": opaque(),
         "ver": "1.0",
-        // Ours, for the request log: Azure's claims do not tell a certificate from a federation.
-        "az_local_source": proof.source(),
     });
-    if let Proof::Machine { identity, machine } = proof {
-        claims["xms_mirid"] = json!(identity);
-        claims["xms_az_rid"] = json!(machine);
+    if let (Some(claims), Value::Object(own)) = (claims.as_object_mut(), own) {
+        claims.extend(own);
     }
     let jwt = cx.keys.current()?.sign(&claims)?;
     Ok(AccessToken {
@@ -128,7 +170,7 @@ pub(crate) fn issue(
 }
 
 /// A random value for the claims that nobody outside Entra ID can read.
-fn opaque() -> String {
+pub(super) fn opaque() -> String {
     URL_SAFE_NO_PAD.encode(Uuid::new_v4().as_bytes())
 }
 
@@ -141,6 +183,9 @@ struct Claims {
     appid: String,
     oid: String,
     tid: String,
+    /// Only users have one.
+    #[serde(default)]
+    upn: Option<String>,
     #[serde(default)]
     az_local_source: Option<String>,
     #[serde(default)]
@@ -188,6 +233,7 @@ pub(crate) fn authenticate(
         object_id: claims.oid,
         app_id: claims.appid,
         tenant_id: claims.tid,
+        user: claims.upn,
     })
 }
 

@@ -1,10 +1,11 @@
 //! The token endpoints: an application proves who it is and gets an access token.
 
-use super::authority::TOKEN_EXCHANGE;
 use super::client::{self, Client};
 use super::error::EntraError;
 use super::form::Form;
-use super::token;
+use super::resources::require_resource;
+use super::sign_in::{Wanted, sign_in};
+use super::token::{self, AccessToken};
 use crate::ground::wire::{Request, Response};
 use crate::request::Context;
 use crate::state::Tenant;
@@ -18,6 +19,11 @@ pub(crate) fn v2(
     tenant: &str,
 ) -> Result<Response, EntraError> {
     let form = Form::read(request);
+    if is_users(&form) {
+        let wanted = Wanted::of_scope(form.require("scope")?)?;
+        let signed_in = sign_in(cx, &form, tenant, &wanted)?;
+        return Ok(answer(&signed_in.answer(cx, &form)?));
+    }
     let (tenant, client) = prove(cx, &form, tenant)?;
     let scope = form.require("scope")?;
     let audience = audience_of_scope(scope)?;
@@ -38,11 +44,27 @@ pub(crate) fn v1(
     tenant: &str,
 ) -> Result<Response, EntraError> {
     let form = Form::read(request);
+    if is_users(&form) {
+        let resource = form.require("resource")?;
+        let signed_in = sign_in(cx, &form, tenant, &Wanted::of_resource(resource))?;
+        let mut body = signed_in.answer(cx, &form)?;
+        if let (Some(body), Value::Object(v1)) = (
+            body.as_object_mut(),
+            v1_members(&signed_in.issued, resource),
+        ) {
+            body.extend(v1);
+        }
+        return Ok(answer(&body));
+    }
     let (tenant, client) = prove(cx, &form, tenant)?;
     let resource = form.require("resource")?;
     require_resource(resource, &tenant)?;
     let issued = token::issue(cx, &client.principal, resource, &client.proof)?;
-    Ok(answer(&json!({
+    Ok(answer(&v1_members(&issued, resource)))
+}
+
+fn v1_members(issued: &AccessToken, resource: &str) -> Value {
+    json!({
         "token_type": "Bearer",
         "expires_in": issued.lifetime.whole_seconds().to_string(),
         "ext_expires_in": issued.lifetime.whole_seconds().to_string(),
@@ -50,7 +72,12 @@ pub(crate) fn v1(
         "not_before": issued.not_before.unix_timestamp().to_string(),
         "resource": resource,
         "access_token": issued.jwt,
-    })))
+    })
+}
+
+/// Whether a user asks, and not an application for itself.
+fn is_users(form: &Form) -> bool {
+    matches!(form.get("grant_type"), Some("password" | "refresh_token"))
 }
 
 fn prove(cx: &Context<'_>, form: &Form, tenant: &str) -> Result<(Tenant, Client), EntraError> {
@@ -84,41 +111,6 @@ fn audience_of_scope(scope: &str) -> Result<&str, EntraError> {
         Some(resource) if !resource.is_empty() => Ok(resource),
         _ => Err(EntraError::ScopeWithoutDefault(first.to_owned())),
     }
-}
-
-/// The resources that tokens are issued for, without trailing slashes: Azure's services that every
-/// tenant has.
-const RESOURCES: [&str; 12] = [
-    "https://management.azure.com",
-    "https://management.core.windows.net",
-    "797f4846-ba00-4fd7-ba43-dac1f8f63013",
-    "https://vault.azure.net",
-    "cfa8b339-82a2-471a-a3c9-0fc0be7a4093",
-    "https://graph.microsoft.com",
-    "00000003-0000-0000-c000-000000000000",
-    "https://graph.windows.net",
-    "https://storage.azure.com",
-    "https://database.windows.net",
-    "https://servicebus.azure.net",
-    TOKEN_EXCHANGE,
-];
-
-fn require_resource(resource: &str, tenant: &Tenant) -> Result<(), EntraError> {
-    if is_known_resource(resource) {
-        return Ok(());
-    }
-    Err(EntraError::ResourceNotFound {
-        resource: resource.to_owned(),
-        directory: tenant.display_name.clone(),
-    })
-}
-
-/// Whether tokens are issued for this resource.
-pub(crate) fn is_known_resource(resource: &str) -> bool {
-    let plain = resource.trim_end_matches('/');
-    RESOURCES
-        .iter()
-        .any(|known| known.eq_ignore_ascii_case(plain))
 }
 
 fn answer(body: &Value) -> Response {

@@ -1,19 +1,20 @@
-//! The directory's objects as Graph shows them.
+//! Finding objects of the directory: lists with a filter, single ones, and several by their ids.
 
 use super::error::GraphError;
 use super::filter::{Filter, FilterError, Term};
-use crate::request::Context;
-use crate::request::Principal;
+use super::objects::{Object, holds, show_any};
+use crate::request::{Context, Principal};
+use crate::state::people::{DirectoryObject, User};
 use crate::state::{Application, Range, ServicePrincipal, StateError};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-/// Which part of a list is asked for.
+/// Which part of a list is asked for, and what of each.
 pub(super) struct Part {
     pub(super) size: usize,
     pub(super) after: Option<String>,
+    pub(super) select: Option<String>,
 }
 
 /// A part of a list.
@@ -23,79 +24,71 @@ pub(super) struct Found {
     pub(super) next: Option<String>,
 }
 
-/// The service principals of the caller's tenant that a filter lets through.
-pub(super) fn service_principals(
+/// The objects of one type in the caller's tenant that a filter lets through.
+pub(super) fn list<T: Object>(
     cx: &Context<'_>,
     caller: &Principal,
     filter: Option<&Filter>,
     part: &Part,
 ) -> Result<Found, GraphError> {
-    let terms = known_terms(filter, "ServicePrincipal")?;
-    if let Some(candidates) = by_index(cx, caller, terms)? {
-        let items = candidates
+    let terms = known_terms(filter, T::COMPARED, T::LISTS, T::RESOURCE)?;
+    let select = part.select.as_deref();
+    let fits = |object: &T| {
+        let full = object.full();
+        terms.iter().all(|term| holds(&full, term))
+    };
+    if let Some(candidates) = by_index::<T>(cx, caller, terms)? {
+        let own = candidates
             .iter()
-            .filter(|principal| principal.tenant_id == caller.tenant_id)
-            .map(show)
-            .filter(|object| terms.iter().all(|term| holds(object, term)))
-            .collect();
-        return Ok(Found { items, next: None });
+            .filter(|one| one.tenant() == caller.tenant_id);
+        let items = own.filter(|one| fits(one)).map(|one| one.show(select));
+        return Ok(Found {
+            items: items.collect(),
+            next: None,
+        });
     }
     let name;
     let range = match terms.iter().find_map(starts_with_name) {
         Some(beginning) => {
             name = ServicePrincipal::name_in(&caller.tenant_id, beginning);
-            Range::Beginning(ServicePrincipal::BY_NAME, name.as_str())
+            Range::Beginning(T::BY_NAME, name.as_str())
         }
-        None => Range::Equal(ServicePrincipal::BY_TENANT, caller.tenant_id.as_str()),
+        None => Range::Equal(T::BY_TENANT, caller.tenant_id.as_str()),
     };
-    let page = cx.tx.filtered_page(
-        &range,
-        part.after.as_deref(),
-        part.size,
-        |principal: &ServicePrincipal| {
-            let object = show(principal);
-            Ok::<_, StateError>(terms.iter().all(|term| holds(&object, term)))
-        },
-    )?;
+    let page = cx
+        .tx
+        .filtered_page(&range, part.after.as_deref(), part.size, |object: &T| {
+            Ok::<_, StateError>(fits(object))
+        })?;
     Ok(Found {
-        items: page.items.iter().map(show).collect(),
+        items: page.items.iter().map(|one| one.show(select)).collect(),
         next: page.next,
     })
 }
 
-/// The few principals that a term names by what they are looked up by; none where no term does.
-fn by_index(
+/// The few objects that a term names by what they are looked up by; none where no term does.
+fn by_index<T: Object>(
     cx: &Context<'_>,
     caller: &Principal,
     terms: &[Term],
-) -> Result<Option<Vec<ServicePrincipal>>, StateError> {
+) -> Result<Option<Vec<T>>, StateError> {
     for term in terms {
-        let (name, value) = match term {
-            Term::Equals { name, value } | Term::AnyEquals { name, value } => (name, value),
-            Term::StartsWith { .. } => continue,
+        let (Term::Equals { name, value } | Term::AnyEquals { name, value }) = term else {
+            continue;
         };
-        let lower = value.to_ascii_lowercase();
-        let found = match name.as_str() {
-            "id" => cx.tx.get(&lower)?.into_iter().collect(),
-            "appId" | "servicePrincipalNames" => cx
-                .tx
-                .all(&Range::Equal(ServicePrincipal::BY_APPLICATION, &lower))?,
-            "alternativeNames" if value.starts_with('/') => cx
-                .tx
-                .all(&Range::Equal(ServicePrincipal::BY_RESOURCE, &lower))?,
-            "displayName" => {
-                let name = ServicePrincipal::name_in(&caller.tenant_id, value);
-                let range = Range::Equal(ServicePrincipal::BY_NAME, name.as_str());
-                cx.tx.page(&range, None, MOST_OF_A_NAME)?.items
-            }
-            _ => continue,
-        };
-        return Ok(Some(found));
+        if name == "displayName" {
+            let name = ServicePrincipal::name_in(&caller.tenant_id, value);
+            let range = Range::Equal(T::BY_NAME, name.as_str());
+            return Ok(Some(cx.tx.page(&range, None, MOST_OF_A_NAME)?.items));
+        }
+        if let Some(found) = T::by_property(cx, name, value)? {
+            return Ok(Some(found));
+        }
     }
     Ok(None)
 }
 
-/// How many principals of one name are answered.
+/// How many objects of one name are answered.
 const MOST_OF_A_NAME: usize = 999;
 
 fn starts_with_name(term: &Term) -> Option<&str> {
@@ -105,17 +98,37 @@ fn starts_with_name(term: &Term) -> Option<&str> {
     }
 }
 
-/// The service principal with this object id.
-pub(super) fn service_principal(
+/// The object of this type with this id, in the caller's tenant.
+pub(super) fn one<T: Object>(
     cx: &Context<'_>,
     caller: &Principal,
     id: &str,
-) -> Result<Value, GraphError> {
-    let found: Option<ServicePrincipal> = cx.tx.get(&id.to_ascii_lowercase())?;
+) -> Result<T, GraphError> {
+    let found: Option<T> = cx.tx.get(&id.to_ascii_lowercase())?;
     found
-        .filter(|principal| principal.tenant_id == caller.tenant_id)
-        .as_ref()
-        .map(show)
+        .filter(|object| object.tenant() == caller.tenant_id)
+        .ok_or_else(|| GraphError::NotFound(id.to_owned()))
+}
+
+/// The user with this id or sign-in name.
+pub(super) fn user(cx: &Context<'_>, caller: &Principal, id: &str) -> Result<User, GraphError> {
+    if !id.contains('@') {
+        return one(cx, caller, id);
+    }
+    let found: Option<User> = cx.tx.find(User::BY_SIGN_IN, &id.to_lowercase())?;
+    found
+        .filter(|user| user.tenant_id == caller.tenant_id)
+        .ok_or_else(|| GraphError::NotFound(id.to_owned()))
+}
+
+/// The object with this id, of whichever type.
+pub(super) fn any(
+    cx: &Context<'_>,
+    caller: &Principal,
+    id: &str,
+) -> Result<DirectoryObject, GraphError> {
+    DirectoryObject::find(cx.tx, id)?
+        .filter(|object| object.tenant_id() == caller.tenant_id)
         .ok_or_else(|| GraphError::NotFound(id.to_owned()))
 }
 
@@ -124,11 +137,8 @@ pub(super) fn by_app_id(
     cx: &Context<'_>,
     caller: &Principal,
     app_id: &str,
-) -> Result<Value, GraphError> {
-    of_application(cx, caller, app_id)?
-        .as_ref()
-        .map(show)
-        .ok_or_else(|| GraphError::NotFound(app_id.to_owned()))
+) -> Result<ServicePrincipal, GraphError> {
+    of_application(cx, caller, app_id)?.ok_or_else(|| GraphError::NotFound(app_id.to_owned()))
 }
 
 fn of_application(
@@ -152,7 +162,13 @@ pub(super) fn applications(
     filter: Option<&Filter>,
     part: &Part,
 ) -> Result<Found, GraphError> {
-    let terms = known_terms(filter, "Application")?;
+    let compared = ["id", "appId", "displayName"];
+    let terms = known_terms(
+        filter,
+        &compared,
+        &["identifierUris", "tags"],
+        "Application",
+    )?;
     let range = Range::Equal(Application::BY_TENANT, caller.tenant_id.as_str());
     let page = cx.tx.page(&range, part.after.as_deref(), part.size)?;
     let mut items = Vec::new();
@@ -194,25 +210,22 @@ pub(super) fn by_ids(
     if asked.ids.iter().any(|id| Uuid::parse_str(id).is_err()) {
         return Err(GraphError::BadRequest("Invalid GUID in 'ids'."));
     }
-    let wanted = asked.types.is_none_or(|types| {
-        types.iter().any(|kind| {
-            ["serviceprincipal", "directoryobject"].contains(&kind.to_ascii_lowercase().as_str())
-        })
-    });
-    if !wanted {
-        return Ok(Vec::new());
-    }
     if asked.ids.len() > MOST_IDS {
         return Err(GraphError::BadRequest("Too many values in 'ids'."));
     }
+    let wanted = |object: &DirectoryObject| {
+        asked.types.as_ref().is_none_or(|types| {
+            types.iter().any(|kind| {
+                kind.eq_ignore_ascii_case(object.principal_type())
+                    || kind.eq_ignore_ascii_case("directoryObject")
+            })
+        })
+    };
     let mut found = Vec::new();
     for id in &asked.ids {
-        let principal: Option<ServicePrincipal> = cx.tx.get(&id.to_ascii_lowercase())?;
-        if let Some(principal) = principal.filter(|one| one.tenant_id == caller.tenant_id) {
-            let mut object = show(&principal);
-            object["@odata.type"] = json!("#microsoft.graph.servicePrincipal");
-            found.push(object);
-        }
+        let object = DirectoryObject::find(cx.tx, id)?;
+        let own = object.filter(|one| one.tenant_id() == caller.tenant_id);
+        found.extend(own.filter(wanted).as_ref().map(show_any));
     }
     Ok(found)
 }
@@ -220,58 +233,19 @@ pub(super) fn by_ids(
 /// <https://learn.microsoft.com/graph/api/directoryobject-getbyids>
 const MOST_IDS: usize = 1000;
 
-fn show(principal: &ServicePrincipal) -> Value {
-    let is_managed = principal.managed_identity.is_some();
-    let alternatives: Vec<String> = match &principal.managed_identity {
-        Some(id) => {
-            let explicit = !id.to_ascii_lowercase().contains("/virtualmachines/");
-            vec![
-                format!("isExplicit={}", if explicit { "True" } else { "False" }),
-                id.clone(),
-            ]
-        }
-        None => Vec::new(),
-    };
-    json!({
-        "id": principal.object_id,
-        "deletedDateTime": null,
-        "accountEnabled": true,
-        "alternativeNames": alternatives,
-        "appDisplayName": if is_managed { Value::Null } else { json!(principal.display_name) },
-        "appId": principal.app_id,
-        "appOwnerOrganizationId": if is_managed { Value::Null } else { json!(principal.tenant_id) },
-        "appRoleAssignmentRequired": false,
-        "createdDateTime": principal.created.format(&Rfc3339).ok(),
-        "displayName": principal.display_name,
-        "servicePrincipalNames": [principal.app_id],
-        "servicePrincipalType": if is_managed { "ManagedIdentity" } else { "Application" },
-        "signInAudience": if is_managed { Value::Null } else { json!("AzureADMyOrg") },
-        "tags": [],
-    })
-}
-
 /// The terms of a filter, all about what can be filtered by.
 fn known_terms<'a>(
     filter: Option<&'a Filter>,
+    compared: &[&str],
+    lists: &[&str],
     resource: &'static str,
 ) -> Result<&'a [Term], FilterError> {
     let terms = filter.map(|filter| filter.0.as_slice()).unwrap_or_default();
     for term in terms {
         let (name, known) = match term {
-            Term::Equals { name, .. } | Term::StartsWith { name, .. } => (
-                name,
-                ["id", "appId", "displayName", "servicePrincipalType"].as_slice(),
-            ),
-            Term::AnyEquals { name, .. } => (
-                name,
-                [
-                    "servicePrincipalNames",
-                    "identifierUris",
-                    "alternativeNames",
-                    "tags",
-                ]
-                .as_slice(),
-            ),
+            Term::Equals { name, .. } | Term::StartsWith { name, .. } => (name, compared),
+            Term::Is { name, .. } => (name, FLAGS),
+            Term::AnyEquals { name, .. } => (name, lists),
         };
         if !known.contains(&name.as_str()) {
             return Err(FilterError::Unsupported {
@@ -283,20 +257,5 @@ fn known_terms<'a>(
     Ok(terms)
 }
 
-/// Whether a term holds for an object.
-fn holds(object: &Value, term: &Term) -> bool {
-    match term {
-        Term::Equals { name, value } => object[name]
-            .as_str()
-            .is_some_and(|held| held.eq_ignore_ascii_case(value)),
-        Term::StartsWith { name, value } => object[name]
-            .as_str()
-            .is_some_and(|held| held.to_lowercase().starts_with(&value.to_lowercase())),
-        Term::AnyEquals { name, value } => object[name].as_array().is_some_and(|all| {
-            all.iter().any(|held| {
-                held.as_str()
-                    .is_some_and(|held| held.eq_ignore_ascii_case(value))
-            })
-        }),
-    }
-}
+/// What is true or false of an object.
+const FLAGS: &[&str] = &["accountEnabled", "securityEnabled", "mailEnabled"];

@@ -6,7 +6,7 @@ use crate::state::StateError;
 
 /// Why Graph refuses a request.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum GraphError {
+pub(crate) enum GraphError {
     #[error(transparent)]
     Token(#[from] TokenError),
     #[error(transparent)]
@@ -24,6 +24,12 @@ pub(super) enum GraphError {
     Version(String),
     #[error("Insufficient privileges to complete the operation.")]
     ReadOnly,
+    #[error(
+        "One or more added object references already exist for the following modified properties: 'members'."
+    )]
+    AlreadyMember,
+    #[error("{0}")]
+    Invalid(String),
     #[error("{0}")]
     BadRequest(&'static str),
     #[error(transparent)]

@@ -5,6 +5,8 @@
 pub(super) enum Term {
     /// `name eq 'value'`
     Equals { name: String, value: String },
+    /// `name eq true`
+    Is { name: String, value: bool },
     /// `name/any(c:c eq 'value')`
     AnyEquals { name: String, value: String },
     /// `startswith(name,'value')`
@@ -17,7 +19,7 @@ pub(super) struct Filter(pub(super) Vec<Term>);
 
 /// Why a filter is not understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum FilterError {
+pub(crate) enum FilterError {
     #[error("Invalid filter clause: {0}")]
     Syntax(String),
     #[error(
@@ -68,6 +70,12 @@ fn term(text: &str) -> Option<(Term, &str)> {
         let (value, rest) = equals(inner)?;
         let rest = rest.trim_start().strip_prefix(')')?;
         return Some((Term::AnyEquals { name, value }, rest));
+    }
+    for (word, value) in [("true", true), ("false", false)] {
+        let after = rest.trim_start().strip_prefix("eq ");
+        if let Some(rest) = after.and_then(|rest| rest.trim_start().strip_prefix(word)) {
+            return Some((Term::Is { name, value }, rest));
+        }
     }
     let (value, rest) = equals(rest)?;
     Some((Term::Equals { name, value }, rest))

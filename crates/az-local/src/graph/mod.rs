@@ -1,9 +1,12 @@
-//! Microsoft Graph, as far as resolving principals needs it
+//! Microsoft Graph: the principals of the directory, and who is in which group
 //! (<https://learn.microsoft.com/graph/api/overview>).
 
+pub(crate) mod changes;
 mod directory;
-mod error;
+pub(crate) mod error;
 mod filter;
+pub(crate) mod members;
+mod objects;
 #[cfg(test)]
 mod tests;
 
@@ -11,11 +14,15 @@ use crate::entra::token::{TokenError, authenticate};
 use crate::ground::wire::{Request, Response};
 use crate::request::Context;
 use crate::request::Principal;
+use crate::state::people::{self, DirectoryObject, Group, User};
+use crate::state::settings::Desk;
+use crate::state::{Range, ServicePrincipal, Tenant};
 use directory::Found;
 use error::GraphError;
 use filter::{Filter, FilterError};
 use http::{Method, StatusCode};
-use serde_json::{Value, json};
+use objects::{Object, show_any};
+use serde_json::{Map, Value, json};
 use time::macros::format_description;
 use uuid::Uuid;
 
@@ -47,16 +54,16 @@ fn route(cx: &Context<'_>, request: &Request) -> Result<Response, GraphError> {
     if request.method == Method::GET {
         return read(cx, request, &caller, path);
     }
+    if request.method == Method::POST
+        && let Some(answer) = ask(cx, request, &caller, path)?
+    {
+        return Ok(answer);
+    }
     match path {
-        ["directoryObjects", "getByIds" | "microsoft.graph.getByIds"]
-            if request.method == Method::POST =>
-        {
-            let found = directory::by_ids(cx, &caller, &request.body)?;
-            Ok(collection("directoryObjects", found))
-        }
-        // The local tenant's applications are the instance's own: nobody else may change them.
+        [kind @ ("users" | "groups"), ..] => write(cx, request, &caller, kind, &path[1..]),
+        // The local tenant's applications are the instance's own: nobody may change them.
         [
-            "applications" | "servicePrincipals" | "users" | "groups" | "directoryObjects",
+            "applications" | "servicePrincipals" | "directoryObjects",
             ..,
         ] => Err(GraphError::ReadOnly),
         [segment, ..] => Err(GraphError::UnknownSegment((*segment).to_owned())),
@@ -71,40 +78,253 @@ fn read(
     path: &[&str],
 ) -> Result<Response, GraphError> {
     let filter = request.query("$filter").map(Filter::parse).transpose()?;
+    let filter = filter.as_ref();
+    let part = part(request)?;
+    let select = part.select.as_deref();
     match path {
         ["servicePrincipals"] => {
-            let found =
-                directory::service_principals(cx, caller, filter.as_ref(), &part(request)?)?;
-            Ok(page(request, "servicePrincipals", found))
+            let found = directory::list::<ServicePrincipal>(cx, caller, filter, &part)?;
+            Ok(page(request, ServicePrincipal::SET, found))
         }
-        ["servicePrincipals", id] => {
-            let found = directory::service_principal(cx, caller, id)?;
-            Ok(entity("servicePrincipals", found))
+        ["users"] => {
+            let found = directory::list::<User>(cx, caller, filter, &part)?;
+            Ok(page(request, User::SET, found))
+        }
+        ["groups"] => {
+            let found = directory::list::<Group>(cx, caller, filter, &part)?;
+            Ok(page(request, Group::SET, found))
         }
         ["applications"] => {
-            let found = directory::applications(cx, caller, filter.as_ref(), &part(request)?)?;
+            let found = directory::applications(cx, caller, filter, &part)?;
             Ok(page(request, "applications", found))
         }
+        ["servicePrincipals", id] => {
+            let found: ServicePrincipal = directory::one(cx, caller, id)?;
+            Ok(entity(ServicePrincipal::SET, found.show(select)))
+        }
+        ["me"] => {
+            let user = directory::user(cx, caller, me(caller)?)?;
+            Ok(entity(User::SET, user.show(select)))
+        }
+        ["users", id] => {
+            let user = directory::user(cx, caller, id)?;
+            Ok(entity(User::SET, user.show(select)))
+        }
+        ["groups", id] => {
+            let group: Group = directory::one(cx, caller, id)?;
+            Ok(entity(Group::SET, group.show(select)))
+        }
+        ["groups", id, "members"] => {
+            let group: Group = directory::one(cx, caller, id)?;
+            let found = members::members(cx, &group, &part)?;
+            Ok(page(request, "directoryObjects", found))
+        }
         ["directoryObjects", id] => {
-            let found = directory::service_principal(cx, caller, id)?;
-            Ok(entity("directoryObjects", found))
+            let found = directory::any(cx, caller, id)?;
+            Ok(entity("directoryObjects", show_any(&found)))
         }
         [segment] if keyed(segment, "servicePrincipals").is_some() => {
             let app_id = keyed(segment, "servicePrincipals").unwrap_or_default();
             let found = directory::by_app_id(cx, caller, app_id)?;
-            Ok(entity("servicePrincipals", found))
+            Ok(entity(ServicePrincipal::SET, found.show(select)))
         }
-        // Nobody but applications lives in a local tenant.
-        [kind @ ("users" | "groups")] => Ok(collection(kind, Vec::new())),
-        ["users" | "groups", id, ..] => Err(GraphError::NotFound((*id).to_owned())),
-        ["organization"] => Ok(collection(
-            "organization",
-            vec![json!({"id": caller.tenant_id})],
-        )),
-        ["me", ..] => Err(GraphError::NotDelegated),
+        ["organization"] => {
+            let tenant = tenant(cx, caller)?;
+            Ok(collection("organization", vec![organization(&tenant)]))
+        }
+        _ => related(cx, request, caller, path, &part),
+    }
+}
+
+/// What hangs on an object: its groups, what it owns and who owns it.
+fn related(
+    cx: &Context<'_>,
+    request: &Request,
+    caller: &Principal,
+    path: &[&str],
+    part: &directory::Part,
+) -> Result<Response, GraphError> {
+    let (object, relation) = named(cx, caller, path)?;
+    let id = object.object_id();
+    match relation {
+        ["memberOf"] => {
+            let found = members::member_of(cx, id, part)?;
+            Ok(page(request, "directoryObjects", found))
+        }
+        ["transitiveMemberOf"] => Ok(collection("directoryObjects", members::transitive(cx, id)?)),
+        // Nobody owns anything in a local tenant.
+        ["ownedObjects" | "owners" | "createdObjects"] => {
+            Ok(collection("directoryObjects", Vec::new()))
+        }
         [segment, ..] => Err(GraphError::UnknownSegment((*segment).to_owned())),
         [] => Err(GraphError::UnknownSegment(String::new())),
     }
+}
+
+/// The object that a path begins with, and what is behind it.
+fn named<'a>(
+    cx: &Context<'_>,
+    caller: &Principal,
+    path: &'a [&'a str],
+) -> Result<(DirectoryObject, &'a [&'a str]), GraphError> {
+    match path {
+        ["me", rest @ ..] => {
+            let user = directory::user(cx, caller, me(caller)?)?;
+            Ok((DirectoryObject::User(user), rest))
+        }
+        ["users", id, rest @ ..] => {
+            let user = directory::user(cx, caller, id)?;
+            Ok((DirectoryObject::User(user), rest))
+        }
+        ["groups", id, rest @ ..] => {
+            let group = directory::one(cx, caller, id)?;
+            Ok((DirectoryObject::Group(group), rest))
+        }
+        ["servicePrincipals" | "directoryObjects", id, rest @ ..] => {
+            Ok((directory::any(cx, caller, id)?, rest))
+        }
+        [segment, ..] => Err(GraphError::UnknownSegment((*segment).to_owned())),
+        [] => Err(GraphError::UnknownSegment(String::new())),
+    }
+}
+
+/// Whoever has signed in.
+fn me(caller: &Principal) -> Result<&str, GraphError> {
+    match caller.user {
+        Some(_) => Ok(&caller.object_id),
+        None => Err(GraphError::NotDelegated),
+    }
+}
+
+/// What is asked by POST.
+const QUESTIONS: [&str; 5] = [
+    "getByIds",
+    "getMemberGroups",
+    "getMemberObjects",
+    "checkMemberGroups",
+    "checkMemberObjects",
+];
+
+/// Whether a POST to this path changes nothing.
+pub(crate) fn is_question(path: &str) -> bool {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    QUESTIONS.contains(&last.trim_start_matches("microsoft.graph."))
+}
+
+/// What is asked by POST and changes nothing.
+fn ask(
+    cx: &Context<'_>,
+    request: &Request,
+    caller: &Principal,
+    path: &[&str],
+) -> Result<Option<Response>, GraphError> {
+    if let ["directoryObjects", "getByIds" | "microsoft.graph.getByIds"] = path {
+        let found = directory::by_ids(cx, caller, &request.body)?;
+        return Ok(Some(collection("directoryObjects", found)));
+    }
+    let Some((question, _)) = path.split_last() else {
+        return Ok(None);
+    };
+    let question = question.trim_start_matches("microsoft.graph.");
+    if !is_question(question) {
+        return Ok(None);
+    }
+    let (object, _) = named(cx, caller, path)?;
+    let id = object.object_id();
+    let ids = if question.starts_with("check") {
+        members::check(cx, id, &request.body)?
+    } else {
+        members::groups_of(cx, id)?
+    };
+    let ids = ids.into_iter().map(Value::String).collect();
+    Ok(Some(answer(&json!({
+        "@odata.context": "https://graph.microsoft.com/v1.0/$metadata#Collection(Edm.String)",
+        "value": Value::Array(ids),
+    }))))
+}
+
+/// Changes users and groups. Only the desk's application may: nobody else has a role in the directory.
+fn write(
+    cx: &Context<'_>,
+    request: &Request,
+    caller: &Principal,
+    kind: &str,
+    path: &[&str],
+) -> Result<Response, GraphError> {
+    let is_desk = cx
+        .tx
+        .all(&Range::<Desk>::Below(""))?
+        .iter()
+        .any(|desk| desk.object_id == caller.object_id);
+    if !is_desk {
+        return Err(GraphError::ReadOnly);
+    }
+    let tenant = tenant(cx, caller)?;
+    let done = || Ok(Response::empty(StatusCode::NO_CONTENT));
+    let method = request.method.as_str();
+    match (method, kind, path) {
+        ("POST", "users", []) => {
+            let user = changes::create_user(cx.tx, &tenant, &body(request)?, cx.now)?;
+            Ok(created(User::SET, user.show(None)))
+        }
+        ("POST", "groups", []) => {
+            let group = changes::create_group(cx.tx, &tenant, &body(request)?, cx.now)?;
+            Ok(created(Group::SET, group.show(None)))
+        }
+        ("PATCH", "users", [id]) => {
+            let user = directory::user(cx, caller, id)?;
+            changes::change_user(cx.tx, &tenant, user, &body(request)?)?;
+            done()
+        }
+        ("PATCH", "groups", [id]) => {
+            changes::change_group(cx.tx, directory::one(cx, caller, id)?, &body(request)?)?;
+            done()
+        }
+        ("DELETE", "users", [id]) => {
+            let user = directory::user(cx, caller, id)?;
+            people::forget(cx.tx, &DirectoryObject::User(user))?;
+            done()
+        }
+        ("DELETE", "groups", [id]) => {
+            let group = directory::one(cx, caller, id)?;
+            people::forget(cx.tx, &DirectoryObject::Group(group))?;
+            done()
+        }
+        ("POST", "groups", [id, "members", "$ref"]) => {
+            let group = directory::one(cx, caller, id)?;
+            members::add(cx.tx, &group, &members::referenced(&request.body)?)?;
+            done()
+        }
+        ("DELETE", "groups", [id, "members", member, "$ref"]) => {
+            members::remove(cx, &directory::one(cx, caller, id)?, member)?;
+            done()
+        }
+        (_, _, [.., segment]) => Err(GraphError::UnknownSegment((*segment).to_owned())),
+        (_, kind, []) => Err(GraphError::UnknownSegment(kind.to_owned())),
+    }
+}
+
+fn body(request: &Request) -> Result<Map<String, Value>, GraphError> {
+    serde_json::from_slice(&request.body)
+        .map_err(|_| GraphError::BadRequest("The request body needs a JSON object."))
+}
+
+fn tenant(cx: &Context<'_>, caller: &Principal) -> Result<Tenant, GraphError> {
+    let found: Option<Tenant> = cx.tx.get(&caller.tenant_id)?;
+    found.ok_or_else(|| GraphError::NotFound(caller.tenant_id.clone()))
+}
+
+fn organization(tenant: &Tenant) -> Value {
+    let initial = tenant.initial_domain();
+    let domain = |name: &String, is_first: bool| {
+        json!({
+            "capabilities": "Email, OfficeCommunicationsOnline",
+            "isDefault": is_first, "isInitial": is_first, "name": name, "type": "Managed",
+        })
+    };
+    let others = tenant.domains.iter().map(|name| domain(name, false));
+    let domains: Vec<Value> = [domain(&initial, true)].into_iter().chain(others).collect();
+    json!({"id": tenant.id, "displayName": tenant.display_name, "verifiedDomains": domains})
 }
 
 /// The application id in `servicePrincipals(appId='…')`.
@@ -130,6 +350,7 @@ fn part(request: &Request) -> Result<directory::Part, GraphError> {
     Ok(directory::Part {
         size: size.unwrap_or(100),
         after,
+        select: request.query("$select").map(str::to_owned),
     })
 }
 
@@ -157,6 +378,13 @@ fn entity(set: &str, mut item: Value) -> Response {
         "https://graph.microsoft.com/v1.0/$metadata#{set}/$entity"
     ));
     answer(&item)
+}
+
+fn created(set: &str, item: Value) -> Response {
+    Response {
+        status: StatusCode::CREATED,
+        ..entity(set, item)
+    }
 }
 
 fn answer(body: &Value) -> Response {
@@ -203,6 +431,11 @@ fn refuse(cx: &Context<'_>, error: &GraphError, request_id: &str) -> Response {
         GraphError::ReadOnly => (
             StatusCode::FORBIDDEN,
             "Authorization_RequestDenied",
+            error.to_string(),
+        ),
+        GraphError::AlreadyMember | GraphError::Invalid(_) => (
+            StatusCode::BAD_REQUEST,
+            "Request_BadRequest",
             error.to_string(),
         ),
         GraphError::NotDelegated

@@ -15,6 +15,7 @@ fn principal(cx: &Context<'_>, tenant: &str, object_id: &str, managed: Option<&s
     let known = Tenant {
         id: tenant.to_owned(),
         display_name: "Local".to_owned(),
+        domains: Vec::new(),
     };
     cx.tx.put(&known).expect("a tenant");
     let principal = ServicePrincipal {

@@ -33,6 +33,7 @@ fn machine(cx: &Context<'_>, system: bool, user: &[&str]) {
     let tenant = Tenant {
         id: TENANT.to_owned(),
         display_name: "Local".to_owned(),
+        domains: Vec::new(),
     };
     cx.tx.put(&tenant).expect("a tenant");
     let kind = match (system, user.is_empty()) {

@@ -58,6 +58,7 @@ fn desk(
     let tenant = Tenant {
         id: new_id(),
         display_name: name.to_owned(),
+        domains: Vec::new(),
     };
     let application = Application {
         app_id: new_id(),

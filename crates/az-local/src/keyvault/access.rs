@@ -6,6 +6,7 @@ use crate::rbac::want::Want;
 use crate::request::Context;
 use crate::request::Principal;
 use crate::state::Resource;
+use crate::state::people;
 use crate::state::vaults::Vault;
 
 /// What can be done with secrets, as roles and as access policies name it.
@@ -88,6 +89,7 @@ impl Access<'_> {
             app_id,
             object_id,
             tenant_id,
+            ..
         } = self.principal;
         Err(Error::Forbidden {
             inner: "ForbiddenByRbac",
@@ -107,7 +109,9 @@ impl Access<'_> {
 
     fn by_policy(&self, act: Act) -> Result<(), Error> {
         let policies = Vault::of(self.vault).policies();
-        let own = policies.filter(|policy| policy.is_for(&self.principal.object_id));
+        // A policy may be for a group.
+        let holders = people::with_groups(self.cx.tx, &self.principal.object_id)?;
+        let own = policies.filter(|policy| holders.iter().any(|id| policy.is_for(id)));
         let mut allowed = own.flat_map(|policy| policy.secrets());
         if allowed.any(|word| {
             word.eq_ignore_ascii_case("all") || word.eq_ignore_ascii_case(act.permission())
@@ -118,6 +122,7 @@ impl Access<'_> {
             app_id,
             object_id,
             tenant_id,
+            ..
         } = self.principal;
         Err(Error::Forbidden {
             inner: "AccessDenied",

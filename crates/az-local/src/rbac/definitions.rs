@@ -1,41 +1,17 @@
-//! The built-in roles: all that Azure has, as its API answers them (`GET /providers/Microsoft.Authorization/roleDefinitions`,
+//! Roles. The built-in ones are all that Azure has, as its API answers them (`GET /providers/Microsoft.Authorization/roleDefinitions`,
 //! kept by <https://github.com/iann0036/iam-dataset>, state of 2026-08-22). The same are at
 //! <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles>.
 
 use super::condition::{Attributes, Condition};
 use super::pattern::matches;
 use super::want::Want;
-use serde::Deserialize;
+use crate::state::roles::{CustomRole, Permission, RoleDefinition};
+use crate::state::{StateError, Transaction};
+use std::borrow::Cow;
 use std::sync::{LazyLock, OnceLock};
 
 /// The role that the desk has on its subscriptions.
 pub(crate) const OWNER: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";
-
-/// A role definition.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct RoleDefinition {
-    /// Its GUID.
-    pub(crate) id: String,
-    pub(crate) name: String,
-    pub(crate) description: String,
-    pub(crate) permissions: Vec<Permission>,
-}
-
-/// What a role allows; one that has several allows what any of them does.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Permission {
-    #[serde(default)]
-    pub(crate) actions: Vec<String>,
-    #[serde(default)]
-    pub(crate) not_actions: Vec<String>,
-    #[serde(default)]
-    pub(crate) data_actions: Vec<String>,
-    #[serde(default)]
-    pub(crate) not_data_actions: Vec<String>,
-    pub(crate) condition: Option<String>,
-    pub(crate) condition_version: Option<String>,
-}
 
 impl RoleDefinition {
     /// Whether the role allows this.
@@ -92,12 +68,25 @@ fn entries() -> &'static [Entry] {
     &ENTRIES
 }
 
-/// All roles.
+/// All built-in roles.
 pub(crate) fn all() -> impl Iterator<Item = &'static RoleDefinition> {
     entries().iter().filter_map(Entry::role)
 }
 
-/// The role with this GUID.
+/// The role with this GUID, as a tenant knows it: built in, or its own.
+pub(crate) fn find(
+    tx: &Transaction<'_>,
+    tenant_id: &str,
+    id: &str,
+) -> Result<Option<Cow<'static, RoleDefinition>>, StateError> {
+    if let Some(role) = by_id(id) {
+        return Ok(Some(Cow::Borrowed(role)));
+    }
+    let own = CustomRole::find(tx, tenant_id, id)?;
+    Ok(own.map(|role| Cow::Owned(role.definition)))
+}
+
+/// The built-in role with this GUID.
 pub(crate) fn by_id(id: &str) -> Option<&'static RoleDefinition> {
     let id = id.to_ascii_lowercase();
     let entries = entries();

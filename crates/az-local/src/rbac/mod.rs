@@ -11,6 +11,7 @@ pub(crate) mod want;
 
 use crate::request::Context;
 use crate::request::Principal;
+use crate::state::people;
 use crate::state::role_assignments::{RoleAssignment, chain};
 use crate::state::{Range, StateError, Transaction};
 use condition::{Attributes, Condition};
@@ -61,25 +62,40 @@ pub(crate) fn allows_with(
     want: Want<'_>,
     attributes: &Attributes<'_>,
 ) -> Result<bool, StateError> {
-    let delay = Duration::milliseconds(cx.knobs.role_delay_ms);
-    for above in chain(scope) {
-        let at = RoleAssignment::principal_at(&principal.object_id, &above);
-        let mut allowed = false;
-        cx.tx.each(
-            &Range::Equal(RoleAssignment::BY_PRINCIPAL, &at),
-            |assignment: RoleAssignment| {
-                allowed |= assignment.created + delay <= cx.now
-                    && definitions::by_id(&assignment.role)
-                        .is_some_and(|role| role.allows(want, attributes))
-                    && condition_holds(&assignment, want, attributes);
-                Ok::<_, StateError>(())
-            },
-        )?;
-        if allowed {
-            return Ok(true);
+    let (scopes, tenant) = (chain(scope), principal.tenant_id.as_str());
+    for holder in people::with_groups(cx.tx, &principal.object_id)? {
+        for above in &scopes {
+            if holds_there(cx, (tenant, &holder), above, want, attributes)? {
+                return Ok(true);
+            }
         }
     }
     Ok(false)
+}
+
+/// Whether one of the roles that somebody has exactly there allows this.
+fn holds_there(
+    cx: &Context<'_>,
+    (tenant_id, holder): (&str, &str),
+    scope: &str,
+    want: Want<'_>,
+    attributes: &Attributes<'_>,
+) -> Result<bool, StateError> {
+    let delay = Duration::milliseconds(cx.knobs.role_delay_ms);
+    let at = RoleAssignment::principal_at(holder, scope);
+    let mut allowed = false;
+    cx.tx.each(
+        &Range::Equal(RoleAssignment::BY_PRINCIPAL, &at),
+        |assignment: RoleAssignment| {
+            if !allowed && assignment.created + delay <= cx.now {
+                let role = definitions::find(cx.tx, tenant_id, &assignment.role)?;
+                allowed = role.is_some_and(|role| role.allows(want, attributes))
+                    && condition_holds(&assignment, want, attributes);
+            }
+            Ok::<_, StateError>(())
+        },
+    )?;
+    Ok(allowed)
 }
 
 /// Whether the assignment's own condition holds. One that cannot be read was refused when it came.

@@ -9,6 +9,28 @@ use time::OffsetDateTime;
 pub(crate) struct Tenant {
     pub(crate) id: String,
     pub(crate) display_name: String,
+    /// Domains of its own, besides the one that every tenant has.
+    #[serde(default)]
+    pub(crate) domains: Vec<String>,
+}
+
+impl Tenant {
+    /// The domain that the tenant has had from the beginning.
+    pub(crate) fn initial_domain(&self) -> String {
+        let letters = self
+            .display_name
+            .chars()
+            .filter(char::is_ascii_alphanumeric);
+        let name: String = letters.collect();
+        format!("{}.onmicrosoft.com", name.to_ascii_lowercase())
+    }
+
+    /// Whether a domain is the tenant's.
+    pub(crate) fn has_domain(&self, domain: &str) -> bool {
+        let own = self.initial_domain();
+        let mut all = self.domains.iter().chain([&own]);
+        all.any(|known| known.eq_ignore_ascii_case(domain))
+    }
 }
 
 impl Document for Tenant {
@@ -48,14 +70,12 @@ pub(crate) struct Application {
     pub(crate) federated: Vec<FederatedCredential>,
 }
 
-/// Whose assertions an application accepts.
+/// Whose assertions an application or an identity accepts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct FederatedCredential {
     pub(crate) issuer: String,
     pub(crate) subject: String,
     pub(crate) audience: String,
-    /// The issuer's public keys, a JSON Web Key Set.
-    pub(crate) keys: serde_json::Value,
 }
 
 impl Application {

@@ -27,7 +27,7 @@ pub(crate) struct RoleAssignment {
 
 impl Document for RoleAssignment {
     const KIND: &'static str = "roleAssignment";
-    const COLUMNS: &'static [&'static str] = &["scope", "principal"];
+    const COLUMNS: &'static [&'static str] = &["scope", "principal", "role"];
     fn key(&self) -> String {
         Resource::key_of(&self.id)
     }
@@ -38,6 +38,7 @@ impl Document for RoleAssignment {
                 &self.principal_id,
                 &self.scope,
             )),
+            Some(self.role.to_ascii_lowercase()),
         ]
     }
 }
@@ -46,6 +47,9 @@ impl RoleAssignment {
     pub(crate) const BY_SCOPE: Index<RoleAssignment> = Index::new("scope");
     /// `{principal}|{scope}`, in lower case.
     pub(crate) const BY_PRINCIPAL: Index<RoleAssignment> = Index::new("principal");
+
+    /// The definition's GUID, in lower case.
+    pub(crate) const BY_ROLE: Index<RoleAssignment> = Index::new("role");
 
     /// What stands in [`RoleAssignment::BY_PRINCIPAL`].
     pub(crate) fn principal_at(principal_id: &str, scope: &str) -> String {

@@ -6,31 +6,39 @@ use super::deployments::Deployment;
 use super::directory::{Application, ServicePrincipal, Subscription, Tenant};
 use super::document::Document;
 use super::due::Due;
+use super::federation::{IdentityFederation, Issuer};
 use super::holds::Hold;
 use super::host_keys::StoredSecret;
 use super::operations::Operation;
+use super::people::{Group, Membership, User};
 use super::proxy_clients::StoredClient;
 use super::resources::Resource;
 use super::role_assignments::RoleAssignment;
+use super::roles::CustomRole;
 use super::secrets::{DeletedSecret, Secret, SecretVersion};
 use super::settings::{Desk, Settings};
 use super::signing_keys::StoredKey;
 use super::vaults::DeletedVault;
 
 /// The format that this version writes. A folder of another format is refused.
-pub(super) const FORMAT: i64 = 2;
+pub(super) const FORMAT: i64 = 3;
 
 /// The commands that make what is missing.
 pub(super) fn commands() -> String {
     let mut commands = String::new();
     table::<Address>(&mut commands);
     table::<Application>(&mut commands);
+    table::<CustomRole>(&mut commands);
     table::<DeletedSecret>(&mut commands);
     table::<DeletedVault>(&mut commands);
     table::<Deployment>(&mut commands);
     table::<Desk>(&mut commands);
     table::<Due>(&mut commands);
+    table::<Group>(&mut commands);
     table::<Hold>(&mut commands);
+    table::<IdentityFederation>(&mut commands);
+    table::<Issuer>(&mut commands);
+    table::<Membership>(&mut commands);
     table::<Operation>(&mut commands);
     table::<Resource>(&mut commands);
     table::<RoleAssignment>(&mut commands);
@@ -44,6 +52,7 @@ pub(super) fn commands() -> String {
     table::<StoredSecret>(&mut commands);
     table::<Subscription>(&mut commands);
     table::<Tenant>(&mut commands);
+    table::<User>(&mut commands);
     commands
 }
 

@@ -212,7 +212,10 @@ mod tests {
         drop(connection);
         let before = std::fs::read(&path).expect("a file");
         let refused = Store::open(Some(&path));
-        assert!(matches!(refused, Err(StateError::Format(1, 2))));
+        assert!(matches!(
+            refused,
+            Err(StateError::Format(1, schema::FORMAT))
+        ));
         assert_eq!(std::fs::read(&path).expect("a file"), before);
     }
 

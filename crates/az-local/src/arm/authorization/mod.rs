@@ -1,7 +1,9 @@
 //! `Microsoft.Authorization`: role definitions and role assignments, at any scope.
 
+mod custom_roles;
 mod role_assignments;
 mod role_definitions;
+mod role_view;
 
 use super::call::Call;
 use super::error::Error;
@@ -21,7 +23,7 @@ pub(crate) fn route(call: &Call<'_>, provider: &ProviderPath) -> Result<Response
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["roledefinitions"] => role_definitions::list(call),
-        ["roledefinitions", id] => role_definitions::get(call, id),
+        ["roledefinitions", id] => role_definitions::route(call, id),
         ["roleassignments"] => role_assignments::list(call),
         ["roleassignments", _] => role_assignments::route(call, provider.name(0)),
         _ => Err(Error::new(

@@ -1,13 +1,15 @@
 //! `Microsoft.Authorization/roleAssignments`.
 
+use super::custom_roles;
 use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::group_scope;
 use crate::ground::wire::Response;
 use crate::rbac::condition::{Attributes, Condition};
-use crate::rbac::definitions::{self, RoleDefinition};
+use crate::rbac::definitions;
+use crate::state::people::{self, DirectoryObject};
 use crate::state::role_assignments::{RoleAssignment, chain};
-use crate::state::{Document, Range, Resource, ServicePrincipal};
+use crate::state::{Document, Page, Range, Resource};
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 use time::format_description::well_known::Rfc3339;
@@ -81,12 +83,12 @@ fn put(
         ));
     }
     require_scope(call, &scope)?;
-    let (principal_id, role) = (asked.principal_id()?, asked.role()?);
+    let (principal_id, role) = (asked.principal_id()?, asked.role(call, &scope)?);
     let condition = asked.condition()?;
     let kind = principal_type(call, &principal_id, asked.text("principalType").as_deref())?;
 
     if let Some(there) = there {
-        let same = there.principal_id.eq_ignore_ascii_case(&principal_id) && there.role == role.id;
+        let same = there.principal_id.eq_ignore_ascii_case(&principal_id) && there.role == role;
         if !same {
             return Err(Error::bad_request(
                 "RoleAssignmentUpdateNotPermitted",
@@ -100,7 +102,7 @@ fn put(
         .cx
         .tx
         .all(&Range::Equal(RoleAssignment::BY_PRINCIPAL, &same_place))?;
-    let twin = others.iter().find(|other| other.role == role.id);
+    let twin = others.iter().find(|other| other.role == role);
     if let Some(twin) = twin {
         return Err(Error::conflict(
             "RoleAssignmentExists",
@@ -115,7 +117,7 @@ fn put(
         scope,
         principal_id,
         principal_type: kind,
-        role: role.id.clone(),
+        role,
         description: asked.text("description"),
         condition,
         condition_version: asked.text("conditionVersion"),
@@ -191,15 +193,17 @@ impl Asked {
         })
     }
 
-    fn role(&self) -> Result<&'static RoleDefinition, Error> {
+    /// The GUID of the role, which there is and which can be assigned at the scope.
+    fn role(&self, call: &Call<'_>, scope: &str) -> Result<String, Error> {
         let guid = self.role_guid().unwrap_or_default();
-        definitions::by_id(&guid).ok_or_else(|| {
-            Error::new(
-                404,
-                "RoleDefinitionDoesNotExist",
-                format!("The specified role definition with ID '{guid}' does not exist."),
-            )
-        })
+        if let Some(role) = definitions::by_id(&guid) {
+            return Ok(role.id.clone());
+        }
+        let own = custom_roles::required(call, &guid)?;
+        if !custom_roles::is_assignable_at(&own, scope) {
+            return Err(custom_roles::missing(&guid));
+        }
+        Ok(own.definition.id)
     }
 }
 
@@ -244,9 +248,12 @@ fn require_scope(call: &Call<'_>, scope: &str) -> Result<(), Error> {
 
 /// When a request comes that needs the principal. A deployment makes everything at one instant here: what depends on a
 /// machine comes after the machine's own operation, as where `az vm create --assign-identity --scope` assigns a role.
-fn time_after(call: &Call<'_>, principal: &ServicePrincipal) -> Result<OffsetDateTime, Error> {
-    let owner = principal.managed_identity.as_deref();
-    let same_instant = owner.filter(|_| principal.created == call.cx.now);
+fn time_after(call: &Call<'_>, principal: &DirectoryObject) -> Result<OffsetDateTime, Error> {
+    let owner = match principal {
+        DirectoryObject::ServicePrincipal(principal) => principal.managed_identity.as_deref(),
+        _ => None,
+    };
+    let same_instant = owner.filter(|_| principal.created() == call.cx.now);
     let takes_time = match same_instant {
         Some(owner) => call
             .resource(owner)?
@@ -264,17 +271,17 @@ fn time_after(call: &Call<'_>, principal: &ServicePrincipal) -> Result<OffsetDat
 /// asks only after a while; for a request that says what the principal is, Azure does not depend on that
 /// (<https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---assigning-a-role-to-a-new-principal-sometimes-fails>).
 fn principal_type(call: &Call<'_>, id: &str, asked: Option<&str>) -> Result<String, Error> {
-    let principal: Option<ServicePrincipal> = call.cx.tx.get(&id.to_ascii_lowercase())?;
+    let principal = DirectoryObject::find(call.cx.tx, id)?;
     let delay = Duration::milliseconds(call.cx.knobs.principal_delay_ms);
     let now = match &principal {
         Some(principal) => time_after(call, principal)?,
         None => call.cx.now,
     };
     let known = principal.filter(|principal| {
-        let replicated = principal.created + delay <= now;
-        principal.tenant_id == call.principal.tenant_id && (replicated || asked.is_some())
+        let replicated = principal.created() + delay <= now;
+        principal.tenant_id() == call.principal.tenant_id && (replicated || asked.is_some())
     });
-    if known.is_none() {
+    let Some(known) = known else {
         return Err(Error::bad_request(
             "PrincipalNotFound",
             format!(
@@ -286,16 +293,14 @@ fn principal_type(call: &Call<'_>, id: &str, asked: Option<&str>) -> Result<Stri
                 call.principal.tenant_id
             ),
         ));
-    }
-    match asked {
-        None => Ok("ServicePrincipal".to_owned()),
-        Some(kind) if kind.eq_ignore_ascii_case("ServicePrincipal") => {
-            Ok("ServicePrincipal".to_owned())
-        }
-        Some(kind) => Err(Error::bad_request(
+    };
+    let is = known.principal_type();
+    match asked.filter(|asked| !asked.eq_ignore_ascii_case(is)) {
+        None => Ok(is.to_owned()),
+        Some(asked) => Err(Error::bad_request(
             "UnmatchedPrincipalType",
             format!(
-                "The PrincipalId '{}' has type 'ServicePrincipal' , which is different from specified PrinciaplType '{kind}'.",
+                "The PrincipalId '{}' has type '{is}' , which is different from specified PrinciaplType '{asked}'.",
                 id.replace('-', "")
             ),
         )),
@@ -310,7 +315,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Error> {
     }
     let scope = &call.path.scope;
     call.authorize(scope, &format!("{TYPE}/read"))?;
-    let (mut at_scope, mut principal) = (false, None);
+    let (mut at_scope, mut principals) = (false, None);
     for part in call
         .request
         .query("$filter")
@@ -323,8 +328,12 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Error> {
         let word = part.to_ascii_lowercase();
         if word == "atscope()" {
             at_scope = true;
-        } else if word.starts_with("principalid eq ") || word.starts_with("assignedto(") {
-            principal = quoted;
+        } else if word.starts_with("principalid eq ") {
+            principals = quoted.map(|id| vec![id.to_ascii_lowercase()]);
+        } else if word.starts_with("assignedto(") {
+            // Also what somebody has through groups.
+            let id = quoted.unwrap_or_default();
+            principals = Some(people::with_groups(call.cx.tx, &id)?);
         } else {
             return Err(Error::bad_request(
                 "InvalidFilter",
@@ -332,57 +341,93 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Error> {
             ));
         }
     }
-    listed(call, at_scope, principal.as_deref())
+    listed(call, at_scope, principals.as_deref())
 }
 
-/// Those at the scope and above it, then those below it. A cursor says which of the two a page begins in.
-fn listed(call: &Call<'_>, at_scope: bool, principal: Option<&str>) -> Result<Response, Error> {
-    let scope = &call.path.scope;
-    let fits =
-        |one: &RoleAssignment| principal.is_none_or(|id| one.principal_id.eq_ignore_ascii_case(id));
+/// Those at the scope and above it, then those below it, of all principals or of some, one after another. A cursor says
+/// in which principal's part below the scope a page begins.
+fn listed(
+    call: &Call<'_>,
+    at_scope: bool,
+    principals: Option<&[String]>,
+) -> Result<Response, Error> {
     let cursor = call.after()?;
     let mut found = Vec::new();
     if cursor.is_none() {
-        for above in chain(scope) {
-            let all = match principal {
-                Some(id) => call.cx.tx.all(&Range::Equal(
-                    RoleAssignment::BY_PRINCIPAL,
-                    &RoleAssignment::principal_at(id, &above),
-                ))?,
-                // At one scope there are at most as many as a subscription may have (4,000).
-                None => call
-                    .cx
-                    .tx
-                    .all(&Range::Equal(RoleAssignment::BY_SCOPE, &above))?,
-            };
-            found.extend(all);
-        }
+        found.extend(at_and_above(call, principals)?);
     }
     let mut next = None;
     if !at_scope {
-        let below = format!("{}/", Resource::key_of(scope));
-        let of_principal;
-        let range = match principal {
-            Some(id) => {
-                of_principal = RoleAssignment::principal_at(id, "") + &below;
-                Range::Beginning(RoleAssignment::BY_PRINCIPAL, of_principal.as_str())
-            }
-            None => Range::Beginning(RoleAssignment::BY_SCOPE, below.as_str()),
+        let cursor = cursor.as_deref().and_then(|cursor| cursor.split_once('|'));
+        let (mut at, mut after) = match cursor {
+            Some((at, after)) => (at.parse().unwrap_or(0), Some(after.to_owned())),
+            None => (0, None),
         };
-        let page = call.cx.tx.filtered_page(
-            &range,
-            cursor.as_deref(),
-            call.page_size(),
-            |one: &RoleAssignment| Ok::<_, Error>(fits(one)),
-        )?;
-        found.extend(page.items);
-        next = page.next;
+        let parts = principals.map_or(1, <[String]>::len);
+        while at < parts && next.is_none() {
+            let principal = principals.map(|all| all[at].as_str());
+            let page = below(
+                call,
+                principal,
+                after.take().filter(|after| !after.is_empty()),
+            )?;
+            found.extend(page.items);
+            match page.next {
+                Some(more) => next = Some(format!("{at}|{more}")),
+                None => {
+                    at += 1;
+                    if at < parts && found.len() >= call.page_size() {
+                        next = Some(format!("{at}|"));
+                    }
+                }
+            }
+        }
     }
     let values = found.iter().map(|one| view(call, one)).collect();
     Ok(Response::json(
         StatusCode::OK,
         &call.list(values, next.as_deref()),
     ))
+}
+
+fn at_and_above(
+    call: &Call<'_>,
+    principals: Option<&[String]>,
+) -> Result<Vec<RoleAssignment>, Error> {
+    let tx = call.cx.tx;
+    let mut found = Vec::new();
+    for above in chain(&call.path.scope) {
+        let Some(principals) = principals else {
+            // At one scope there are at most as many as a subscription may have (4,000).
+            found.extend(tx.all(&Range::Equal(RoleAssignment::BY_SCOPE, &above))?);
+            continue;
+        };
+        for id in principals {
+            let at = RoleAssignment::principal_at(id, &above);
+            found.extend(tx.all(&Range::Equal(RoleAssignment::BY_PRINCIPAL, &at))?);
+        }
+    }
+    Ok(found)
+}
+
+fn below(
+    call: &Call<'_>,
+    principal: Option<&str>,
+    after: Option<String>,
+) -> Result<Page<RoleAssignment>, Error> {
+    let below = format!("{}/", Resource::key_of(&call.path.scope));
+    let of_principal;
+    let range = match principal {
+        Some(id) => {
+            of_principal = RoleAssignment::principal_at(id, "") + &below;
+            Range::Beginning(RoleAssignment::BY_PRINCIPAL, of_principal.as_str())
+        }
+        None => Range::Beginning(RoleAssignment::BY_SCOPE, below.as_str()),
+    };
+    Ok(call
+        .cx
+        .tx
+        .page(&range, after.as_deref(), call.page_size())?)
 }
 
 fn view(call: &Call<'_>, assignment: &RoleAssignment) -> Value {

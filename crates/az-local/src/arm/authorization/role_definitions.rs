@@ -1,120 +1,114 @@
-//! `Microsoft.Authorization/roleDefinitions`: the built-in ones.
+//! `Microsoft.Authorization/roleDefinitions`: reading the built-in ones and a tenant's own.
 
+use super::custom_roles;
+use super::role_view::{TYPE, built_in, custom};
 use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::filter::equalities;
 use crate::ground::wire::Response;
-use crate::rbac::definitions::{self, Permission, RoleDefinition};
+use crate::rbac::definitions;
+use crate::state::Range;
+use crate::state::roles::{CustomRole, RoleDefinition};
 use http::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 
-const READ: &str = "Microsoft.Authorization/roleDefinitions/read";
-
-/// `GET {scope}/providers/Microsoft.Authorization/roleDefinitions`, with `$filter` by `roleName` and `type`.
-pub(crate) fn list(call: &Call<'_>) -> Result<Response, Error> {
-    read_only(call)?;
-    call.authorize(&call.path.scope, READ)?;
-    // `atScope()` and `atScopeAndBelow()` say nothing about built-in roles: they are everywhere.
-    let filter = call.request.query("$filter").unwrap_or_default();
-    let filter = filter
-        .replace("atScopeAndBelow()", "")
-        .replace("atScope()", "");
-    let filter = filter
-        .trim()
-        .trim_start_matches("and ")
-        .trim_end_matches(" and")
-        .trim()
-        .to_owned();
-    let wanted = if filter.is_empty() {
-        vec![]
-    } else {
-        equalities(&filter)?
-    };
-    let mut values = Vec::new();
-    for role in definitions::all() {
-        let mut fits = true;
-        for (field, text) in &wanted {
-            fits &= match field.to_ascii_lowercase().as_str() {
-                "rolename" => role.name.eq_ignore_ascii_case(text),
-                "type" => text.eq_ignore_ascii_case("BuiltInRole"),
-                _ => {
-                    return Err(Error::bad_request(
-                        "InvalidFilter",
-                        format!(
-                            "The filter '{filter}' is not supported: '{field}' cannot be filtered by."
-                        ),
-                    ));
-                }
-            };
-        }
-        if fits {
-            values.push(view(call, role));
-        }
-    }
-    Ok(Response::json(StatusCode::OK, &json!({"value": values})))
-}
-
-/// `GET …/roleDefinitions/{id}`
-pub(crate) fn get(call: &Call<'_>, id: &str) -> Result<Response, Error> {
-    read_only(call)?;
-    call.authorize(&call.path.scope, READ)?;
-    let role = definitions::by_id(id).ok_or_else(|| {
-        Error::new(
-            404,
-            "RoleDefinitionDoesNotExist",
-            format!("The specified role definition with ID '{id}' does not exist."),
-        )
-    })?;
-    Ok(Response::json(StatusCode::OK, &view(call, role)))
-}
-
-fn read_only(call: &Call<'_>) -> Result<(), Error> {
+/// Answers a call about one role.
+pub(crate) fn route(call: &Call<'_>, id: &str) -> Result<Response, Error> {
     match *call.method() {
-        Method::GET => Ok(()),
+        Method::GET => get(call, id),
+        Method::PUT => custom_roles::put(call, id),
+        Method::DELETE => custom_roles::delete(call, id),
         _ => Err(Error::method_not_allowed(call.method().as_str())),
     }
 }
 
-fn view(call: &Call<'_>, role: &RoleDefinition) -> Value {
-    let root = call
-        .path
-        .subscription
-        .as_ref()
-        .map(|id| format!("/subscriptions/{id}"))
-        .unwrap_or_default();
-    json!({
-        "id": format!("{root}/providers/Microsoft.Authorization/roleDefinitions/{}", role.id),
-        "type": "Microsoft.Authorization/roleDefinitions",
-        "name": role.id,
-        "properties": {
-            "roleName": role.name,
-            "type": "BuiltInRole",
-            "description": role.description,
-            "assignableScopes": ["/"],
-            "permissions": role.permissions.iter().map(|one| permission(call, one)).collect::<Vec<_>>(),
-            "createdOn": "2015-02-02T21:55:09.8806423Z",
-            "updatedOn": "2023-04-12T03:11:09.7356482Z",
-            "createdBy": null,
-            "updatedBy": null,
-        },
-    })
+/// What a list is asked for.
+#[derive(Default)]
+struct Asked {
+    /// Also the roles that can be assigned below the scope only.
+    below: bool,
+    name: Option<String>,
+    kind: Option<String>,
 }
 
-/// The first version that tells conditions: azure-mgmt-authorization's `Permission` has them from it on.
-const WITH_CONDITIONS: &str = "2022-05-01";
-
-fn permission(call: &Call<'_>, of: &Permission) -> Value {
-    let mut view = json!({
-        "actions": of.actions,
-        "notActions": of.not_actions,
-        "dataActions": of.data_actions,
-        "notDataActions": of.not_data_actions,
-    });
-    if let Some(condition) = &of.condition
-        && call.api_version.as_str() >= WITH_CONDITIONS
-    {
-        view["condition"] = json!(condition);
-        view["conditionVersion"] = json!(of.condition_version);
+impl Asked {
+    /// `$filter`: `roleName eq`, `type eq`, `atScope()`, `atScopeAndBelow()`, joined by `and`.
+    fn read(call: &Call<'_>) -> Result<Self, Error> {
+        let mut asked = Asked::default();
+        let filter = call.request.query("$filter").unwrap_or_default();
+        for part in filter
+            .split(" and ")
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+        {
+            match part.to_ascii_lowercase().as_str() {
+                "atscope()" => {}
+                "atscopeandbelow()" => asked.below = true,
+                _ => {
+                    for (field, text) in equalities(part)? {
+                        match field.to_ascii_lowercase().as_str() {
+                            "rolename" => asked.name = Some(text),
+                            "type" => asked.kind = Some(text),
+                            _ => {
+                                return Err(Error::bad_request(
+                                    "InvalidFilter",
+                                    format!(
+                                        "The filter '{filter}' is not supported: '{field}' cannot be filtered by."
+                                    ),
+                                ));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        Ok(asked)
     }
-    view
+
+    fn wants(&self, kind: &str) -> bool {
+        let wanted = self.kind.as_deref();
+        wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(kind))
+    }
+
+    fn fits(&self, role: &RoleDefinition) -> bool {
+        let wanted = self.name.as_deref();
+        wanted.is_none_or(|wanted| role.name.to_lowercase() == wanted.to_lowercase())
+    }
+}
+
+/// `GET {scope}/providers/Microsoft.Authorization/roleDefinitions`
+pub(crate) fn list(call: &Call<'_>) -> Result<Response, Error> {
+    if *call.method() != Method::GET {
+        return Err(Error::method_not_allowed(call.method().as_str()));
+    }
+    call.authorize(&call.path.scope, &format!("{TYPE}/read"))?;
+    let asked = Asked::read(call)?;
+    let mut values = Vec::new();
+    if asked.wants("BuiltInRole") {
+        let all = definitions::all().filter(|role| asked.fits(role));
+        values.extend(all.map(|role| built_in(call, role)));
+    }
+    if asked.wants("CustomRole") {
+        // A tenant has no more than custom_roles::MOST.
+        let tenant = call.principal.tenant_id.as_str();
+        let range = Range::Equal(CustomRole::BY_TENANT, tenant);
+        call.cx.tx.each(&range, |role: CustomRole| {
+            if asked.fits(&role.definition)
+                && custom_roles::is_seen_at(&role, &call.path.scope, asked.below)
+            {
+                values.push(custom(call, &role));
+            }
+            Ok::<_, Error>(())
+        })?;
+    }
+    Ok(Response::json(StatusCode::OK, &json!({"value": values})))
+}
+
+fn get(call: &Call<'_>, id: &str) -> Result<Response, Error> {
+    call.authorize(&call.path.scope, &format!("{TYPE}/read"))?;
+    let value = match definitions::by_id(id) {
+        Some(role) => built_in(call, role),
+        None => custom(call, &custom_roles::required(call, id)?),
+    };
+    Ok(Response::json(StatusCode::OK, &value))
 }

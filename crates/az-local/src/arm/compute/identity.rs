@@ -6,6 +6,7 @@ use crate::arm::error::Error;
 use crate::arm::managed_identity;
 use crate::request::Context;
 use crate::state::machine::{Identity, VirtualMachine};
+use crate::state::people;
 use crate::state::{Resource, ServicePrincipal, StateError};
 use serde_json::{Map, Value, json};
 
@@ -128,6 +129,7 @@ fn system_assigned(
         }
         (false, Some(id)) => {
             call.cx.tx.delete::<ServicePrincipal>(id)?;
+            people::leave_groups(call.cx.tx, id)?;
             Ok(None)
         }
         (false, None) => Ok(None),
@@ -144,13 +146,13 @@ fn user_assigned(call: &Call<'_>, machine: &str, id: &str) -> Result<(String, Va
     )?;
     let found = call
         .resource(id)?
-        .filter(|resource| resource.kind == managed_identity::KIND.name);
+        .filter(|resource| resource.kind == managed_identity::user_assigned_identities::KIND.name);
     let Some(found) = found else {
         let mut parts = id.split('/');
         let group = parts.by_ref().nth(4).unwrap_or_default().to_owned();
         let name = id.rsplit('/').next().unwrap_or_default();
         return Err(Error::resource_not_found(
-            managed_identity::KIND.name,
+            managed_identity::user_assigned_identities::KIND.name,
             name,
             Some(&group),
         ));
@@ -167,6 +169,7 @@ pub(crate) fn removed(cx: &Context<'_>, machine: &Resource) -> Result<(), StateE
     let identity = VirtualMachine::of(machine).identity();
     if let Some(own) = identity.and_then(Identity::system_assigned) {
         cx.tx.delete::<ServicePrincipal>(own)?;
+        people::leave_groups(cx.tx, own)?;
     }
     Ok(())
 }

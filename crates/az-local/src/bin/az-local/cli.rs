@@ -112,6 +112,11 @@ pub(crate) enum Command {
         #[arg(long)]
         count: bool,
     },
+    /// Users and groups of the directory, and its other principals.
+    Principal {
+        #[command(subcommand)]
+        command: PrincipalCommand,
+    },
     /// Give the desk's application another way to prove who it is.
     Credential {
         #[command(subcommand)]
@@ -201,6 +206,56 @@ pub(crate) enum VmCommand {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum PrincipalCommand {
+    /// Add a user, a group, or members of a group. The desk may do the same by Microsoft Graph (`az ad user create`, …).
+    Add {
+        #[command(subcommand)]
+        new: NewPrincipal,
+        /// 1 is the desk's own tenant, 2 is someone else
+        #[arg(long, default_value_t = 1, value_name = "NUMBER", global = true)]
+        tenant: usize,
+    },
+    /// List users, groups with the ids of their members, and service principals.
+    List {
+        /// 1 is the desk's own tenant, 2 is someone else
+        #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+        tenant: usize,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NewPrincipal {
+    /// Add a user, who can sign in with a password: `az login -u NAME -p PASSWORD`.
+    User {
+        /// The sign-in name: `ada`, or `ada@example.com`, whose domain becomes the tenant's
+        name: String,
+        /// [default: the sign-in name's first part]
+        #[arg(long, value_name = "NAME")]
+        display_name: Option<String>,
+        /// The password: the first line of this file, `-` for standard input [default: made up, and printed]
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
+    /// Add a security group.
+    Group {
+        /// The display name
+        name: String,
+        /// Who is in it: object ids, sign-in names or display names; may be repeated
+        #[arg(long = "member", value_name = "PRINCIPAL")]
+        members: Vec<String>,
+    },
+    /// Put principals into a group.
+    Member {
+        /// The group: its object id or display name
+        #[arg(long)]
+        group: String,
+        /// Who: object ids, sign-in names or display names
+        #[arg(required = true, value_name = "PRINCIPAL")]
+        members: Vec<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum CredentialCommand {
     /// Make a certificate, register it, and write it with its key to a folder.
     Certificate {
@@ -218,13 +273,35 @@ pub(crate) enum CredentialCommand {
         tenant: usize,
     },
     /// Register az-local as an issuer that is trusted, and write an assertion of its to a file.
+    ///
+    /// With --issuer it plays another one, as GitHub or a Kubernetes cluster: the assertion is for an identity that has a
+    /// federated credential for that issuer and subject (`az identity federated-credential create`).
     Federated {
         /// The assertion's file, as AZURE_FEDERATED_TOKEN_FILE names it
         #[arg(short, long, value_name = "FILE")]
         output_file: PathBuf,
+        /// The issuer to play: https://token.actions.githubusercontent.com
+        #[arg(long, value_name = "URL", requires = "subject")]
+        issuer: Option<String>,
+        /// Whom it speaks of: repo:OWNER/NAME:ref:refs/heads/main
+        #[arg(long, requires = "issuer")]
+        subject: Option<String>,
+        /// Whom it is for [default: api://AzureADTokenExchange]
+        #[arg(long, requires = "issuer")]
+        audience: Option<String>,
         /// 1 is the desk's own tenant, 2 is someone else
         #[arg(long, default_value_t = 1, value_name = "NUMBER")]
         tenant: usize,
+    },
+    /// Take the public keys of an issuer that makes its own assertions, since none is asked for them.
+    ///
+    /// Of a Kubernetes cluster: kubectl get --raw /openid/v1/jwks
+    Issuer {
+        /// As its assertions name it (`iss`)
+        url: String,
+        /// A JSON Web Key Set; `-` for standard input
+        #[arg(long, value_name = "FILE")]
+        keys: PathBuf,
     },
 }
 

@@ -40,6 +40,7 @@ fn seed(cx: &Context<'_>) {
     let tenant = Tenant {
         id: TENANT.to_owned(),
         display_name: "Local".to_owned(),
+        domains: Vec::new(),
     };
     cx.tx.put(&tenant).expect("a tenant");
     let subscription = Subscription {

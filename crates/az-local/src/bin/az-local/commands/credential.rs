@@ -1,6 +1,6 @@
 //! `az-local credential`: other ways for the desk's application to prove who it is.
 
-use super::shared::print_json;
+use super::shared::{print_json, read};
 use crate::cli::CredentialCommand;
 use crate::failure::Failure;
 use az_local::Client;
@@ -30,9 +30,16 @@ pub(super) fn run(client: &Client, command: CredentialCommand) -> Result<ExitCod
         } => certificate(client, &output_dir, pkcs12, password_file, tenant),
         CredentialCommand::Federated {
             output_file,
+            issuer,
+            subject,
+            audience,
             tenant,
         } => {
-            let answer: Value = client.ask(Ask::Federate { tenant })?;
+            let answer: Value = client.ask(Ask::Federate {
+                tenant,
+                played: issuer.zip(subject),
+                audience,
+            })?;
             let assertion = answer["assertion"].as_str().unwrap_or_default();
             write_private(&output_file, assertion.as_bytes())?;
             print_json(&json!({
@@ -40,6 +47,14 @@ pub(super) fn run(client: &Client, command: CredentialCommand) -> Result<ExitCod
                 "clientId": answer["clientId"],
                 "federatedTokenFile": output_file,
             }))
+        }
+        CredentialCommand::Issuer { url, keys } => {
+            let text = read(&keys)?;
+            let keys = serde_json::from_str(&text).map_err(|error| Failure::File {
+                path: keys,
+                source: error.into(),
+            })?;
+            print_json(&client.ask::<Value>(Ask::LearnIssuer { url, keys })?)
         }
     }
 }

@@ -3,6 +3,7 @@
 mod credential;
 pub(crate) mod env;
 mod find;
+mod principal;
 mod run;
 mod shared;
 mod ssh;
@@ -80,6 +81,7 @@ pub(crate) fn run(cli: Cli, around: &Surroundings) -> Result<ExitCode, Failure> 
             let total: usize = kinds.filter_map(Value::as_array).map(Vec::len).sum();
             print(&format!("{total}\n"))
         }
+        Command::Principal { command } => principal::run(&find()?, command),
         Command::Credential { command } => credential::run(&find()?, command),
     }
 }

@@ -4,7 +4,8 @@ use crate::cli::StartOptions;
 use crate::failure::Failure;
 use az_local::{Knob, Options, Program, Server};
 use serde_json::Value;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -29,6 +30,21 @@ pub(super) fn server_options(options: &StartOptions, persistent: bool) -> Option
             .filter_map(|(knob, to)| Some((knob, time::Duration::milliseconds(milliseconds(to?)))))
             .collect(),
     }
+}
+
+/// A file's text; `-` is standard input.
+pub(super) fn read(path: &Path) -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = if path == Path::new("-") {
+        io::stdin().read_to_string(&mut text)
+    } else {
+        std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text))
+    };
+    read.map_err(|source| Failure::File {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(text)
 }
 
 pub(super) fn milliseconds(duration: Duration) -> i64 {

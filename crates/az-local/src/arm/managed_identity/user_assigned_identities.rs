@@ -1,10 +1,12 @@
 //! `Microsoft.ManagedIdentity/userAssignedIdentities`.
 
-use super::call::Call;
-use super::error::Error;
-use super::keep::Members;
-use super::resource_type::{Draft, Kind, Patches};
+use crate::arm::call::Call;
+use crate::arm::error::Error;
+use crate::arm::keep::Members;
+use crate::arm::resource_type::{Draft, Kind, Patches};
 use crate::request::Context;
+use crate::state::federation::IdentityFederation;
+use crate::state::people;
 use crate::state::{Resource, ServicePrincipal, StateError};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -84,15 +86,21 @@ pub(crate) fn new_principal(
     Ok(principal)
 }
 
-/// With the identity goes its principal; machines that have it keep only its id, as in Azure.
+/// How many credentials are dropped at once.
+const CHUNK: usize = 100;
+
+/// With the identity go its principal and whom it trusts; machines that have it keep only its id, as in Azure.
 fn gone(cx: &Context<'_>, resource: &Resource) -> Result<Vec<String>, StateError> {
     let id = resource
         .body
         .get("properties")
         .and_then(|p| p.get("principalId"))
         .and_then(Value::as_str);
+    let below = IdentityFederation::below(&resource.id);
+    while cx.tx.delete_below::<IdentityFederation>(&below, CHUNK)? == CHUNK {}
     if let Some(id) = id {
         cx.tx.delete::<ServicePrincipal>(id)?;
+        people::leave_groups(cx.tx, id)?;
     }
     Ok(Vec::new())
 }
