@@ -126,8 +126,8 @@ fn resource_manager_names_what_is_wrong() {
         ),
         (
             format!("{group}/providers/Microsoft.Compute/things/x?api-version=2024-11-01"),
-            404,
-            "InvalidResourceType",
+            501,
+            "NotEmulated",
         ),
         (
             format!("{group}/providers/Microsoft.Compute/virtualMachines/x?api-version=2024-11-01"),

@@ -5,6 +5,9 @@ use crate::state::StateError;
 use http::StatusCode;
 use serde_json::{Value, json};
 
+/// The code of what only Azure has; no service of Azure's uses it.
+pub(crate) const NOT_EMULATED: &str = "NotEmulated";
+
 /// An error as Resource Manager and its providers answer it
 /// (<https://github.com/microsoft/api-guidelines/blob/vNext/azure/Guidelines.md#handling-errors>).
 #[derive(Clone, Debug)]
@@ -63,6 +66,16 @@ impl Error {
         )
     }
 
+    /// What stands where a subscription's id should, and is none (hashicorp/terraform-provider-azurerm issue 25954,
+    /// vmware-tanzu/velero issue 4737).
+    pub(crate) fn invalid_subscription(id: &str) -> Self {
+        Error::new(
+            400,
+            "InvalidSubscriptionId",
+            format!("The provided subscription identifier '{id}' is malformed or invalid."),
+        )
+    }
+
     pub(crate) fn group_not_found(name: &str) -> Self {
         Error::new(
             404,
@@ -106,14 +119,19 @@ impl Error {
     }
 
     pub(crate) fn answer(&self) -> Response {
-        Response::json(self.status, &json!({"error": self.body()})).with_header(
+        let answer = Response::json(self.status, &json!({"error": self.body()})).with_header(
             "x-ms-failure-cause",
             if self.status.is_server_error() {
                 "service"
             } else {
                 "gateway"
             },
-        )
+        );
+        // As with hosts that are not emulated.
+        match self.code {
+            NOT_EMULATED => answer.with_header("x-az-local-error", NOT_EMULATED),
+            _ => answer,
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod key_vault;
 mod locations;
 mod managed_identity;
 pub(crate) mod network;
+mod not_emulated;
 pub(crate) mod operations;
 mod path;
 mod providers;
@@ -26,6 +27,7 @@ mod resource_type;
 mod resources;
 mod router;
 mod subscriptions;
+mod times;
 mod tracked;
 mod version;
 

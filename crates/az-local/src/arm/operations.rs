@@ -3,6 +3,7 @@
 
 use super::call::Call;
 use super::error::Error;
+use super::times;
 use crate::ground::wire::Response;
 use crate::request::Context;
 use crate::state::due::stamp;
@@ -10,8 +11,7 @@ use crate::state::operations::Operation;
 use crate::state::{Resource, StateError};
 use http::StatusCode;
 use serde_json::{Value, json};
-use time::format_description::well_known::Rfc3339;
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 use uuid::Uuid;
 
 /// The state of what is being deleted.
@@ -151,8 +151,7 @@ pub(crate) fn with_retry_after(call: &Call<'_>, response: Response) -> Response 
 /// `GET …/operations/{id}`: the status.
 pub(crate) fn status(call: &Call<'_>, id: &str) -> Result<Response, Error> {
     let operation = find(call, id)?;
-    let text = |time: OffsetDateTime| time.format(&Rfc3339).unwrap_or_default();
-    let mut body = json!({"name": operation.id, "startTime": text(operation.started)});
+    let mut body = json!({"name": operation.id, "startTime": times::text(operation.started)});
     if operation.ends <= call.cx.now {
         body["status"] = json!("Succeeded");
         if operation.awaited {
@@ -162,7 +161,7 @@ pub(crate) fn status(call: &Call<'_>, id: &str) -> Result<Response, Error> {
         if let Some(output) = &operation.output {
             body["properties"] = json!({"output": output});
         }
-        body["endTime"] = json!(text(operation.ends));
+        body["endTime"] = json!(times::text(operation.ends));
         return Ok(Response::json(StatusCode::OK, &body));
     }
     body["status"] = json!("InProgress");
@@ -186,7 +185,8 @@ pub(crate) fn result(call: &Call<'_>, id: &str) -> Result<Response, Error> {
     Ok(with_retry_after(call, response))
 }
 
-fn find(call: &Call<'_>, id: &str) -> Result<Operation, Error> {
+/// The operation with this id.
+pub(crate) fn find(call: &Call<'_>, id: &str) -> Result<Operation, Error> {
     call.cx.tx.get(&id.to_ascii_lowercase())?.ok_or_else(|| {
         Error::new(
             404,

@@ -5,7 +5,9 @@ use super::error::Error;
 use super::path::ProviderPath;
 use super::resource_type::{Kind, Provider};
 use super::tracked;
-use super::{compute, deployments, key_vault, locations, managed_identity, network, operations};
+use super::{
+    compute, deployments, key_vault, locations, managed_identity, network, not_emulated, operations,
+};
 use crate::ground::wire::Response;
 use crate::state::Subscription;
 use http::{Method, StatusCode};
@@ -57,15 +59,7 @@ pub(crate) fn route(call: &Call<'_>, provider: &ProviderPath) -> Result<Response
     let name = format!("{namespace}/{}", provider.types());
     match kind(&name) {
         Some(kind) => tracked::route(call, kind, provider),
-        None => Err(Error::new(
-            404,
-            "InvalidResourceType",
-            format!(
-                "The resource type '{}' could not be found in the namespace '{namespace}' for api version '{}'.",
-                provider.types(),
-                call.api_version
-            ),
-        )),
+        None => Err(not_emulated::resource_type(namespace, &provider.types())),
     }
 }
 
@@ -90,13 +84,7 @@ fn known(namespace: &str) -> Result<&'static Provider, Error> {
         .iter()
         .find(|provider| provider.namespace.eq_ignore_ascii_case(namespace))
         .copied()
-        .ok_or_else(|| {
-            Error::new(
-                404,
-                "InvalidResourceNamespace",
-                format!("The resource namespace '{namespace}' is invalid."),
-            )
-        })
+        .ok_or_else(|| not_emulated::namespace(namespace))
 }
 
 /// `GET /subscriptions/{id}/providers/{namespace}`

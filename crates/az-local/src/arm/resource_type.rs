@@ -15,6 +15,10 @@ use uuid::Uuid;
 pub(crate) struct Kind {
     /// As the provider spells it: `Microsoft.Network/virtualNetworks`.
     pub(crate) name: &'static str,
+    /// How its ids spell what stands before a group's name.
+    pub(crate) groups: &'static str,
+    /// Whether a resource says how far its making is: `provisioningState`.
+    pub(crate) has_state: bool,
     /// How a write is answered.
     pub(crate) answers: Answers,
     /// What is special about its members. The others are kept as a request says them.
@@ -43,6 +47,8 @@ impl Kind {
     /// A type that holds nothing, that nothing stands against, and that takes nothing along.
     pub(crate) const PLAIN: Kind = Kind {
         name: "",
+        groups: "resourceGroups",
+        has_state: true,
         answers: Answers::AtOnce,
         members: Members::PLAIN,
         put: |_, _| Ok(()),
@@ -108,6 +114,8 @@ impl Provider {
 pub(crate) enum Answers {
     /// With the finished resource.
     AtOnce,
+    /// The same, and `Location` names a new one's path.
+    Located,
     /// With an operation to poll at `Azure-AsyncOperation`.
     Operation,
     /// The same with 202, new or not.

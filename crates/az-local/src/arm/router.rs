@@ -4,11 +4,13 @@ use super::call::{Call, Router};
 use super::error::Error;
 use super::path::ProviderPath;
 use super::{
-    authorization, groups, locations, operations, providers, resources, subscriptions, tracked,
+    authorization, groups, locations, not_emulated, operations, providers, resources,
+    subscriptions, tracked,
 };
 use crate::ground::wire::Response;
 use crate::request::Context;
 use crate::state::StateError;
+use uuid::Uuid;
 
 /// Resource Manager as those see it that it answers.
 pub(crate) struct ResourceManager;
@@ -25,6 +27,11 @@ impl Router for ResourceManager {
 
 fn route(call: &Call<'_>) -> Result<Response, Error> {
     let path = &call.path;
+    if let Some(id) = &path.subscription
+        && !is_guid(id)
+    {
+        return Err(Error::invalid_subscription(id));
+    }
     if let Some(provider) = &path.provider {
         return match provider.namespace.to_ascii_lowercase().as_str() {
             "microsoft.authorization" => authorization::route(call, provider),
@@ -50,7 +57,7 @@ fn route(call: &Call<'_>) -> Result<Response, Error> {
                 ["providers"] => providers::list(call),
                 ["providers", namespace] => providers::get(call, namespace),
                 ["operationresults", id] => operations::result(call, id),
-                _ => Err(not_here(call)),
+                _ => Err(not_emulated::path(&call.request.path)),
             }
         }
         (Some(_), Some(_), []) => {
@@ -70,14 +77,11 @@ fn route(call: &Call<'_>) -> Result<Response, Error> {
             call.known_subscription()?;
             resources::list(call)
         }
-        _ => Err(not_here(call)),
+        _ => Err(not_emulated::path(&call.request.path)),
     }
 }
 
-fn not_here(call: &Call<'_>) -> Error {
-    Error::new(
-        404,
-        "InvalidResourceType",
-        format!("No resource type is at '{}'.", call.request.path),
-    )
+/// Whether a text is a GUID in its usual form, with dashes and nothing around it.
+fn is_guid(text: &str) -> bool {
+    text.len() == 36 && Uuid::try_parse(text).is_ok()
 }

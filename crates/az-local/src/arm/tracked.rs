@@ -149,7 +149,13 @@ fn put(call: &Call<'_>, kind: &'static Kind, id: &str) -> Result<Response, Error
         },
         // The group's name in an id is spelled as the group was created.
         None => Resource::new(
-            format!("{}/providers/{}/{name}", group.id, kind.name),
+            format!(
+                "/subscriptions/{}/{}/{}/providers/{}/{name}",
+                group.subscription(),
+                kind.groups,
+                group.group(),
+                kind.name
+            ),
             kind.name,
         ),
     };
@@ -207,10 +213,11 @@ fn finish(
 ) -> Result<Response, Error> {
     let location = resource.location().to_owned();
     kind.take(call, &resource)?;
-    if let Some(properties) = resource
-        .body
-        .get_mut("properties")
-        .and_then(Value::as_object_mut)
+    if kind.has_state
+        && let Some(properties) = resource
+            .body
+            .get_mut("properties")
+            .and_then(Value::as_object_mut)
     {
         properties.insert("provisioningState".to_owned(), json!("Succeeded"));
     }
@@ -220,7 +227,7 @@ fn finish(
         StatusCode::OK
     };
     let (state, polls) = match kind.answers {
-        Answers::AtOnce => (None, false),
+        Answers::AtOnce | Answers::Located => (None, false),
         Answers::Operation | Answers::Accepted => (Some(state), true),
         Answers::ProvisioningState(word) => (Some(word).filter(|_| is_new), false),
     };
@@ -241,7 +248,10 @@ fn finish(
         Answers::Accepted => StatusCode::ACCEPTED,
         _ => status,
     };
-    let response = Response::json(status, &view(call, kind, &resource)?);
+    let mut response = Response::json(status, &view(call, kind, &resource)?);
+    if kind.answers == Answers::Located && is_new {
+        response = response.with_header("location", resource.id.as_str());
+    }
     match operation {
         // The resource itself is polled.
         Some(_) if !polls => Ok(operations::with_retry_after(call, response)),

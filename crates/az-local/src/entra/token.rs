@@ -1,8 +1,7 @@
 //! Access tokens: issued by Entra ID and IMDS, checked by every service.
 
 use crate::ground::wire::Request;
-use crate::request::Context;
-use crate::request::Principal;
+use crate::request::{Context, ManagedIdentity, Principal};
 use crate::state::people::User;
 use crate::state::signing_keys::KeyError;
 use crate::state::{ServicePrincipal, StateError, Tenant};
@@ -100,8 +99,8 @@ pub(crate) fn issue(
         "az_local_source": proof.source(),
     });
     if let Proof::Machine { identity, machine } = proof {
-        claims["xms_mirid"] = json!(identity);
-        claims["xms_az_rid"] = json!(machine);
+        claims["xms_mirid"] = json!(as_claimed(identity));
+        claims["xms_az_rid"] = json!(as_claimed(machine));
     }
     sign(cx, &principal.tenant_id, audience, claims)
 }
@@ -169,6 +168,12 @@ fn sign(
     })
 }
 
+/// A resource's id as claims spell it: with `resourcegroups` in lower case, as in what Key Vault says of callers
+/// (MicrosoftDocs/SupportArticles-docs, support/azure/azure-kubernetes/extensions).
+fn as_claimed(id: &str) -> String {
+    id.replacen("/resourceGroups/", "/resourcegroups/", 1)
+}
+
 /// A random value for the claims that nobody outside Entra ID can read.
 pub(super) fn opaque() -> String {
     URL_SAFE_NO_PAD.encode(Uuid::new_v4().as_bytes())
@@ -190,6 +195,8 @@ struct Claims {
     az_local_source: Option<String>,
     #[serde(default)]
     xms_az_rid: Option<String>,
+    #[serde(default)]
+    xms_mirid: Option<String>,
 }
 
 /// Checks the request's bearer token (signature, issuer, audience, times; an audience compares without
@@ -234,6 +241,10 @@ pub(crate) fn authenticate(
         app_id: claims.appid,
         tenant_id: claims.tid,
         user: claims.upn,
+        managed: match (claims.xms_mirid, claims.xms_az_rid) {
+            (Some(identity), Some(machine)) => Some(ManagedIdentity { identity, machine }),
+            _ => None,
+        },
     })
 }
 

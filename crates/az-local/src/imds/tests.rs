@@ -171,7 +171,9 @@ fn numbers_are_strings_and_the_token_names_the_machine() {
         crate::entra::token::authenticate(cx, &used, &audiences).expect("a good token");
         let caller = cx.caller.borrow();
         assert_eq!(caller.token_source.as_deref(), Some("imds"));
-        assert_eq!(caller.token_machine.as_deref(), Some(VM));
+        // Claims spell it in lower case.
+        let claimed = VM.replace("/resourceGroups/", "/resourcegroups/");
+        assert_eq!(caller.token_machine.as_deref(), Some(claimed.as_str()));
     });
 }
 

@@ -85,20 +85,15 @@ impl Access<'_> {
         )? {
             return Ok(());
         }
-        let Principal {
-            app_id,
-            object_id,
-            tenant_id,
-            ..
-        } = self.principal;
         Err(Error::Forbidden {
             inner: "ForbiddenByRbac",
             message: format!(
                 "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role \
                  definitions were changed recently, please observe propagation time.\r\nCaller: \
-                 appid={app_id};oid={object_id};iss=https://sts.windows.net/{tenant_id}/\r\nAction: '{}'\r\nResource: \
+                 {}\r\nAction: '{}'\r\nResource: \
                  '{}'\r\nAssignment: (not found)\r\nDenyAssignmentId: null\r\nDecisionReason: null \r\nVault: \
                  {};location={}\r\n",
+                self.principal.as_caller(),
                 act.data_action(),
                 scope.to_ascii_lowercase(),
                 self.vault.name(),
@@ -118,18 +113,13 @@ impl Access<'_> {
         }) {
             return Ok(());
         }
-        let Principal {
-            app_id,
-            object_id,
-            tenant_id,
-            ..
-        } = self.principal;
         Err(Error::Forbidden {
             inner: "AccessDenied",
             message: format!(
-                "The user, group or application 'appid={app_id};oid={object_id};iss=https://sts.windows.net/{tenant_id}/' \
+                "The user, group or application '{}' \
                  does not have secrets {} permission on key vault '{};location={}'. For help resolving this issue, please \
                  see https://go.microsoft.com/fwlink/?linkid=2125287",
+                self.principal.as_caller(),
                 act.permission(),
                 self.vault.name(),
                 self.vault.location(),

@@ -43,12 +43,21 @@ impl Error {
         }
     }
 
-    pub(crate) fn not_found(what: &str, name: &str) -> Self {
+    /// Recorded in Azure/azure-sdk-for-js, sdk/keyvault/keyvault-secrets/recordings.
+    pub(crate) fn deleted_not_found(name: &str) -> Self {
+        Error::Other {
+            status: 404,
+            code: "SecretNotFound",
+            message: format!("Deleted Secret not found: {name}"),
+        }
+    }
+
+    pub(crate) fn not_found(name: &str) -> Self {
         Error::Other {
             status: 404,
             code: "SecretNotFound",
             message: format!(
-                "A {what} with (name/id) {name} was not found in this key vault. If you recently deleted this secret you \
+                "A secret with (name/id) {name} was not found in this key vault. If you recently deleted this secret you \
                  may be able to recover it using the correct recovery command. For help resolving this issue, please see \
                  https://go.microsoft.com/fwlink/?linkid=2125182"
             ),

@@ -47,14 +47,14 @@ pub(crate) fn handle(cx: &Context<'_>, request: &Request) -> Response {
         Ok(None) => Response::hang_up(),
         Err(error) => Error::from(error).answer(""),
     };
+    let answer = match request.header("x-ms-client-request-id") {
+        Some(id) => answer.with_header("x-ms-client-request-id", id),
+        None => answer,
+    };
     answer
         .with_header("cache-control", "no-cache")
         .with_header("pragma", "no-cache")
         .with_header("x-ms-request-id", Uuid::new_v4().to_string())
-        .with_header(
-            "x-ms-client-request-id",
-            request.header("x-ms-client-request-id").unwrap_or_default(),
-        )
         .with_header("x-ms-keyvault-service-version", "1.9.2517.1")
         .with_header(
             "x-ms-keyvault-network-info",

@@ -23,6 +23,10 @@ const PURGED_AT_ONCE: usize = 500;
 /// <https://learn.microsoft.com/azure/key-vault/general/service-limits#backup-keys-secrets-certificates>
 const MOST_BACKED_UP: usize = 500;
 
+/// Versions that do not tell how long what is deleted can be recovered (recorded at 7.0: Azure/azure-cli,
+/// src/azure-cli/azure/cli/command_modules/keyvault/tests/latest/recordings/test_keyvault_softdelete.yaml).
+const BEFORE_DAYS: [&str; 3] = ["2015-06-01", "2016-10-01", "7.0"];
+
 /// One call by a caller whose token is good.
 pub(crate) struct Call<'a> {
     pub(crate) access: &'a Access<'a>,
@@ -121,7 +125,7 @@ impl Call<'_> {
     }
 
     fn find(&self, name: &str, version: Option<&str>) -> Result<SecretVersion, Error> {
-        let missing = || Error::not_found("secret", name);
+        let missing = || Error::not_found(name);
         if self.deleted(name)?.is_some() {
             return Err(missing());
         }
@@ -135,7 +139,7 @@ impl Call<'_> {
                     ));
                 }
                 secrets::version(self.tx(), self.vault(), name, wanted)?
-                    .ok_or_else(|| Error::not_found("secret", &format!("{name}/{wanted}")))
+                    .ok_or_else(|| Error::not_found(&format!("{name}/{wanted}")))
             }
         }
     }
@@ -235,9 +239,9 @@ impl Call<'_> {
     fn find_deleted(&self, name: &str) -> Result<(DeletedSecret, SecretVersion), Error> {
         let deleted = self
             .deleted(name)?
-            .ok_or_else(|| Error::not_found("deleted secret", name))?;
+            .ok_or_else(|| Error::deleted_not_found(name))?;
         let last = secrets::newest(self.tx(), self.vault(), name)?
-            .ok_or_else(|| Error::not_found("deleted secret", name))?;
+            .ok_or_else(|| Error::deleted_not_found(name))?;
         Ok((deleted, last))
     }
 
@@ -344,8 +348,10 @@ impl Call<'_> {
             "created": secret.created,
             "updated": secret.updated,
             "recoveryLevel": self.recovery_level(),
-            "recoverableDays": self.retention().whole_days(),
         });
+        if !BEFORE_DAYS.contains(&self.request.query("api-version").unwrap_or_default()) {
+            attributes["recoverableDays"] = json!(self.retention().whole_days());
+        }
         if let Some(time) = secret.not_before {
             attributes["nbf"] = json!(time);
         }

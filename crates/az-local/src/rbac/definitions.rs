@@ -94,6 +94,18 @@ pub(crate) fn by_id(id: &str) -> Option<&'static RoleDefinition> {
     entries[at].role()
 }
 
+/// Whether a role names an action of this resource provider: then Azure has it.
+pub(crate) fn name_provider(namespace: &str) -> bool {
+    // Patterns are no names.
+    if !namespace.contains('.') || namespace.contains(['*', '"']) {
+        return false;
+    }
+    let begin = format!("\"{}/", namespace.to_ascii_lowercase());
+    entries()
+        .iter()
+        .any(|entry| entry.line.to_ascii_lowercase().contains(&begin))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,6 +130,20 @@ mod tests {
         }
         assert_eq!(by_id(OWNER).map(|role| role.name.as_str()), Some("Owner"));
         assert!(by_id("").is_none() && by_id("8e3af657").is_none());
+    }
+
+    #[test]
+    fn the_providers_of_azure_are_those_that_roles_name() {
+        for known in [
+            "Microsoft.Storage",
+            "microsoft.web",
+            "Microsoft.ContainerService",
+        ] {
+            assert!(name_provider(known), "{known}");
+        }
+        for unknown in ["Microsoft.Nothing", "Microsoft.Stor", "", "*"] {
+            assert!(!name_provider(unknown), "{unknown}");
+        }
     }
 
     #[test]

@@ -13,8 +13,10 @@ use crate::request::Context;
 use crate::request::Principal;
 use crate::state::people;
 use crate::state::role_assignments::{RoleAssignment, chain};
+use crate::state::roles::RoleDefinition;
 use crate::state::{Range, StateError, Transaction};
 use condition::{Attributes, Condition};
+use std::borrow::Cow;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 use want::Want;
@@ -44,6 +46,23 @@ pub(crate) fn seed_owner(
     })
 }
 
+/// The roles that a principal has at a scope, itself or by a group, effective by now.
+pub(crate) fn roles_at(
+    cx: &Context<'_>,
+    principal: &Principal,
+    scope: &str,
+) -> Result<Vec<Role>, StateError> {
+    let mut held = Vec::new();
+    let holders = people::with_groups(cx.tx, &principal.object_id)?;
+    for (holder, above) in each_with_each(&holders, &chain(scope)) {
+        each_effective(cx, principal, holder, above, |_, role| {
+            held.push(role);
+            true
+        })?;
+    }
+    Ok(held)
+}
+
 /// Whether the principal may do this at the scope, now.
 pub(crate) fn allows(
     cx: &Context<'_>,
@@ -62,40 +81,59 @@ pub(crate) fn allows_with(
     want: Want<'_>,
     attributes: &Attributes<'_>,
 ) -> Result<bool, StateError> {
-    let (scopes, tenant) = (chain(scope), principal.tenant_id.as_str());
-    for holder in people::with_groups(cx.tx, &principal.object_id)? {
-        for above in &scopes {
-            if holds_there(cx, (tenant, &holder), above, want, attributes)? {
-                return Ok(true);
-            }
+    let holders = people::with_groups(cx.tx, &principal.object_id)?;
+    for (holder, above) in each_with_each(&holders, &chain(scope)) {
+        let mut allowed = false;
+        each_effective(cx, principal, holder, above, |assignment, role| {
+            allowed =
+                role.allows(want, attributes) && condition_holds(assignment, want, attributes);
+            !allowed
+        })?;
+        if allowed {
+            return Ok(true);
         }
     }
     Ok(false)
 }
 
-/// Whether one of the roles that somebody has exactly there allows this.
-fn holds_there(
+/// A role definition, of Azure's or a tenant's own.
+pub(crate) type Role = Cow<'static, RoleDefinition>;
+
+fn each_with_each<'a>(
+    holders: &'a [String],
+    scopes: &'a [String],
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    holders.iter().flat_map(|holder| {
+        scopes
+            .iter()
+            .map(move |scope| (holder.as_str(), scope.as_str()))
+    })
+}
+
+/// The roles that somebody has exactly at a scope, effective by now, until `more` says that it is enough.
+fn each_effective(
     cx: &Context<'_>,
-    (tenant_id, holder): (&str, &str),
+    principal: &Principal,
+    holder: &str,
     scope: &str,
-    want: Want<'_>,
-    attributes: &Attributes<'_>,
-) -> Result<bool, StateError> {
+    mut more: impl FnMut(&RoleAssignment, Role) -> bool,
+) -> Result<(), StateError> {
     let delay = Duration::milliseconds(cx.knobs.role_delay_ms);
     let at = RoleAssignment::principal_at(holder, scope);
-    let mut allowed = false;
+    let mut goes_on = true;
     cx.tx.each(
         &Range::Equal(RoleAssignment::BY_PRINCIPAL, &at),
         |assignment: RoleAssignment| {
-            if !allowed && assignment.created + delay <= cx.now {
-                let role = definitions::find(cx.tx, tenant_id, &assignment.role)?;
-                allowed = role.is_some_and(|role| role.allows(want, attributes))
-                    && condition_holds(&assignment, want, attributes);
+            if goes_on
+                && assignment.created + delay <= cx.now
+                && let Some(role) =
+                    definitions::find(cx.tx, &principal.tenant_id, &assignment.role)?
+            {
+                goes_on = more(&assignment, role);
             }
             Ok::<_, StateError>(())
         },
-    )?;
-    Ok(allowed)
+    )
 }
 
 /// Whether the assignment's own condition holds. One that cannot be read was refused when it came.

@@ -7,4 +7,4 @@ pub(crate) mod principal;
 pub(crate) mod testing;
 
 pub(crate) use context::Context;
-pub(crate) use principal::Principal;
+pub(crate) use principal::{ManagedIdentity, Principal};

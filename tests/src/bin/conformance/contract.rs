@@ -237,6 +237,11 @@ const READ_ONLY: &[(&str, &str, &str)] = &[
         "/properties/instanceView/vmAgent/vmAgentVersion",
         "string",
     ),
+    (
+        MACHINES,
+        "/properties/instanceView/vmAgent/extensionHandlers",
+        "array",
+    ),
     (MACHINES, "/properties/instanceView/disks", "array"),
     (MACHINES, "/properties/instanceView/disks/*", "object"),
     (MACHINES, "/properties/instanceView/disks/*/name", "string"),

@@ -25,7 +25,11 @@ pub(super) fn missing(id: &str) -> Error {
     Error::new(
         404,
         "RoleDefinitionDoesNotExist",
-        format!("The specified role definition with ID '{id}' does not exist."),
+        // Without dashes, as role assignments are named in errors, too.
+        format!(
+            "The specified role definition with ID '{}' does not exist.",
+            id.replace('-', "")
+        ),
     )
 }
 

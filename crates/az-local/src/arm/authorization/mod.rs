@@ -1,14 +1,18 @@
-//! `Microsoft.Authorization`: role definitions and role assignments, at any scope.
+//! `Microsoft.Authorization`: role definitions, role assignments and what they come to, at any scope.
 
 mod custom_roles;
+mod permissions;
 mod role_assignments;
 mod role_definitions;
 mod role_view;
 
 use super::call::Call;
 use super::error::Error;
+use super::not_emulated;
 use super::path::ProviderPath;
 use crate::ground::wire::Response;
+use http::{Method, StatusCode};
+use serde_json::json;
 
 /// Answers a call at the scope that the path names.
 pub(crate) fn route(call: &Call<'_>, provider: &ProviderPath) -> Result<Response, Error> {
@@ -26,14 +30,18 @@ pub(crate) fn route(call: &Call<'_>, provider: &ProviderPath) -> Result<Response
         ["roledefinitions", id] => role_definitions::route(call, id),
         ["roleassignments"] => role_assignments::list(call),
         ["roleassignments", _] => role_assignments::route(call, provider.name(0)),
-        _ => Err(Error::new(
-            404,
-            "InvalidResourceType",
-            format!(
-                "The resource type '{}' could not be found in the namespace 'Microsoft.Authorization' for api version '{}'.",
-                provider.types(),
-                call.api_version
-            ),
+        ["permissions"] if call.method() == Method::GET => permissions::list(call),
+        // Nobody can deny anything here: deny assignments are made by Azure's own services alone.
+        ["denyassignments"] if call.method() == Method::GET => {
+            call.authorize(
+                &call.path.scope,
+                "Microsoft.Authorization/denyAssignments/read",
+            )?;
+            Ok(Response::json(StatusCode::OK, &json!({"value": []})))
+        }
+        _ => Err(not_emulated::resource_type(
+            "Microsoft.Authorization",
+            &provider.types(),
         )),
     }
 }

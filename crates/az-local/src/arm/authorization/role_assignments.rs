@@ -4,6 +4,7 @@ use super::custom_roles;
 use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::group_scope;
+use crate::arm::times;
 use crate::ground::wire::Response;
 use crate::rbac::condition::{Attributes, Condition};
 use crate::rbac::definitions;
@@ -12,7 +13,6 @@ use crate::state::role_assignments::{RoleAssignment, chain};
 use crate::state::{Document, Page, Range, Resource};
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
-use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
@@ -444,7 +444,7 @@ fn view(call: &Call<'_>, assignment: &RoleAssignment) -> Value {
         .or(call.path.subscription.as_deref())
         .map(|id| format!("/subscriptions/{id}"))
         .unwrap_or_default();
-    let date = assignment.created.format(&Rfc3339).unwrap_or_default();
+    let date = times::text(assignment.created);
     json!({
         "id": assignment.id,
         "type": TYPE,

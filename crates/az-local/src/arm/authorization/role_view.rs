@@ -1,9 +1,9 @@
 //! Role definitions as they are answered.
 
 use crate::arm::call::Call;
+use crate::arm::times;
 use crate::state::roles::{CustomRole, Permission, RoleDefinition};
 use serde_json::{Value, json};
-use time::format_description::well_known::Rfc3339;
 
 pub(super) const TYPE: &str = "Microsoft.Authorization/roleDefinitions";
 
@@ -26,8 +26,8 @@ pub(super) fn custom(call: &Call<'_>, role: &CustomRole) -> Value {
     let properties = &mut view["properties"];
     properties["type"] = json!("CustomRole");
     properties["assignableScopes"] = json!(role.assignable_scopes);
-    properties["createdOn"] = json!(role.created.format(&Rfc3339).ok());
-    properties["updatedOn"] = json!(role.updated.format(&Rfc3339).ok());
+    properties["createdOn"] = json!(times::text(role.created));
+    properties["updatedOn"] = json!(times::text(role.updated));
     properties["createdBy"] = json!(role.created_by);
     properties["updatedBy"] = json!(role.updated_by);
     view

@@ -4,10 +4,10 @@ use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::keep::Members;
 use crate::arm::resource_type::{Answers, Draft, Kind, Patches};
+use crate::arm::times;
 use crate::state::Resource;
 use crate::state::holds::{self, Hold};
 use serde_json::{Value, json};
-use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 pub(crate) const KIND: Kind = Kind {
@@ -60,7 +60,7 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
         "creationData": {"createOption": create},
         "diskSizeGB": size.unwrap_or(30),
         "provisioningState": "Succeeded",
-        "timeCreated": call.cx.now.format(&Rfc3339).unwrap_or_default(),
+        "timeCreated": times::text(call.cx.now),
         "uniqueId": Uuid::new_v4().to_string(),
     });
     draft.set("sku", sku);
@@ -136,7 +136,7 @@ impl Beside<'_> {
             "creationData": {"createOption": option},
             "diskSizeGB": self.size,
             "provisioningState": "Succeeded",
-            "timeCreated": call.cx.now.format(&Rfc3339).unwrap_or_default(),
+            "timeCreated": times::text(call.cx.now),
             "uniqueId": Uuid::new_v4().to_string(),
         });
         if let Some(system) = self.system {

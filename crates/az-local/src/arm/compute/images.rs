@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 /// An image of the catalogue.
 pub(crate) struct Image {
-    publisher: &'static str,
-    offer: &'static str,
-    sku: &'static str,
+    pub(super) publisher: &'static str,
+    pub(super) offer: &'static str,
+    pub(super) sku: &'static str,
     versions: &'static [&'static str],
     /// `V1` or `V2`.
     pub(crate) generation: &'static str,

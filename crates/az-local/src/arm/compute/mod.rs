@@ -2,6 +2,7 @@
 
 mod data_disks;
 pub(crate) mod disks;
+mod guest;
 mod identity;
 mod images;
 mod os_profile;

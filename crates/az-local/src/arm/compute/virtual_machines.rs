@@ -1,13 +1,13 @@
 //! `Microsoft.Compute/virtualMachines`.
 
 use super::os_profile::{os_profile, user_data};
-use super::{data_disks, disks, identity, images, sizes};
+use super::{data_disks, disks, guest, identity, images, sizes};
 use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::keep::Members;
 use crate::arm::network::network_interfaces;
 use crate::arm::resource_type::{Answers, Draft, Kind, Patches, etag};
-use crate::arm::{group_scope, operations};
+use crate::arm::{group_scope, not_emulated, operations, times};
 use crate::ground::wire::Response;
 use crate::request::Context;
 use crate::state::holds::{self, Hold};
@@ -16,7 +16,6 @@ use crate::state::operations::Operation;
 use crate::state::{Resource, StateError};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
-use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 pub(crate) const KIND: Kind = Kind {
@@ -173,12 +172,12 @@ fn refuse_forbidden_changes(draft: &Draft, asked: &Value) -> Result<(), Error> {
             continue;
         };
         if is.is_none_or(|is| text(is) != text(asked)) {
-            return Err(property_change(&pointer[1..].replace('/', ".")));
+            return Err(property_change(&shown(pointer)));
         }
     }
     // These are kept with the machine and never answered.
     for (member, name) in [
-        ("adminPassword", "osProfile.adminPassword"),
+        ("adminPassword", "adminPassword"),
         ("customData", "customData"),
     ] {
         let asked = asked["osProfile"][member].as_str();
@@ -194,13 +193,22 @@ fn refuse_forbidden_changes(draft: &Draft, asked: &Value) -> Result<(), Error> {
     Ok(())
 }
 
+/// How Compute names what cannot be changed: without the profile around it, as `imageReference.sku`, `osDisk.name`,
+/// `linuxConfiguration.ssh.publicKeys` (hashicorp/terraform issue 8796, Azure/azure-powershell issue 11911,
+/// hashicorp/terraform-provider-azurerm, internal/services/compute).
+fn shown(pointer: &str) -> String {
+    let path = pointer.trim_start_matches('/').replace('/', ".");
+    let profile = ["storageProfile.", "osProfile."];
+    let inner = profile.iter().find_map(|one| path.strip_prefix(one));
+    inner.unwrap_or(&path).to_owned()
+}
+
 fn property_change(property: &str) -> Error {
-    let leaf = property.rsplit('.').next().unwrap_or(property);
     Error::conflict(
         "PropertyChangeNotAllowed",
         format!("Changing property '{property}' is not allowed."),
     )
-    .target(leaf.to_owned())
+    .target(property)
 }
 
 /// What a new machine has.
@@ -255,7 +263,7 @@ fn new_properties(call: &Call<'_>, draft: &mut Draft, asked: &Value) -> Result<V
         .insert("powerState".to_owned(), json!("running"));
     Ok(json!({
         "vmId": Uuid::new_v4().to_string(),
-        "timeCreated": call.cx.now.format(&Rfc3339).unwrap_or_default(),
+        "timeCreated": times::text(call.cx.now),
         "provisioningState": "Succeeded",
         "osProfile": profile,
         "storageProfile": {
@@ -426,14 +434,14 @@ fn instance_state(call: &Call<'_>, machine: &Resource) -> Result<Value, Error> {
     let vm = VirtualMachine::of(machine);
     let power = vm.power();
     let running = operations::running(call.cx, machine)?;
-    let now = call.cx.now.format(&Rfc3339).unwrap_or_default();
+    let now = times::text(call.cx.now);
     let provisioning = running.unwrap_or_else(|| "Succeeded".to_owned());
     let disk = vm.os_disk().and_then(OsDisk::name);
     let image = vm.at("storageProfile", "/imageReference");
     let image = image.and_then(|reference| images::resolve(reference).ok());
     let mut state = json!({
         "computerName": vm.computer(),
-        "hyperVGeneration": image.map_or("V1", |(image, _)| image.generation),
+        "hyperVGeneration": image.as_ref().map_or("V1", |(image, _)| image.generation),
         "disks": [{"name": disk, "statuses": [{
             "code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Provisioning succeeded", "time": now,
         }]}],
@@ -447,8 +455,15 @@ fn instance_state(call: &Call<'_>, machine: &Resource) -> Result<Value, Error> {
     });
     if vm.is_running() {
         // There is no agent; who waits until it is ready may go on (recorded in azure-mgmt-compute 19.0.0's tests).
+        // Who is no guest knows neither name nor version of what runs there but by its image.
+        if let Some((image, version)) = &image {
+            let (name, version) = guest::system(image, version);
+            state["osName"] = json!(name);
+            state["osVersion"] = json!(version);
+        }
         state["vmAgent"] = json!({
             "vmAgentVersion": concat!("az-local/", env!("CARGO_PKG_VERSION")),
+            "extensionHandlers": [],
             "statuses": [{
                 "code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Ready",
                 "message": "Guest Agent is running", "time": now,
@@ -488,14 +503,7 @@ pub(crate) fn act(call: &Call<'_>, name: &str, action: &str) -> Result<Response,
         "poweroff" => ("powerOff", "stopped"),
         "deallocate" => ("deallocate", "deallocated"),
         _ => {
-            return Err(Error::new(
-                404,
-                "InvalidResourceType",
-                format!(
-                    "A virtual machine has no action '{action}' for api version '{}'.",
-                    call.api_version
-                ),
-            ));
+            return Err(not_emulated::action(KIND.name, action));
         }
     };
     let mut machine = own(call, name, &format!("{action}/action"))?;

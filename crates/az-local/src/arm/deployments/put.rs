@@ -7,12 +7,12 @@ use super::record::{KIND, active, properties, runs, steps, view};
 use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::operations;
+use crate::arm::times;
 use crate::ground::wire::Response;
 use crate::state::deployments::Deployment;
 use crate::state::operations::Operation;
 use http::StatusCode;
 use serde_json::{Value, json};
-use time::format_description::well_known::Rfc3339;
 
 /// `PUT`: the deployment is done, and answered as one that begins.
 pub(super) fn put(call: &Call<'_>, name: &str, id: &str) -> Result<Response, Error> {
@@ -120,10 +120,7 @@ pub(super) fn validate(call: &Call<'_>, name: &str, id: &str) -> Result<Response
     }
     let mut shown = properties(&asked, &outcome);
     shown.insert("provisioningState".to_owned(), json!("Succeeded"));
-    shown.insert(
-        "timestamp".to_owned(),
-        json!(call.cx.now.format(&Rfc3339).unwrap_or_default()),
-    );
+    shown.insert("timestamp".to_owned(), json!(times::text(call.cx.now)));
     shown.insert("duration".to_owned(), json!("PT0S"));
     let validated: Vec<Value> = outcome
         .deployed

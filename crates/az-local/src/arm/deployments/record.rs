@@ -3,11 +3,11 @@
 use super::asked::{Asked, Outcome};
 use super::run::Deployed;
 use crate::arm::error::Error;
+use crate::arm::times;
 use crate::request::Context;
 use crate::state::deployments::Deployment;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 pub(super) const KIND: &str = "Microsoft.Resources/deployments";
@@ -18,7 +18,7 @@ pub(super) fn active(name: &str, there: &Deployment) -> Error {
         format!(
             "Unable to edit or replace deployment '{name}': previous deployment from '{}' is still active. Please see \
              https://aka.ms/arm-deploy for usage details.",
-            there.began.format(&Rfc3339).unwrap_or_default()
+            times::text(there.began)
         ),
     )
 }
@@ -44,10 +44,7 @@ pub(super) fn view(deployment: &Deployment, cx: &Context<'_>) -> Value {
     } else {
         deployment.ends
     };
-    properties.insert(
-        "timestamp".to_owned(),
-        json!(until.format(&Rfc3339).unwrap_or_default()),
-    );
+    properties.insert("timestamp".to_owned(), json!(times::text(until)));
     properties.insert(
         "duration".to_owned(),
         json!(duration(until - deployment.began)),
@@ -129,7 +126,7 @@ pub(super) fn steps(cx: &Context<'_>, id: &str, deployed: &[Deployed]) -> Vec<Va
             let mut properties = json!({
                 "provisioningOperation": "Create",
                 "provisioningState": if one.result.is_ok() { "Succeeded" } else { "Failed" },
-                "timestamp": cx.now.format(&Rfc3339).unwrap_or_default(),
+                "timestamp": times::text(cx.now),
                 "duration": duration(cx.knobs.operation()),
                 "trackingId": Uuid::new_v4().to_string(),
                 "statusCode": "Created",

@@ -116,6 +116,32 @@ pub(crate) fn purge(call: &Call<'_>, location: &str, name: &str) -> Result<Respo
         due::note(call.cx.tx, operation.ends, purge_of(&vault))?;
     }
     let response = Response::empty(StatusCode::ACCEPTED)
-        .with_header("location", operations::result_url(call, &operation));
+        .with_header("location", result_url(call, location, &operation.id));
+    Ok(operations::with_retry_after(call, response))
+}
+
+fn result_url(call: &Call<'_>, location: &str, operation: &str) -> String {
+    format!(
+        "https://management.azure.com/subscriptions/{}/providers/Microsoft.KeyVault/locations/{location}/operationResults/{operation}?api-version={}",
+        call.subscription(),
+        call.api_version,
+    )
+}
+
+/// `GET …/locations/{location}/operationResults/{id}`: how far a purge is (recorded in azure-mgmt-keyvault 9.0.0's tests,
+/// test_cli_mgmt_keyvault.test_keyvault.yaml).
+pub(crate) fn purge_result(call: &Call<'_>, location: &str, id: &str) -> Result<Response, Error> {
+    let operation = operations::find(call, id)?;
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
+    let date = |time: OffsetDateTime| time.format(format).unwrap_or_default();
+    let mut body = json!({"createdDateTime": date(operation.started)});
+    if operation.ends <= call.cx.now {
+        body["lastActionDateTime"] = json!(date(operation.ends));
+        body["status"] = json!("Succeeded");
+        return Ok(Response::json(StatusCode::OK, &body));
+    }
+    body["status"] = json!("NotStarted");
+    let response = Response::json(StatusCode::ACCEPTED, &body)
+        .with_header("location", result_url(call, location, id));
     Ok(operations::with_retry_after(call, response))
 }

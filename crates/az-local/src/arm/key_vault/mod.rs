@@ -38,6 +38,9 @@ fn route(
         ["locations", location, "deletedvaults", _, "purge"] if call.method() == Method::POST => {
             deleted_vaults::purge(call, location, provider.name(1))?
         }
+        ["locations", location, "operationresults", id] if call.method() == Method::GET => {
+            deleted_vaults::purge_result(call, location, id)?
+        }
         ["checknameavailability"] if call.method() == Method::POST => vaults::check_name(call)?,
         ["vaults", _, "accesspolicies", kind] if call.method() == Method::PUT => {
             vaults::access_policies(call, provider.name(0), kind)?

@@ -31,9 +31,37 @@ pub(crate) const KIND: Kind = Kind {
     patches: Patches::All,
     patch,
     gone,
+    view,
     answers: Answers::ProvisioningState("RegisteringDns"),
     ..Kind::PLAIN
 };
+
+/// The URI has no slash at its end until the vault is there (recorded: Azure/azure-cli,
+/// src/azure-cli/azure/cli/command_modules/keyvault/tests/latest/recordings/test_keyvault_rbac.yaml).
+fn view(_: &Call<'_>, _: &Resource, value: &mut Value) -> Result<(), Error> {
+    let properties = &mut value["properties"];
+    if properties["provisioningState"] == "RegisteringDns"
+        && let Some(uri) = properties["vaultUri"].as_str()
+    {
+        properties["vaultUri"] = json!(uri.trim_end_matches('/'));
+    }
+    Ok(())
+}
+
+/// How a refused PUT ends what [`taken`] says.
+const REFUSED: &str = "about VaultAlreadyExists,";
+
+/// Why a name cannot be had, as `checkNameAvailability` and a refused PUT say it, each with an end of its own (recorded in
+/// azure-mgmt-keyvault 9.0.0's tests, test_cli_mgmt_keyvault.test_keyvault.yaml).
+fn taken(name: &str, end: &str) -> String {
+    format!(
+        "The vault name '{name}' is already in use. Vault names are globally unique so it is possible that the name \
+         is already taken. If you are sure that the vault name was not taken then it is possible that a vault \
+         with the same name was recently deleted but not purged after being placed in a recoverable state. If \
+         the vault is in a recoverable state then the vault will need to be purged before reusing the name. \
+         For more information {end} follow this link https://go.microsoft.com/fwlink/?linkid=2147740."
+    )
+}
 
 /// The first version in which a vault uses roles unless it says otherwise
 /// (<https://learn.microsoft.com/azure/key-vault/general/access-control-default>).
@@ -64,15 +92,7 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
         if let Some(other) = find_by_name(call.cx.tx, &name)? {
             return Err(Error::conflict(
                 "VaultAlreadyExists",
-                format!(
-                    "The vault name '{}' is already in use. Vault names are globally unique so it is possible that the name \
-                     is already taken. If you are sure that the vault name was not taken then it is possible that a vault \
-                     with the same name was recently deleted but not purged after being placed in a recoverable state. If \
-                     the vault is in a recoverable state then the vault will need to be purged before reusing the name. \
-                     For more information about VaultAlreadyExists, follow this link \
-                     https://go.microsoft.com/fwlink/?linkid=2147740.",
-                    other.name()
-                ),
+                taken(other.name(), REFUSED),
             ));
         }
         let recover = asked
@@ -102,22 +122,12 @@ fn held(call: &Call<'_>, deleted: &DeletedVault, name: &str) -> Error {
         call.subscription().to_ascii_lowercase()
     ));
     if !ours {
-        return Error::conflict(
-            "VaultAlreadyExists",
-            format!(
-                "The vault name '{name}' is already in use. Vault names are globally unique so it is possible that the name \
-                 is already taken. If you are sure that the vault name was not taken then it is possible that a vault with \
-                 the same name was recently deleted but not purged after being placed in a recoverable state."
-            ),
-        );
+        return Error::conflict("VaultAlreadyExists", taken(name, REFUSED));
     }
     Error::conflict(
         "ConflictError",
-        format!(
-            "A vault with the same name already exists in deleted state. You need to either recover or purge existing key \
-             vault. Follow this link https://go.microsoft.com/fwlink/?linkid=2149745 for more information on soft delete. \
-             (vault '{name}')"
-        ),
+        "A vault with the same name already exists in deleted state. You need to either recover or purge existing key \
+         vault. Follow this link https://go.microsoft.com/fwlink/?linkid=2149745 for more information on soft delete.",
     )
 }
 
@@ -247,11 +257,9 @@ fn complete(call: &Call<'_>, draft: &mut Draft, asked: Map<String, Value>) -> Re
     if asked.flag("enablePurgeProtection") == Some(true) {
         properties["enablePurgeProtection"] = json!(true);
     }
-    for name in [
-        "enabledForDeployment",
-        "enabledForDiskEncryption",
-        "enabledForTemplateDeployment",
-    ] {
+    // Always answered, asked for or not.
+    properties["enabledForDeployment"] = json!(asked.flag("enabledForDeployment") == Some(true));
+    for name in ["enabledForDiskEncryption", "enabledForTemplateDeployment"] {
         if let Some(value) = asked.flag(name) {
             properties[name] = json!(value);
         }
@@ -336,12 +344,12 @@ pub(crate) fn check_name(call: &Call<'_>) -> Result<Response, Error> {
         .and_then(Value::as_str)
         .unwrap_or_default()
         .to_owned();
-    let taken = find_by_name(call.cx.tx, &name)?.is_some()
+    let is_taken = find_by_name(call.cx.tx, &name)?.is_some()
         || deleted_vaults::find(call.cx, &name)?.is_some();
     let answer = if !check_name_rule(&name) {
         json!({"nameAvailable": false, "reason": "AccountNameInvalid", "message": format!("The vault name '{name}' is invalid.")})
-    } else if taken {
-        json!({"nameAvailable": false, "reason": "AlreadyExists", "message": format!("The vault name '{name}' is already in use.")})
+    } else if is_taken {
+        json!({"nameAvailable": false, "reason": "AlreadyExists", "message": taken(&name, "on soft delete and purging a vault")})
     } else {
         json!({"nameAvailable": true})
     };

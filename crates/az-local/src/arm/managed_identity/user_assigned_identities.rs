@@ -3,7 +3,7 @@
 use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::keep::Members;
-use crate::arm::resource_type::{Draft, Kind, Patches};
+use crate::arm::resource_type::{Answers, Draft, Kind, Patches};
 use crate::request::Context;
 use crate::state::federation::IdentityFederation;
 use crate::state::people;
@@ -13,6 +13,11 @@ use uuid::Uuid;
 
 pub(crate) const KIND: Kind = Kind {
     name: "Microsoft.ManagedIdentity/userAssignedIdentities",
+    // Both as recorded: Azure/azure-cli,
+    // src/azure-cli/azure/cli/command_modules/identity/tests/latest/recordings/test_identity_management.yaml.
+    groups: "resourcegroups",
+    has_state: false,
+    answers: Answers::Located,
     members: Members {
         own: &[
             "properties/tenantId",

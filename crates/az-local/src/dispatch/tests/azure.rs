@@ -3,14 +3,14 @@
 use crate::dispatch::{answer, settle};
 use crate::entra::token::{Proof, issue};
 use crate::ground::folder::Folder;
-use crate::ground::wire::{Origin, Request};
+use crate::ground::wire::{Origin, Request, Response};
 use crate::instance::{Access, Instance, Options};
 use crate::state::knobs::Knob;
 use crate::state::proxy_clients::Client;
 use crate::state::settings::Desk;
 use crate::state::testing::own_keys;
 use crate::state::{ServicePrincipal, StateError};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -100,6 +100,27 @@ impl Azure {
         )
     }
 
+    /// The whole answer to a request to Resource Manager: `path` is below the subscription.
+    pub(super) fn answer(&self, method: Method, path: &str, body: &Value) -> Response {
+        let path = format!("/subscriptions/{}{path}", self.subscription);
+        let text = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        self.exchange(method, "management.azure.com", &path, "2026-02-01", &text)
+    }
+
+    /// A request to Resource Manager at any path.
+    pub(super) fn management(&self, method: Method, path: &str, body: &Value) -> (u16, Value) {
+        let text = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        self.send(method, "management.azure.com", path, "2026-02-01", &text)
+    }
+
     fn send(
         &self,
         method: Method,
@@ -108,6 +129,19 @@ impl Azure {
         version: &str,
         body: &str,
     ) -> (u16, Value) {
+        let response = self.exchange(method, host, path, version, body);
+        let body = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
+        (response.status.as_u16(), body)
+    }
+
+    fn exchange(
+        &self,
+        method: Method,
+        host: &str,
+        path: &str,
+        version: &str,
+        body: &str,
+    ) -> Response {
         let token = if host.starts_with("management") {
             &self.management
         } else {
@@ -128,15 +162,15 @@ impl Azure {
             origin: Origin::Desk,
         };
         let response = answer(&self.instance, &Client { machine: None }, "https", &request);
-        let body = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
         assert!(
-            !response.status.is_server_error(),
-            "{} {}: {} {body}",
+            !response.status.is_server_error() || response.status == StatusCode::NOT_IMPLEMENTED,
+            "{} {}: {} {}",
             request.method,
             request.path,
-            response.status
+            response.status,
+            String::from_utf8_lossy(&response.body)
         );
-        (response.status.as_u16(), body)
+        response
     }
 
     /// A request that must be done.

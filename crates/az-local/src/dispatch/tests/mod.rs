@@ -3,6 +3,7 @@
 mod azure;
 mod data_disks;
 mod deletion;
+mod facts;
 mod holding;
 mod refusal;
 mod round_trip;

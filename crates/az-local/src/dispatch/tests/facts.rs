@@ -1,0 +1,259 @@
+//! What Azure answers, as its recordings show it (docs/fidelity.md).
+
+use super::azure::Azure;
+use http::Method;
+use serde_json::{Value, json};
+
+const IDENTITY: &str =
+    "/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/who";
+
+fn with_group() -> Azure {
+    let azure = Azure::start();
+    azure.done(
+        Method::PUT,
+        "/resourceGroups/g",
+        &json!({"location": "eastus"}),
+    );
+    azure
+}
+
+/// Azure/azure-cli, command_modules/identity/tests/latest/recordings/test_identity_management.yaml
+#[test]
+fn an_identity_is_spelled_with_lower_case_groups_and_has_no_state() {
+    let azure = with_group();
+    let response = azure.answer(Method::PUT, IDENTITY, &json!({"location": "eastus"}));
+    assert_eq!(response.status, 201);
+    let made: Value = serde_json::from_slice(&response.body).expect("JSON");
+    let id = made["id"].as_str().expect("an id");
+    assert!(id.contains("/resourcegroups/g/"), "{id}");
+    let location = response.headers.get("location").expect("a location");
+    assert_eq!(location, id);
+    let mut members: Vec<&String> = made["properties"]
+        .as_object()
+        .expect("members")
+        .keys()
+        .collect();
+    members.sort();
+    assert_eq!(members, ["clientId", "principalId", "tenantId"]);
+    // Whatever the case, it is the same one, in every answer.
+    let read = azure.done(Method::GET, &IDENTITY.to_uppercase(), &Value::Null);
+    assert_eq!(read["id"], id);
+    let again = azure.answer(Method::PUT, IDENTITY, &json!({"location": "eastus"}));
+    assert_eq!(again.status, 200);
+    assert!(again.headers.get("location").is_none());
+    let collection = IDENTITY.trim_end_matches("/who");
+    let list = azure.done(Method::GET, collection, &Value::Null);
+    assert_eq!(list["value"][0]["id"], id);
+}
+
+/// hashicorp/terraform-provider-azurerm issue 25954, vmware-tanzu/velero issue 4737
+#[test]
+fn a_subscription_id_that_is_none_is_malformed() {
+    let azure = Azure::start();
+    for path in [
+        "/subscriptions/notaguid",
+        "/subscriptions/notaguid/resourceGroups/g",
+        "/subscriptions/notaguid/providers/Microsoft.Authorization/roleAssignments",
+        "/subscriptions/00000000000040008000000000000000/providers/Microsoft.Compute/virtualMachines",
+    ] {
+        let (status, answer) = azure.management(Method::GET, path, &Value::Null);
+        let id = path.split('/').nth(2).expect("an id");
+        assert_eq!(status, 400, "{path}");
+        assert_eq!(answer["error"]["code"], "InvalidSubscriptionId");
+        assert_eq!(
+            answer["error"]["message"],
+            format!("The provided subscription identifier '{id}' is malformed or invalid.")
+        );
+    }
+    let unknown = "/subscriptions/00000000-0000-4000-8000-000000000000";
+    let (status, answer) = azure.management(Method::GET, unknown, &Value::Null);
+    assert_eq!(
+        (status, &answer["error"]["code"]),
+        (404, &json!("SubscriptionNotFound"))
+    );
+}
+
+fn vault(azure: &Azure) -> Value {
+    json!({"location": "eastus", "properties": {
+        "tenantId": azure.tenant, "sku": {"family": "A", "name": "standard"}, "accessPolicies": [],
+    }})
+}
+
+const VAULT: &str = "/resourceGroups/g/providers/Microsoft.KeyVault/vaults/kv-facts";
+
+/// Azure/azure-cli, command_modules/keyvault/tests/latest/recordings/test_keyvault_rbac.yaml
+#[test]
+fn a_vaults_uri_gets_its_slash_when_the_vault_is_there() {
+    let azure = with_group();
+    let made = azure.done(Method::PUT, VAULT, &vault(&azure));
+    assert_eq!(made["properties"]["provisioningState"], "RegisteringDns");
+    assert_eq!(
+        made["properties"]["vaultUri"],
+        "https://kv-facts.vault.azure.net"
+    );
+    azure.later();
+    let there = azure.done(Method::GET, VAULT, &Value::Null);
+    assert_eq!(
+        there["properties"]["vaultUri"],
+        "https://kv-facts.vault.azure.net/"
+    );
+    assert_eq!(there["properties"]["enabledForDeployment"], false);
+    let mut asked = vault(&azure);
+    asked["properties"]["enabledForDeployment"] = json!(true);
+    azure.done(Method::PUT, VAULT, &asked);
+    let changed = azure.done(Method::PATCH, VAULT, &json!({"properties": {}}));
+    assert_eq!(changed["properties"]["enabledForDeployment"], true);
+}
+
+/// azure-mgmt-keyvault 9.0.0, tests/recordings/test_cli_mgmt_keyvault.test_keyvault.yaml
+#[test]
+fn a_purge_is_followed_at_the_vaults_location() {
+    let azure = with_group();
+    azure.done(Method::PUT, VAULT, &vault(&azure));
+    azure.done(Method::DELETE, VAULT, &Value::Null);
+    let (status, refused) = azure.arm(Method::PUT, VAULT, &vault(&azure));
+    assert_eq!(
+        (status, &refused["error"]["code"]),
+        (409, &json!("ConflictError"))
+    );
+    let text = refused["error"]["message"].as_str().expect("a text");
+    assert!(
+        text.ends_with("for more information on soft delete."),
+        "{text}"
+    );
+    let name = "/providers/Microsoft.KeyVault/checkNameAvailability";
+    let asked = json!({"name": "kv-facts", "type": "Microsoft.KeyVault/vaults"});
+    let taken = azure.done(Method::POST, name, &asked);
+    assert_eq!(taken["reason"], "AlreadyExists");
+    let text = taken["message"].as_str().expect("a text");
+    assert!(text.contains("purging a vault follow this link"), "{text}");
+    let purge = "/providers/Microsoft.KeyVault/locations/eastus/deletedVaults/kv-facts/purge";
+    let response = azure.answer(Method::POST, purge, &Value::Null);
+    assert_eq!(response.status, 202);
+    let location = response.headers.get("location").expect("a location");
+    let location = location.to_str().expect("a text");
+    let path = location.trim_start_matches("https://management.azure.com");
+    let path = path.split('?').next().expect("a path").to_owned();
+    assert!(path.contains("/providers/Microsoft.KeyVault/locations/eastus/operationResults/"));
+    let (status, body) = azure.management(Method::GET, &path, &Value::Null);
+    assert_eq!((status, &body["status"]), (202, &json!("NotStarted")));
+    assert!(
+        body["createdDateTime"]
+            .as_str()
+            .is_some_and(|date| date.ends_with('Z'))
+    );
+    azure.later();
+    let (status, body) = azure.management(Method::GET, &path, &Value::Null);
+    assert_eq!((status, &body["status"]), (200, &json!("Succeeded")));
+    assert!(body["lastActionDateTime"].is_string());
+}
+
+/// hashicorp/terraform issue 8796, hashicorp/terraform-provider-azurerm's comments on what cannot change
+#[test]
+fn what_cannot_be_changed_is_named_without_its_profile() {
+    let azure = Azure::start();
+    azure.furnish("g", "1");
+    let machine = "/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm1";
+    let image = |sku: &str| json!({"publisher": "canonical", "offer": "0001-com-ubuntu-server-jammy", "sku": sku});
+    for (change, named) in [
+        (
+            json!({"storageProfile": {"imageReference": image("22_04-lts-gen2")}}),
+            "imageReference.sku",
+        ),
+        (
+            json!({"osProfile": {"adminUsername": "other"}}),
+            "adminUsername",
+        ),
+        (json!({"osProfile": {"customData": "eA=="}}), "customData"),
+    ] {
+        let (status, answer) = azure.arm(Method::PATCH, machine, &json!({"properties": change}));
+        let error = &answer["error"];
+        assert_eq!(
+            (status, &error["code"]),
+            (409, &json!("PropertyChangeNotAllowed"))
+        );
+        assert_eq!(error["target"], named);
+        assert_eq!(
+            error["message"],
+            format!("Changing property '{named}' is not allowed.")
+        );
+    }
+}
+
+/// azure-mgmt-compute 19.0.0, tests/recordings/test_mgmt_compute_vm.test_compute_vm.yaml
+#[test]
+fn a_running_machine_tells_of_its_system_and_agent() {
+    let azure = Azure::start();
+    azure.furnish("g", "1");
+    let machine = "/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm1";
+    let view = azure.done(
+        Method::GET,
+        &format!("{machine}/instanceView"),
+        &Value::Null,
+    );
+    assert_eq!(
+        (&view["osName"], &view["osVersion"]),
+        (&json!("ubuntu"), &json!("22.04"))
+    );
+    assert_eq!(view["hyperVGeneration"], "V1");
+    assert_eq!(view["vmAgent"]["statuses"][0]["displayStatus"], "Ready");
+    let time = view["statuses"][0]["time"].as_str().expect("a time");
+    let digits = time.split('.').nth(1).expect("a fraction");
+    assert_eq!(digits.len(), "1234567Z".len(), "{time}");
+}
+
+#[test]
+fn what_is_not_emulated_is_said_in_no_form_of_azures() {
+    let azure = Azure::start();
+    azure.furnish("g", "1");
+    let machine = "/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm1";
+    for (method, path) in [
+        (
+            Method::GET,
+            "/providers/Microsoft.Storage/storageAccounts".to_owned(),
+        ),
+        (
+            Method::GET,
+            "/resourceGroups/g/providers/Microsoft.Compute/availabilitySets".to_owned(),
+        ),
+        (
+            Method::PUT,
+            "/resourceGroups/g/providers/Microsoft.Compute/sshPublicKeys/key".to_owned(),
+        ),
+        (Method::POST, format!("{machine}/capture")),
+        (
+            Method::GET,
+            "/resourceGroups/g/providers/Microsoft.KeyVault/vaults/kv-g1/secrets".to_owned(),
+        ),
+        (Method::POST, "/resourceGroups/g/exportTemplate".to_owned()),
+        (Method::GET, "/tagNames".to_owned()),
+    ] {
+        let (status, answer) = azure.arm(method, &path, &json!({}));
+        assert_eq!(
+            (status, &answer["error"]["code"]),
+            (501, &json!("NotEmulated")),
+            "{path}"
+        );
+    }
+    let unknown = "/resourceGroups/g/providers/Microsoft.Nothing/things";
+    let (status, answer) = azure.arm(Method::GET, unknown, &Value::Null);
+    assert_eq!(
+        (status, &answer["error"]["code"]),
+        (404, &json!("InvalidResourceNamespace"))
+    );
+}
+
+/// <https://learn.microsoft.com/rest/api/authorization/permissions/list-for-resource-group>
+#[test]
+fn a_caller_is_told_what_he_may_do() {
+    let azure = with_group();
+    let path = "/resourceGroups/g/providers/Microsoft.Authorization/permissions";
+    let held = azure.done(Method::GET, path, &Value::Null);
+    assert_eq!(held["value"][0]["actions"], json!(["*"]));
+    assert_eq!(held["value"][0]["notActions"], json!([]));
+    let denied = path.replace("permissions", "denyAssignments");
+    assert_eq!(
+        azure.done(Method::GET, &denied, &Value::Null),
+        json!({"value": []})
+    );
+}
