@@ -97,6 +97,23 @@ pub(crate) fn holder(tx: &Transaction<'_>, held: &str) -> Result<Option<Hold>, S
     tx.get(&Resource::key_of(held))
 }
 
+/// How many of those that hold a thing an answer shows: a subnet may have 65 536 addresses in use.
+pub(crate) const MOST_SHOWN: usize = 100;
+
+/// Those that hold a resource, the first [`MOST_SHOWN`] of them.
+pub(crate) fn users(tx: &Transaction<'_>, held: &str) -> Result<Vec<Hold>, StateError> {
+    let key = Resource::key_of(held);
+    let page = tx.page(&Range::Equal(Hold::BY_HELD, &key), None, MOST_SHOWN)?;
+    Ok(page.items)
+}
+
+/// Those that hold what is below an id (a network's subnets), the first [`MOST_SHOWN`] of them.
+pub(crate) fn users_below(tx: &Transaction<'_>, above: &str) -> Result<Vec<Hold>, StateError> {
+    let key = Resource::key_of(above) + "/";
+    let page = tx.page(&Range::Beginning(Hold::BY_HELD, &key), None, MOST_SHOWN)?;
+    Ok(page.items)
+}
+
 /// One of those that hold a resource or a part of it (a network's subnets), if anybody does.
 pub(crate) fn user(tx: &Transaction<'_>, held: &str) -> Result<Option<Hold>, StateError> {
     let key = Resource::key_of(held);

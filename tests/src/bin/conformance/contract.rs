@@ -265,6 +265,8 @@ const READ_ONLY: &[(&str, &str, &str)] = &[
         "/properties/dnsSettings/internalDomainNameSuffix",
         "string",
     ),
+    (INTERFACES, "/properties/hostedWorkloads", "array"),
+    (INTERFACES, "/properties/tapConfigurations", "array"),
     (INTERFACES, "/properties/macAddress", "string"),
     (INTERFACES, "/properties/primary", "boolean"),
     (INTERFACES, "/properties/virtualMachine", "object"),
@@ -279,7 +281,17 @@ const READ_ONLY: &[(&str, &str, &str)] = &[
         "object",
     ),
     (GROUPS, "/properties/networkInterfaces", "array"),
+    (GROUPS, "/properties/networkInterfaces/*", "object"),
+    (GROUPS, "/properties/networkInterfaces/*/id", "string"),
     (GROUPS, "/properties/subnets", "array"),
+    (GROUPS, "/properties/subnets/*", "object"),
+    (GROUPS, "/properties/subnets/*/id", "string"),
+    (NETWORKS, "**/ipConfigurations", "array"),
+    (NETWORKS, "**/ipConfigurations/*", "object"),
+    (NETWORKS, "**/ipConfigurations/*/id", "string"),
+    (SUBNETS, "/properties/ipConfigurations", "array"),
+    (SUBNETS, "/properties/ipConfigurations/*", "object"),
+    (SUBNETS, "/properties/ipConfigurations/*/id", "string"),
     (ADDRESSES, "/properties/ipConfiguration", "object"),
     (ADDRESSES, "/properties/ipConfiguration/id", "string"),
 ];
@@ -289,6 +301,8 @@ const DEFINITIONS: &str = "Microsoft.Authorization/roleDefinitions";
 const MACHINES: &str = "Microsoft.Compute/virtualMachines";
 const IDENTITIES: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
 const INTERFACES: &str = "Microsoft.Network/networkInterfaces";
+const NETWORKS: &str = "Microsoft.Network/virtualNetworks";
+const SUBNETS: &str = "Microsoft.Network/virtualNetworks/subnets";
 const GROUPS: &str = "Microsoft.Network/networkSecurityGroups";
 const ADDRESSES: &str = "Microsoft.Network/publicIPAddresses";
 

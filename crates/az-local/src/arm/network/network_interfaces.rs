@@ -1,8 +1,7 @@
 //! `Microsoft.Network/networkInterfaces`.
 
 use super::range::Range;
-use super::reference::{duplicate_name, id_at, invalid_reference};
-use super::virtual_networks::find_subnet;
+use super::reference::{self, duplicate_name, find_subnet, id_at, invalid_reference};
 use super::{network_security_groups, public_ip_addresses};
 use crate::arm::call::Call;
 use crate::arm::error::Error;
@@ -10,10 +9,11 @@ use crate::arm::keep::Members;
 use crate::arm::operations;
 use crate::arm::resource_type::{Answers, Draft, Kind, etag};
 use crate::state::holds::{self, Hold};
-use crate::state::network::{IpConfiguration, NetworkInterface};
+use crate::state::network::{IpConfiguration, NetworkInterface, Subnet};
 use crate::state::{Document, Resource, addresses as pool};
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;
+use uuid::Uuid;
 
 pub(crate) const KIND: Kind = Kind {
     name: "Microsoft.Network/networkInterfaces",
@@ -67,9 +67,13 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
             format!("Network interface {id} must have at least one IP configuration."),
         ));
     }
+    reference::check_ids(&Value::Object(draft.body.clone()), MEMBERS.references)?;
     if let Some(group) = id_at(&Value::Object(asked.clone()), "/networkSecurityGroup") {
         link(call, &id, group, network_security_groups::KIND.name)?;
     }
+    let action = format!("{}/write", KIND.name);
+    let body = Value::Object(draft.body.clone());
+    reference::require(call, (&id, &action), (&body, ""), REFERENCES)?;
     let old: Vec<IpConfiguration<'_>> = draft
         .existing
         .iter()
@@ -96,15 +100,50 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
         "provisioningState": "Succeeded",
         "resourceGuid": draft.guid(),
         "ipConfigurations": made,
-        "dnsSettings": {"dnsServers": [], "appliedDnsServers": []},
+        "dnsSettings": {
+            "dnsServers": [], "appliedDnsServers": [], "internalDomainNameSuffix": name_suffix(call, &made)?,
+        },
         "macAddress": match old_value("macAddress") { Some(mac) => mac, None => json!(free_mac(call, &draft.resource.key())?) },
         "enableAcceleratedNetworking": false,
         "enableIPForwarding": false,
+        "hostedWorkloads": [],
+        "tapConfigurations": [],
         "nicType": "Standard",
     });
     draft.set("etag", etag());
     draft.set("properties", properties);
     Ok(())
+}
+
+/// What an interface refers to besides what it stands on, which [`link`] and [`ip_configuration`] find.
+const REFERENCES: &[&str] = &[
+    "properties/ipConfigurations/*/properties/applicationSecurityGroups/*",
+    "properties/ipConfigurations/*/properties/applicationGatewayBackendAddressPools/*",
+    "properties/ipConfigurations/*/properties/gatewayLoadBalancer",
+    "properties/ipConfigurations/*/properties/loadBalancerBackendAddressPools/*",
+    "properties/ipConfigurations/*/properties/loadBalancerInboundNatRules/*",
+    "properties/ipConfigurations/*/properties/virtualNetworkTaps/*",
+];
+
+/// The domain of the names that machines of a network have in it: each network's own. Azure's are like
+/// `c3vcn1zbo2qerjbbf34jcvjrgh.dx.internal.cloudapp.net` (recorded in azure-mgmt-network 17.1.0's tests).
+fn name_suffix(call: &Call<'_>, configurations: &[Value]) -> Result<String, Error> {
+    const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let subnet = configurations
+        .first()
+        .and_then(|one| IpConfiguration::of(one).subnet());
+    let network = match subnet.and_then(Subnet::parts) {
+        Some((network, _)) => call.resource(network)?,
+        None => None,
+    };
+    let guid = network
+        .as_ref()
+        .and_then(|network| network.property("resourceGuid")?.as_str());
+    let number = guid.and_then(|guid| Uuid::try_parse(guid).ok());
+    let number = number.unwrap_or_default().as_u128();
+    let digits = (0..26).map(|place| DIGITS[(number >> (place * 5)) as usize % DIGITS.len()]);
+    let label: String = digits.map(char::from).collect();
+    Ok(format!("{label}.bx.internal.cloudapp.net"))
 }
 
 /// A resource that the interface stands on must be there, and the caller must be allowed to join it.

@@ -1,6 +1,6 @@
 //! `Microsoft.Network/networkSecurityGroups` and their rules.
 
-use super::reference::duplicate_name;
+use super::reference::{self, duplicate_name};
 use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::group_scope;
@@ -10,16 +10,18 @@ use crate::arm::path::ProviderPath;
 use crate::arm::resource_type::{Answers, Draft, Kind, etag};
 use crate::ground::wire::Response;
 use crate::state::Resource;
-use crate::state::holds::Hold;
+use crate::state::holds::{self, Hold};
+use crate::state::network::Subnet;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 
 pub(crate) const KIND: Kind = Kind {
-    name: "Microsoft.Network/networkSecurityGroups",
+    name: reference::SECURITY_GROUP,
     answers: Answers::Operation,
     members: MEMBERS,
     put,
+    view,
     in_use,
     ..Kind::PLAIN
 };
@@ -34,22 +36,41 @@ const MEMBERS: Members = Members {
     ..Members::PLAIN
 };
 
-fn put(_: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
+/// What a rule refers to.
+const OF_RULES: &[&str] = &[
+    "properties/sourceApplicationSecurityGroups/*",
+    "properties/destinationApplicationSecurityGroups/*",
+];
+
+/// Refuses a rule that refers to what is not there.
+fn require_references(call: &Call<'_>, group: &str, rule: &Value, at: &str) -> Result<(), Error> {
+    let action = format!("{}/securityRules/write", KIND.name);
+    reference::require(call, (group, &action), (rule, at), OF_RULES)
+}
+
+fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
     let id = draft.id().to_owned();
     let mut rules: Vec<Value> = Vec::new();
     let (mut names, mut places) = (HashSet::new(), HashMap::new());
-    for asked in draft
+    for (index, asked) in draft
         .properties()
         .get("securityRules")
         .and_then(Value::as_array)
         .into_iter()
         .flatten()
+        .enumerate()
     {
         let name = asked
             .get("name")
             .and_then(Value::as_str)
             .unwrap_or_default();
         let rule = rule_view(&id, name, asked)?;
+        require_references(
+            call,
+            &id,
+            asked,
+            &format!("properties.securityRules[{index}]"),
+        )?;
         if !names.insert(name.to_ascii_lowercase()) {
             return Err(duplicate_name(&id, name));
         }
@@ -167,22 +188,22 @@ fn conflict(rule: &str, other: &str) -> Error {
 /// <https://learn.microsoft.com/azure/virtual-network/network-security-groups-overview#default-security-rules>
 fn default_rules(group: &str) -> Vec<Value> {
     [
-        ("AllowVnetInBound", 65000, "Inbound", "Allow", "VirtualNetwork", "VirtualNetwork"),
-        ("AllowAzureLoadBalancerInBound", 65001, "Inbound", "Allow", "AzureLoadBalancer", "*"),
-        ("DenyAllInBound", 65500, "Inbound", "Deny", "*", "*"),
-        ("AllowVnetOutBound", 65000, "Outbound", "Allow", "VirtualNetwork", "VirtualNetwork"),
-        ("AllowInternetOutBound", 65001, "Outbound", "Allow", "*", "Internet"),
-        ("DenyAllOutBound", 65500, "Outbound", "Deny", "*", "*"),
+        ("AllowVnetInBound", 65000, "Inbound", "Allow", "VirtualNetwork", "VirtualNetwork", "Allow inbound traffic from all VMs in VNET"),
+        ("AllowAzureLoadBalancerInBound", 65001, "Inbound", "Allow", "AzureLoadBalancer", "*", "Allow inbound traffic from azure load balancer"),
+        ("DenyAllInBound", 65500, "Inbound", "Deny", "*", "*", "Deny all inbound traffic"),
+        ("AllowVnetOutBound", 65000, "Outbound", "Allow", "VirtualNetwork", "VirtualNetwork", "Allow outbound traffic from all VMs to all VMs in VNET"),
+        ("AllowInternetOutBound", 65001, "Outbound", "Allow", "*", "Internet", "Allow outbound traffic from all VMs to Internet"),
+        ("DenyAllOutBound", 65500, "Outbound", "Deny", "*", "*", "Deny all outbound traffic"),
     ]
     .iter()
-    .map(|(name, priority, direction, access, source, destination)| {
+    .map(|(name, priority, direction, access, source, destination, description)| {
         json!({
             "name": name,
             "id": format!("{group}/defaultSecurityRules/{name}"),
             "etag": etag(),
             "type": "Microsoft.Network/networkSecurityGroups/defaultSecurityRules",
             "properties": {
-                "provisioningState": "Succeeded", "protocol": "*", "access": access, "direction": direction,
+                "provisioningState": "Succeeded", "description": description, "protocol": "*", "access": access, "direction": direction,
                 "priority": priority, "sourcePortRange": "*", "destinationPortRange": "*",
                 "sourceAddressPrefix": source, "destinationAddressPrefix": destination,
                 "sourcePortRanges": [], "destinationPortRanges": [],
@@ -191,6 +212,21 @@ fn default_rules(group: &str) -> Vec<Value> {
         })
     })
     .collect()
+}
+
+/// Who uses the group is known by who holds it: interfaces, and subnets.
+fn view(call: &Call<'_>, group: &Resource, value: &mut Value) -> Result<(), Error> {
+    for user in holds::users(call.cx.tx, &group.id)? {
+        let list = match Subnet::parts(&user.holder) {
+            Some(_) => "subnets",
+            None => "networkInterfaces",
+        };
+        match value["properties"][list].as_array_mut() {
+            Some(shown) => shown.push(json!({"id": user.holder})),
+            None => value["properties"][list] = json!([{"id": user.holder}]),
+        }
+    }
+    Ok(())
 }
 
 fn in_use(group: &Resource, user: &Hold) -> Option<Error> {
@@ -248,7 +284,9 @@ pub(crate) fn rules(call: &Call<'_>, provider: &ProviderPath) -> Result<Response
             Response::empty(StatusCode::OK)
         }
         (_, at) => {
-            let rule = rule_view(&group.id, &wanted, &Value::Object(call.body()?))?;
+            let asked = Value::Object(call.body()?);
+            let rule = rule_view(&group.id, &wanted, &asked)?;
+            require_references(call, &group.id, &asked, "")?;
             let place = place_of(&rule);
             let mut others = list.iter().filter(|other| other["name"] != rule["name"]);
             if let Some(other) = others.find(|other| place_of(other) == place) {

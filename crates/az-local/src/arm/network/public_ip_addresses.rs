@@ -1,5 +1,6 @@
 //! `Microsoft.Network/publicIPAddresses`.
 
+use super::reference;
 use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::keep::Members;
@@ -46,8 +47,20 @@ pub(crate) const KIND: Kind = Kind {
 const FIRST: u32 = u32::from_be_bytes([198, 18, 0, 4]);
 const LAST: u32 = u32::from_be_bytes([198, 19, 255, 254]);
 
+/// What an address refers to.
+const REFERENCES: &[&str] = &[
+    "properties/publicIPPrefix",
+    "properties/natGateway",
+    "properties/linkedPublicIPAddress",
+    "properties/servicePublicIPAddress",
+    "properties/ddosSettings/ddosProtectionPlan",
+];
+
 fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
     let asked = draft.properties();
+    let action = format!("{}/write", KIND.name);
+    let body = Value::Object(draft.body.clone());
+    reference::require(call, (draft.id(), &action), (&body, ""), REFERENCES)?;
     let word = |member: &str, default: &str| {
         asked
             .get(member)

@@ -1,7 +1,7 @@
 //! `Microsoft.Network/virtualNetworks` and their subnets.
 
 use super::range::Range;
-use super::reference::duplicate_name;
+use super::reference::{self, duplicate_name};
 use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::keep::{Members, keep_part};
@@ -15,13 +15,14 @@ use crate::state::operations::Operation;
 use crate::state::{Document, Resource};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 pub(crate) const KIND: Kind = Kind {
-    name: "Microsoft.Network/virtualNetworks",
+    name: reference::VIRTUAL_NETWORK,
     answers: Answers::Operation,
     members: MEMBERS,
     put,
+    view,
     holds,
     in_use,
     ..Kind::PLAIN
@@ -47,8 +48,27 @@ const MEMBERS: Members = Members {
     ..Members::PLAIN
 };
 
+/// What a network refers to, its subnets aside.
+const REFERENCES: &[&str] = &[
+    "properties/ddosProtectionPlan",
+    "properties/ipAllocations/*",
+    "properties/virtualNetworkPeerings/*/properties/remoteVirtualNetwork",
+];
+
+/// What a subnet refers to.
+const OF_SUBNETS: &[&str] = &[
+    "properties/networkSecurityGroup",
+    "properties/routeTable",
+    "properties/natGateway",
+    "properties/serviceEndpointPolicies/*",
+    "properties/ipAllocations/*",
+];
+
 fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
     let asked = draft.properties();
+    let action = format!("{}/write", KIND.name);
+    let body = Value::Object(draft.body.clone());
+    reference::require(call, (draft.id(), &action), (&body, ""), REFERENCES)?;
     let prefixes: Vec<String> = asked
         .get("addressSpace")
         .and_then(|space| space.get("addressPrefixes"))
@@ -73,17 +93,20 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
     }
     let mut subnets: Vec<Value> = Vec::new();
     let (mut names, mut taken) = (HashSet::new(), Taken::default());
-    for subnet in asked
+    for (index, subnet) in asked
         .get("subnets")
         .and_then(Value::as_array)
         .into_iter()
         .flatten()
+        .enumerate()
     {
         let subnet_name = subnet.get("name").and_then(Value::as_str);
         let subnet_name = subnet_name
             .filter(|name| !name.is_empty())
             .ok_or_else(|| Error::bad_request("InvalidRequestFormat", "A subnet needs a name."))?;
         let id = format!("{}/subnets/{subnet_name}", draft.id());
+        let at = format!("properties.subnets[{index}]");
+        reference::require(call, (&id, &action), (subnet, &at), OF_SUBNETS)?;
         let made = subnet_view(&id, subnet_name, subnet)?;
         if !names.insert(subnet_name.to_ascii_lowercase()) {
             return Err(duplicate_name(draft.id(), subnet_name));
@@ -200,6 +223,47 @@ fn same_name(one: Subnet<'_>, other: Subnet<'_>) -> bool {
     }
 }
 
+fn view(call: &Call<'_>, network: &Resource, value: &mut Value) -> Result<(), Error> {
+    let subnets = value["properties"]["subnets"].as_array_mut();
+    match subnets {
+        Some(subnets) => show_users(call, network, subnets),
+        None => Ok(()),
+    }
+}
+
+/// Tells of each subnet which configurations of interfaces are in it: that is known by who holds it.
+fn show_users(call: &Call<'_>, network: &Resource, subnets: &mut [Value]) -> Result<(), Error> {
+    let users = holds::users_below(call.cx.tx, &format!("{}/subnets", network.id))?;
+    if users.is_empty() {
+        return Ok(());
+    }
+    let mut by_subnet: HashMap<String, Vec<Value>> = HashMap::new();
+    for user in users {
+        let shown = by_subnet.entry(Resource::key_of(&user.held)).or_default();
+        shown.push(json!({"id": user.holder}));
+    }
+    for subnet in subnets {
+        let key = Subnet::of(subnet).id().map(Resource::key_of);
+        if let Some(users) = key.and_then(|key| by_subnet.remove(&key)) {
+            subnet["properties"]["ipConfigurations"] = Value::Array(users);
+        }
+    }
+    Ok(())
+}
+
+/// The same of one subnet.
+fn show_own_users(call: &Call<'_>, subnet: &mut Value) -> Result<(), Error> {
+    let users = match Subnet::of(subnet).id() {
+        Some(id) => holds::users(call.cx.tx, id)?,
+        None => Vec::new(),
+    };
+    if !users.is_empty() {
+        let users = users.iter().map(|user| json!({"id": user.holder}));
+        subnet["properties"]["ipConfigurations"] = users.collect();
+    }
+    Ok(())
+}
+
 /// The security groups of the subnets.
 fn holds(network: &Resource) -> Vec<Hold> {
     let subnets = VirtualNetwork::of(network).subnets();
@@ -240,31 +304,6 @@ fn in_use(_: &Resource, user: &Hold) -> Option<Error> {
     Some(subnet_in_use(&user.held, user))
 }
 
-/// A subnet that something is put into.
-pub(super) struct FoundSubnet {
-    pub(super) id: String,
-    pub(super) prefix: String,
-}
-
-/// The subnet with this id, from its network.
-pub(super) fn find_subnet(call: &Call<'_>, id: &str) -> Result<Option<FoundSubnet>, Error> {
-    let Some((network, name)) = Subnet::parts(id) else {
-        return Ok(None);
-    };
-    let network = call
-        .resource(network)?
-        .filter(|there| there.kind == KIND.name);
-    let subnet = network
-        .as_ref()
-        .and_then(|network| VirtualNetwork::of(network).subnet(name));
-    Ok(subnet.and_then(|subnet| {
-        Some(FoundSubnet {
-            id: subnet.id()?.to_owned(),
-            prefix: subnet.prefix()?.to_owned(),
-        })
-    }))
-}
-
 /// Keeps a network whose subnets were changed. Gives the operation that does it, and where that is polled.
 fn store(call: &Call<'_>, mut network: Resource) -> Result<(Operation, String), Error> {
     let taken = holds::take(call.cx.tx, &network.key(), &holds(&network))?;
@@ -300,6 +339,7 @@ pub(crate) fn subnets(call: &Call<'_>, provider: &ProviderPath) -> Result<Respon
     let spaces: Vec<Range> = view.prefixes().filter_map(Range::parse).collect();
     let mut list: Vec<Value> = view.subnets().map(|one| one.value().clone()).collect();
     if !provider.is_named() {
+        show_users(call, &network, &mut list)?;
         return Ok(Response::json(StatusCode::OK, &json!({"value": list})));
     }
     let wanted = provider.name(1).to_owned();
@@ -309,7 +349,10 @@ pub(crate) fn subnets(call: &Call<'_>, provider: &ProviderPath) -> Result<Respon
         .position(|subnet| Subnet::of(subnet).name().is_some_and(same));
     let mut subnet = Value::Null;
     match (action, at) {
-        ("read", Some(at)) => return Ok(Response::json(StatusCode::OK, &list[at])),
+        ("read", Some(at)) => {
+            show_own_users(call, &mut list[at])?;
+            return Ok(Response::json(StatusCode::OK, &list[at]));
+        }
         ("read", None) => {
             return Err(Error::new(
                 404,
@@ -324,7 +367,10 @@ pub(crate) fn subnets(call: &Call<'_>, provider: &ProviderPath) -> Result<Respon
         }
         (_, at) => {
             let id = format!("{}/subnets/{wanted}", network.id);
-            subnet = subnet_view(&id, &wanted, &Value::Object(call.body()?))?;
+            let asked = Value::Object(call.body()?);
+            let action = format!("{}/subnets/write", KIND.name);
+            reference::require(call, (&id, &action), (&asked, ""), OF_SUBNETS)?;
+            subnet = subnet_view(&id, &wanted, &asked)?;
             let mut taken = Taken::default();
             let made = Subnet::of(&subnet);
             let others = list.iter().map(Subnet::of);
@@ -345,6 +391,7 @@ pub(crate) fn subnets(call: &Call<'_>, provider: &ProviderPath) -> Result<Respon
         properties["subnets"] = Value::Array(list);
     }
     let (operation, url) = store(call, network)?;
+    show_own_users(call, &mut subnet)?;
     let response = match (action, at) {
         ("delete", _) => Response::empty(StatusCode::ACCEPTED)
             .with_header("location", operations::result_url(call, &operation)),

@@ -257,3 +257,223 @@ fn a_caller_is_told_what_he_may_do() {
         json!({"value": []})
     );
 }
+
+/// azure-mgmt-network 17.1.0, tests/recordings/test_mgmt_network.test_virtual_networks.yaml and
+/// test_mgmt_network.test_network_interface_card.yaml
+#[test]
+fn what_is_used_shows_by_whom() {
+    let azure = Azure::start();
+    azure.furnish("g", "1");
+    let network = |kind: &str| format!("/resourceGroups/g/providers/Microsoft.Network/{kind}");
+    let read =
+        |path: &str| azure.done(Method::GET, &network(path), &Value::Null)["properties"].take();
+    let configuration = json!([azure.id(&network("networkInterfaces/nic1/ipConfigurations/one"))]);
+    assert_eq!(
+        read("virtualNetworks/net1")["subnets"][0]["properties"]["ipConfigurations"],
+        configuration
+    );
+    assert_eq!(
+        read("virtualNetworks/net1/subnets/default")["ipConfigurations"],
+        configuration
+    );
+    let list = azure.done(
+        Method::GET,
+        &network("virtualNetworks/net1/subnets"),
+        &Value::Null,
+    );
+    assert_eq!(
+        list["value"][0]["properties"]["ipConfigurations"],
+        configuration
+    );
+    assert_eq!(
+        read("publicIPAddresses/ip1")["ipConfiguration"],
+        configuration[0]
+    );
+    let group = read("networkSecurityGroups/nsg1");
+    assert_eq!(
+        group["networkInterfaces"],
+        json!([azure.id(&network("networkInterfaces/nic1"))])
+    );
+    assert!(group.get("subnets").is_none());
+    let rules = group["defaultSecurityRules"].as_array().expect("rules");
+    assert!(
+        rules
+            .iter()
+            .all(|rule| rule["properties"]["description"].is_string())
+    );
+    let card = read("networkInterfaces/nic1");
+    assert_eq!(
+        (&card["hostedWorkloads"], &card["tapConfigurations"]),
+        (&json!([]), &json!([]))
+    );
+    let suffix = card["dnsSettings"]["internalDomainNameSuffix"]
+        .as_str()
+        .expect("a suffix");
+    assert_eq!(
+        suffix.split_once('.').expect("a domain").0.len(),
+        26,
+        "{suffix}"
+    );
+    // What is sent back is as it was; a subnet that uses the group is told by it, and both until they do not.
+    let mut whole = azure.done(Method::GET, &network("virtualNetworks/net1"), &Value::Null);
+    whole["properties"]["subnets"][0]["properties"]["networkSecurityGroup"] =
+        azure.id(&network("networkSecurityGroups/nsg1"));
+    azure.done(Method::PUT, &network("virtualNetworks/net1"), &whole);
+    let subnet = json!([azure.id(&network("virtualNetworks/net1/subnets/default"))]);
+    assert_eq!(read("networkSecurityGroups/nsg1")["subnets"], subnet);
+    azure.done(
+        Method::DELETE,
+        "/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm1",
+        &Value::Null,
+    );
+    azure.later();
+    azure.done(
+        Method::DELETE,
+        &network("networkInterfaces/nic1"),
+        &Value::Null,
+    );
+    azure.later();
+    assert!(
+        read("virtualNetworks/net1/subnets/default")
+            .get("ipConfigurations")
+            .is_none()
+    );
+    assert!(
+        read("networkSecurityGroups/nsg1")
+            .get("networkInterfaces")
+            .is_none()
+    );
+}
+
+/// However many use a thing, an answer shows no more of them than it can bear.
+#[test]
+fn of_many_users_the_first_are_shown() {
+    let azure = with_group();
+    let network = |kind: &str| format!("/resourceGroups/g/providers/Microsoft.Network/{kind}");
+    let body = json!({"location": "eastus", "properties": {
+        "addressSpace": {"addressPrefixes": ["10.0.0.0/16"]},
+        "subnets": [{"name": "all", "properties": {"addressPrefix": "10.0.0.0/17"}}],
+    }});
+    azure.done(Method::PUT, &network("virtualNetworks/net"), &body);
+    let subnet = azure.id(&network("virtualNetworks/net/subnets/all"));
+    for at in 0..130 {
+        let body = json!({"location": "eastus", "properties": {"ipConfigurations": [
+            {"name": "one", "properties": {"subnet": subnet}},
+        ]}});
+        azure.done(
+            Method::PUT,
+            &network(&format!("networkInterfaces/nic{at}")),
+            &body,
+        );
+    }
+    let shown = azure.done(
+        Method::GET,
+        &network("virtualNetworks/net/subnets/all"),
+        &Value::Null,
+    );
+    let shown = shown["properties"]["ipConfigurations"]
+        .as_array()
+        .map(Vec::len);
+    assert_eq!(shown, Some(100));
+}
+
+#[test]
+fn references_to_what_is_not_there_are_refused() {
+    let azure = Azure::start();
+    azure.furnish("g", "1");
+    let network = |kind: &str| format!("/resourceGroups/g/providers/Microsoft.Network/{kind}");
+    let none = |kind: &str| azure.id(&network(kind));
+    let space = json!({"addressPrefixes": ["10.0.0.0/16"]});
+    let subnet = |member: &str, id: Value| json!({"name": "s", "properties": {"addressPrefix": "10.0.0.0/24", member: id}});
+    let vnet = |subnet: Value| json!({"location": "eastus", "properties": {"addressSpace": space, "subnets": [subnet]}});
+    let address =
+        |member: &str, id: Value| json!({"location": "eastus", "properties": {member: id}});
+    let card = |member: &str, id: Value| {
+        json!({"location": "eastus", "properties": {"ipConfigurations": [{"name": "one", "properties": {
+            "subnet": none("virtualNetworks/net1/subnets/default"), member: id,
+        }}]}})
+    };
+    let rule = json!({"location": "eastus", "properties": {"securityRules": [{"name": "r", "properties": {
+        "protocol": "*", "access": "Allow", "direction": "Inbound", "priority": 100, "destinationPortRange": "*",
+        "sourceApplicationSecurityGroups": [none("applicationSecurityGroups/no")],
+    }}]}});
+    let missing = [
+        (
+            "virtualNetworks/new",
+            vnet(subnet(
+                "networkSecurityGroup",
+                none("networkSecurityGroups/no"),
+            )),
+        ),
+        (
+            "virtualNetworks/new",
+            vnet(subnet("routeTable", none("routeTables/no"))),
+        ),
+        (
+            "virtualNetworks/new",
+            vnet(subnet("natGateway", none("natGateways/no"))),
+        ),
+        (
+            "virtualNetworks/net1/subnets/more",
+            subnet("natGateway", none("natGateways/no")),
+        ),
+        (
+            "publicIPAddresses/new",
+            address("publicIPPrefix", none("publicIPPrefixes/no")),
+        ),
+        (
+            "networkInterfaces/new",
+            card("publicIPAddress", none("publicIPAddresses/no")),
+        ),
+        (
+            "networkInterfaces/new",
+            card(
+                "applicationSecurityGroups",
+                json!([none("applicationSecurityGroups/no")]),
+            ),
+        ),
+        (
+            "networkInterfaces/new",
+            card("subnet", none("virtualNetworks/net1/subnets/no")),
+        ),
+        ("networkSecurityGroups/new", rule),
+    ];
+    for (path, body) in missing {
+        let (status, answer) = azure.arm(Method::PUT, &network(path), &body);
+        let code = &answer["error"]["code"];
+        assert_eq!(
+            (status, code),
+            (400, &json!("InvalidResourceReference")),
+            "{path}: {answer}"
+        );
+    }
+    let invalid = json!({"id": "nsg"});
+    for (path, body, at) in [
+        (
+            "virtualNetworks/new",
+            vnet(subnet("networkSecurityGroup", invalid.clone())),
+            "properties.subnets[0].properties.networkSecurityGroup.id",
+        ),
+        (
+            "networkInterfaces/new",
+            card("subnet", invalid.clone()),
+            "properties.ipConfigurations[0].properties.subnet.id",
+        ),
+    ] {
+        let (status, answer) = azure.arm(Method::PUT, &network(path), &body);
+        let error = &answer["error"];
+        assert_eq!(
+            (status, &error["code"]),
+            (400, &json!("LinkedInvalidPropertyId")),
+            "{answer}"
+        );
+        let text = error["message"].as_str().expect("a text");
+        assert!(
+            text.starts_with(&format!("Property id 'nsg' at path '{at}' is invalid.")),
+            "{text}"
+        );
+    }
+    // What is there may be referred to.
+    let there = subnet("networkSecurityGroup", none("networkSecurityGroups/nsg1"));
+    azure.done(Method::PUT, &network("virtualNetworks/new"), &vnet(there));
+}
