@@ -85,7 +85,9 @@ fn get(call: &Call<'_>, kind: &Kind, id: &str) -> Result<Response, Error> {
 /// What a GET answers.
 pub(crate) fn view(call: &Call<'_>, kind: &Kind, resource: &Resource) -> Result<Value, Error> {
     let mut value = bare_view(resource);
-    if let Some(state) = operations::running(call.cx, resource)?
+    // A deployment goes on with what is done, which all of it is for it at once.
+    if call.router.allowance().is_none()
+        && let Some(state) = operations::running(call.cx, resource)?
         && let Some(properties) = value.get_mut("properties")
     {
         properties["provisioningState"] = json!(state);

@@ -4,6 +4,7 @@ pub(crate) mod clock;
 pub(crate) mod folder;
 pub(crate) mod hosts;
 pub(crate) mod password;
+pub(crate) mod pkcs7;
 pub(crate) mod quoting;
 pub(crate) mod request_log;
 pub(crate) mod secret;

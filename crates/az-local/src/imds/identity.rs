@@ -7,7 +7,7 @@ use crate::entra::token::{self, Proof};
 use crate::ground::wire::{Request, Response};
 use crate::request::Context;
 use crate::state::machine::VirtualMachine;
-use crate::state::{Resource, ServicePrincipal, StateError};
+use crate::state::{Resource, ServicePrincipal, StateError, Subscription};
 use http::StatusCode;
 use serde_json::json;
 
@@ -27,14 +27,8 @@ pub(super) fn token(
     request: &Request,
     machine: &Resource,
 ) -> Result<Response, StateError> {
-    match request.query("api-version") {
-        None => return Ok(refuse("Required query variable 'api-version' is missing")),
-        Some(version) if !is_version(version) || version < FIRST_VERSION => {
-            return Ok(refuse(&format!(
-                "The api-version '{version}' is not supported"
-            )));
-        }
-        Some(_) => {}
+    if let Err(reason) = check_version(request) {
+        return Ok(refuse(&reason));
     }
     let Some(resource) = request
         .query("resource")
@@ -86,6 +80,35 @@ pub(super) fn token(
             "resource": resource,
             "token_type": "Bearer",
         }),
+    ))
+}
+
+fn check_version(request: &Request) -> Result<(), String> {
+    match request.query("api-version") {
+        None => Err("Required query variable 'api-version' is missing".to_owned()),
+        Some(version) if !is_version(version) || version < FIRST_VERSION => {
+            Err(format!("The api-version '{version}' is not supported"))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// `GET /metadata/identity/info`: the tenant of the machine's subscription, identity or not
+/// (MicrosoftDocs/entra-docs, docs/identity/devices/howto-vm-sign-in-azure-ad-windows.md).
+pub(super) fn info(
+    cx: &Context<'_>,
+    request: &Request,
+    machine: &Resource,
+) -> Result<Response, StateError> {
+    if let Err(reason) = check_version(request) {
+        return Ok(refuse(&reason));
+    }
+    let key = machine.subscription().to_ascii_lowercase();
+    let subscription: Option<Subscription> = cx.tx.get(&key)?;
+    let subscription = subscription.ok_or_else(|| machine.lacks("its subscription"))?;
+    Ok(Response::json(
+        StatusCode::OK,
+        &json!({"tenantId": subscription.tenant_id}),
     ))
 }
 

@@ -18,7 +18,7 @@ pub(super) fn answer(
 ) -> Result<Response, StateError> {
     let version = match request.query("api-version") {
         Some(version) if is_version(version) => version,
-        _ => return Ok(wrong_version()),
+        _ => return Ok(wrong_version(VERSIONS)),
     };
     let document = json!({"compute": compute(machine, version)?, "network": network(cx, machine)?});
     let mut part = &document;
@@ -85,8 +85,8 @@ fn text(part: &Value) -> Response {
 }
 
 /// The answer to a version that is not there, or none.
-pub(super) fn wrong_version() -> Response {
-    let newest: Vec<&str> = VERSIONS.iter().rev().take(3).copied().collect();
+pub(super) fn wrong_version(versions: &[&str]) -> Response {
+    let newest: Vec<&str> = versions.iter().rev().take(3).copied().collect();
     Response::json(
         StatusCode::BAD_REQUEST,
         &json!({
@@ -163,10 +163,10 @@ fn compute(machine: &Resource, version: &str) -> Result<Value, StateError> {
             "ultraSSDEnabled": flag("additionalCapabilities", "/ultraSSDEnabled"),
         },
         "azEnvironment": "AzurePublicCloud",
-        // Azure has since disabled this member for `userData`
-        // (<https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service#instance-metadata>), and its
-        // machines find their custom data on a disk that cloud-init reads. There is none here: this shows it.
-        "customData": vm.custom_data().unwrap_or(NONE),
+        // Disabled in Azure, for `userData`
+        // (<https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service#instance-metadata>): its machines
+        // find their custom data on a disk that cloud-init reads.
+        "customData": NONE,
         "evictionPolicy": at("evictionPolicy", ""),
         "extendedLocation": {"name": NONE, "type": NONE},
         "host": {"id": at("host", "/id")},
@@ -246,7 +246,7 @@ fn tags(machine: &Resource) -> Vec<(&str, &str)> {
 }
 
 /// All primitives are texts, and what is not there is an empty one.
-fn text_of(value: Option<&Value>) -> Value {
+pub(super) fn text_of(value: Option<&Value>) -> Value {
     match value {
         None | Some(Value::Null) => json!(NONE),
         Some(Value::String(text)) => json!(text),

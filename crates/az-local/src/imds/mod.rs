@@ -3,8 +3,11 @@
 //!
 //! It exists on machines only: the desk's connection is closed unanswered, as where nothing listens.
 
+mod attested;
+mod events;
 mod identity;
 mod instance;
+mod load_balancer;
 #[cfg(test)]
 mod tests;
 mod versions;
@@ -77,12 +80,22 @@ fn route(cx: &Context<'_>, request: &Request, machine: &Resource) -> Result<Resp
         ["metadata", "identity", "oauth2", "token"] => {
             Ok(Response::empty(StatusCode::METHOD_NOT_ALLOWED))
         }
+        ["metadata", "identity", "info"] if request.method == Method::GET => {
+            identity::info(cx, request, machine)
+        }
+        ["metadata", "scheduledevents"] => Ok(events::answer(request)),
+        ["metadata", "attested", "document"] if request.method == Method::GET => {
+            attested::answer(cx, request, machine)
+        }
+        ["metadata", "loadbalancer"] if request.method == Method::GET => {
+            load_balancer::answer(cx, request, machine)
+        }
         ["metadata", "instance", path @ ..] if request.method == Method::GET => {
             instance::answer(cx, request, machine, path)
         }
-        ["metadata", "instance" | "versions", ..] => {
-            Ok(Response::empty(StatusCode::METHOD_NOT_ALLOWED))
-        }
+        ["metadata", "instance" | "versions" | "loadbalancer", ..]
+        | ["metadata", "attested", "document"]
+        | ["metadata", "identity", "info"] => Ok(Response::empty(StatusCode::METHOD_NOT_ALLOWED)),
         _ => Ok(Response::json(
             StatusCode::NOT_FOUND,
             &json!({"error": "Not found"}),

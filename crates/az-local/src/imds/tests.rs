@@ -2,8 +2,12 @@ use super::handle;
 use crate::ground::wire::Origin;
 use crate::request::Context;
 use crate::request::testing::{read, request, with_context};
-use crate::state::{Resource, ServicePrincipal, Tenant};
+use crate::state::{Resource, ServicePrincipal, Subscription, Tenant};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::Method;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use serde_json::{Value, json};
 
 const VM: &str =
@@ -65,6 +69,13 @@ fn machine(cx: &Context<'_>, system: bool, user: &[&str]) {
         incarnation: String::new(),
     };
     cx.tx.put(&resource).expect("a machine");
+}
+
+fn post(cx: &Context<'_>, path: &str, body: &str) -> (u16, Value) {
+    let url = format!("http://169.254.169.254/metadata/{path}");
+    let mut request = request(Method::POST, &url, &[("metadata", "true")], body);
+    request.origin = Origin::Machine(Resource::key_of(VM));
+    read(&handle(cx, &request))
 }
 
 fn get(cx: &Context<'_>, path: &str) -> (u16, Value) {
@@ -220,7 +231,7 @@ fn the_instance_document_is_read_whole_and_by_leaf() {
 }
 
 #[test]
-fn user_data_and_custom_data_are_shown_by_the_versions_that_know_them() {
+fn user_data_is_shown_by_the_versions_that_know_it_and_custom_data_by_none() {
     with_context(|cx| {
         machine(cx, false, &[]);
         let shown = |version: &str| get(cx, &format!("instance/compute?api-version={version}")).1;
@@ -236,10 +247,10 @@ fn user_data_and_custom_data_are_shown_by_the_versions_that_know_them() {
         cx.tx.put(&resource).expect("a machine");
         for (version, user, custom) in [
             ("2018-10-01", None, None),
-            ("2019-02-01", None, Some("Y3VzdG9t")),
-            ("2020-12-01", None, Some("Y3VzdG9t")),
-            ("2021-01-01", Some("dXNlcg=="), Some("Y3VzdG9t")),
-            ("2025-04-07", Some("dXNlcg=="), Some("Y3VzdG9t")),
+            ("2019-02-01", None, Some("")),
+            ("2020-12-01", None, Some("")),
+            ("2021-01-01", Some("dXNlcg=="), Some("")),
+            ("2025-04-07", Some("dXNlcg=="), Some("")),
         ] {
             let compute = shown(version);
             let text = |name: &str| compute.get(name).and_then(Value::as_str);
@@ -336,5 +347,235 @@ fn a_variable_comes_once_and_what_can_only_be_read_is_only_read() {
         let mut post = request(Method::POST, url, &[("metadata", "true")], "");
         post.origin = Origin::Machine(Resource::key_of(VM));
         assert_eq!(handle(cx, &post).status, 405);
+    });
+}
+
+/// <https://learn.microsoft.com/azure/virtual-machines/linux/scheduled-events>
+#[test]
+fn no_maintenance_is_to_come() {
+    with_context(|cx| {
+        machine(cx, false, &[]);
+        for version in ["2017-08-01", "2019-08-01", "2020-07-01"] {
+            let (status, body) = get(cx, &format!("scheduledevents?api-version={version}"));
+            assert_eq!(status, 200);
+            assert_eq!(body, json!({"DocumentIncarnation": 1, "Events": []}));
+        }
+        let (status, body) = get(cx, "scheduledevents?api-version=2021-02-01");
+        assert_eq!(status, 400);
+        assert_eq!(
+            body["newest-versions"],
+            json!(["2020-07-01", "2019-08-01", "2019-04-01"])
+        );
+        let path = "scheduledevents?api-version=2020-07-01";
+        for (body, status) in [
+            (r#"{"StartRequests": []}"#, 200),
+            (
+                r#"{"StartRequests": [{"EventId": "f020ba2e-3bc0-4c40-a10b-86575a9eabd5"}]}"#,
+                400,
+            ),
+            (r#"{"StartRequests": [{}]}"#, 400),
+            ("{}", 400),
+            ("", 400),
+        ] {
+            assert_eq!(post(cx, path, body).0, status, "{body}");
+        }
+    });
+}
+
+/// MicrosoftDocs/entra-docs, docs/identity/devices/howto-vm-sign-in-azure-ad-windows.md
+#[test]
+fn the_tenant_of_the_subscription_is_told_with_an_identity_or_without() {
+    with_context(|cx| {
+        machine(cx, false, &[]);
+        let subscription = Subscription {
+            id: "s".to_owned(),
+            tenant_id: TENANT.to_owned(),
+            display_name: "Local".to_owned(),
+            providers: Vec::new(),
+        };
+        cx.tx.put(&subscription).expect("a subscription");
+        let (status, body) = get(cx, "identity/info?api-version=2018-02-01");
+        assert_eq!((status, body), (200, json!({"tenantId": TENANT})));
+        assert_eq!(get(cx, "identity/info").0, 400);
+        assert_eq!(post(cx, "identity/info?api-version=2018-02-01", "").0, 405);
+    });
+}
+
+/// <https://learn.microsoft.com/azure/load-balancer/howto-load-balancer-imds>
+#[test]
+fn addresses_of_the_standard_sku_are_told_as_a_load_balancers() {
+    with_context(|cx| {
+        machine(cx, false, &[]);
+        let path = "loadbalancer?api-version=2020-10-01";
+        assert_eq!(get(cx, path).0, 404);
+        assert_eq!(get(cx, "loadbalancer?api-version=2020-09-01").0, 400);
+        let network = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network";
+        let put = |id: String, kind: &str, properties: Value, sku: Value| {
+            let mut resource = Resource::new(id, kind);
+            resource.body.insert("properties".to_owned(), properties);
+            resource.body.insert("sku".to_owned(), sku);
+            cx.tx.put(&resource).expect("a resource");
+        };
+        let (nic, ip) = (
+            format!("{network}/networkInterfaces/nic"),
+            format!("{network}/publicIPAddresses/ip"),
+        );
+        let configuration =
+            json!({"properties": {"privateIPAddress": "10.0.0.4", "publicIPAddress": {"id": ip}}});
+        put(
+            nic.clone(),
+            "Microsoft.Network/networkInterfaces",
+            json!({"ipConfigurations": [configuration]}),
+            json!({}),
+        );
+        let mut vm: Resource = cx
+            .tx
+            .get(&Resource::key_of(VM))
+            .expect("a state")
+            .expect("a machine");
+        vm.body["properties"]["networkProfile"] = json!({"networkInterfaces": [{"id": nic}]});
+        cx.tx.put(&vm).expect("a machine");
+        for (sku, status) in [("Basic", 404), ("Standard", 200)] {
+            let sku = json!({"name": sku});
+            put(
+                ip.clone(),
+                "Microsoft.Network/publicIPAddresses",
+                json!({"ipAddress": "198.18.0.4"}),
+                sku,
+            );
+            let (found, body) = get(cx, path);
+            assert_eq!(found, status);
+            if found == 200 {
+                let expected =
+                    json!([{"frontendIpAddress": "198.18.0.4", "privateIpAddress": "10.0.0.4"}]);
+                assert_eq!(body["loadbalancer"]["publicIpAddresses"], expected);
+                assert_eq!(body["loadbalancer"]["inboundRules"], json!([]));
+            }
+        }
+    });
+}
+
+/// The parts of a signed document: its content, the signer's certificate, the signature.
+fn parts(der: &[u8]) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
+    yasna::parse_der(der, |reader| {
+        reader.read_sequence(|reader| {
+            reader.next().read_oid()?;
+            reader.next().read_tagged(yasna::Tag::context(0), |reader| {
+                reader.read_sequence(|reader| {
+                    reader.next().read_u8()?;
+                    reader.next().read_der()?;
+                    let content = reader.next().read_sequence(|reader| {
+                        reader.next().read_oid()?;
+                        reader
+                            .next()
+                            .read_tagged(yasna::Tag::context(0), |reader| reader.read_bytes())
+                    })?;
+                    let certificate =
+                        reader
+                            .next()
+                            .read_tagged_implicit(yasna::Tag::context(0), |reader| {
+                                let mut all = Vec::new();
+                                reader.read_set_of(|reader| {
+                                    all.push(reader.read_der()?);
+                                    Ok(())
+                                })?;
+                                Ok(all.remove(0))
+                            })?;
+                    let mut signature = Vec::new();
+                    reader.next().read_set_of(|reader| {
+                        signature = reader.read_sequence(|reader| {
+                            for _ in 0..4 {
+                                reader.next().read_der()?;
+                            }
+                            reader.next().read_bytes()
+                        })?;
+                        Ok(())
+                    })?;
+                    Ok((content, certificate, signature))
+                })
+            })
+        })
+    })
+    .expect("PKCS#7")
+}
+
+/// <https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service#attested-data>
+#[test]
+fn the_attested_document_is_signed_in_the_name_of_the_metadata_service() {
+    with_context(|cx| {
+        machine(cx, false, &[]);
+        let signed = |query: &str| {
+            let (status, body) = get(cx, &format!("attested/document?{query}"));
+            assert_eq!(
+                (status, &body["encoding"]),
+                (200, &json!("pkcs7")),
+                "{body}"
+            );
+            STANDARD
+                .decode(body["signature"].as_str().expect("a text"))
+                .expect("base64")
+        };
+        let (content, certificate, signature) =
+            parts(&signed("api-version=2025-04-07&nonce=1234567890"));
+        let document: Value = serde_json::from_slice(&content).expect("JSON");
+        assert_eq!(
+            (&document["nonce"], &document["vmId"]),
+            (&json!("1234567890"), &json!("id-1"))
+        );
+        assert_eq!(
+            (&document["subscriptionId"], &document["sku"]),
+            (&json!("s"), &json!(""))
+        );
+        assert!(document.get("licenseType").is_none());
+        let times = &document["timeStamp"];
+        let valid = |text: &Value| text.as_str().is_some_and(|text| text.ends_with(" -0000"));
+        assert!(
+            valid(&times["createdOn"]) && valid(&times["expiresOn"]),
+            "{times}"
+        );
+        // The certificate is the authority's, in the service's names, and the signature is its key's.
+        let certificate = CertificateDer::from(certificate);
+        let leaf = webpki::EndEntityCert::try_from(&certificate).expect("a certificate");
+        for name in ["metadata.azure.com", "westeurope.metadata.azure.com"] {
+            let name = ServerName::try_from(name).expect("a name");
+            leaf.verify_is_valid_for_subject_name(&name)
+                .expect("its name");
+        }
+        let verify = |content: &[u8]| {
+            leaf.verify_signature(webpki::ring::ECDSA_P256_SHA256, content, &signature)
+        };
+        verify(&content).expect("a good signature");
+        let mut forged = content.clone();
+        forged[10] ^= 1;
+        assert!(verify(&forged).is_err());
+        let authority =
+            CertificateDer::from_pem_slice(cx.authority.pem().as_bytes()).expect("a certificate");
+        let anchor = webpki::anchor_from_trusted_cert(&authority).expect("an anchor");
+        leaf.verify_for_usage(
+            &[webpki::ring::ECDSA_P256_SHA256],
+            &[anchor],
+            &[],
+            UnixTime::now(),
+            webpki::KeyUsage::client_auth(),
+            None,
+            None,
+        )
+        .expect("the authority's certificate");
+        // Members come with their versions; without a nonce the time is one.
+        let (content, ..) = parts(&signed("api-version=2018-10-01"));
+        let document: Value = serde_json::from_slice(&content).expect("JSON");
+        assert!(document.get("subscriptionId").is_none() && document.get("sku").is_none());
+        assert_eq!(
+            document["nonce"].as_str().map(str::len),
+            Some("20181128-001617".len())
+        );
+        for (query, status) in [("api-version=2018-02-01", 400), ("", 400)] {
+            assert_eq!(get(cx, &format!("attested/document?{query}")).0, status);
+        }
+        let long = format!(
+            "attested/document?api-version=2025-04-07&nonce={}",
+            "1".repeat(33)
+        );
+        assert_eq!(get(cx, &long).0, 400);
     });
 }

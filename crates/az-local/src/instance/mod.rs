@@ -236,6 +236,7 @@ impl Instance {
                 now,
                 client_now: now - self.clock.offset(),
                 knobs: &knobs,
+                authority: &self.authority,
                 keys: &self.keys,
                 caller: RefCell::new(caller),
                 effects: RefCell::default(),

@@ -2,6 +2,7 @@
 
 use super::effects::{Effects, EndedMachine};
 use crate::ground::wire::Caller;
+use crate::state::authority::Authority;
 use crate::state::knobs::Knobs;
 use crate::state::signing_keys::SigningKeys;
 use crate::state::{StateError, Transaction};
@@ -18,6 +19,8 @@ pub(crate) struct Context<'a> {
     /// until someone moves the instance's clock.
     pub(crate) client_now: OffsetDateTime,
     pub(crate) knobs: &'a Knobs,
+    /// Vouches for the instance.
+    pub(crate) authority: &'a Authority,
     /// Signs and checks tokens.
     pub(crate) keys: &'a SigningKeys,
     /// For the request log.

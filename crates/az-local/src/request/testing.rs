@@ -3,7 +3,7 @@
 use crate::ground::wire::{Caller, Origin, Request, Response};
 use crate::request::Context;
 use crate::state::knobs::Knobs;
-use crate::state::testing::keys;
+use crate::state::testing::{authority, keys};
 use crate::state::{StateError, Store};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::Value;
@@ -21,6 +21,7 @@ pub(crate) fn with_context<R>(work: impl FnOnce(&mut Context<'_>) -> R) -> R {
             now,
             client_now: now,
             knobs: &knobs,
+            authority: authority(),
             keys: keys(),
             caller: RefCell::new(Caller::default()),
             effects: RefCell::default(),

@@ -4,12 +4,13 @@ use super::document::Document;
 use super::transaction::StateError;
 use super::transaction::Transaction;
 use crate::ground::hosts::DOMAINS;
+use crate::ground::pkcs7::{self, Signer};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{
     BasicConstraints, CertificateParams, CidrSubnet, DnType, ExtendedKeyUsagePurpose,
     GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints,
-    PKCS_ECDSA_P256_SHA256,
+    PKCS_ECDSA_P256_SHA256, SerialNumber, SigningKey as _,
 };
 use rustls::ServerConfig;
 use rustls::crypto::ring as provider;
@@ -54,11 +55,16 @@ impl Document for StoredAuthority {
 /// Issues leaf certificates for emulated hosts, one a host.
 pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
+    /// Its common name, the only name that it has.
+    name: String,
     pem: String,
     /// All leafs share one key: they live and die with the process.
     leaf_key: KeyPair,
     leafs: Mutex<HashMap<String, Arc<ServerConfig>>>,
 }
+
+/// The name of Azure's metadata service in certificates.
+const METADATA: &str = "metadata.azure.com";
 
 /// How many hosts' certificates are kept in memory.
 const KEPT_LEAFS: usize = 1024;
@@ -66,12 +72,13 @@ const KEPT_LEAFS: usize = 1024;
 impl Authority {
     /// The kept authority, or a new one, which is then kept.
     pub(crate) fn load_or_create(tx: &Transaction<'_>) -> Result<Self, AuthorityError> {
-        let (issuer, pem) = match tx.get::<StoredAuthority>(StoredAuthority::KEY)? {
+        let (issuer, name, pem) = match tx.get::<StoredAuthority>(StoredAuthority::KEY)? {
             Some(stored) => {
                 let der = PrivatePkcs8KeyDer::from(STANDARD.decode(&stored.pkcs8)?);
                 let key = KeyPair::from_pkcs8_der_and_sign_algo(&der, &PKCS_ECDSA_P256_SHA256)?;
                 (
                     Issuer::new(parameters(&stored.name)?, key),
+                    stored.name,
                     stored.certificate,
                 )
             }
@@ -85,15 +92,16 @@ impl Authority {
                 let parameters = parameters(&name)?;
                 let certificate = parameters.self_signed(&key)?.pem();
                 tx.put(&StoredAuthority {
-                    name,
+                    name: name.clone(),
                     pkcs8: STANDARD.encode(key.serialize_der()),
                     certificate: certificate.clone(),
                 })?;
-                (Issuer::new(parameters, key), certificate)
+                (Issuer::new(parameters, key), name, certificate)
             }
         };
         Ok(Authority {
             issuer,
+            name,
             pem,
             leaf_key: KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?,
             leafs: Mutex::default(),
@@ -117,6 +125,31 @@ impl Authority {
         }
         leafs.insert(host.to_owned(), Arc::clone(&config));
         Ok(config)
+    }
+
+    /// Signs what the metadata service of a region says (PKCS#7, DER), with a certificate in its names: clients look for
+    /// `metadata.azure.com` and what is below it.
+    pub(crate) fn attest(&self, content: &[u8], region: &str) -> Result<Vec<u8>, AuthorityError> {
+        let host = format!("{region}.{METADATA}");
+        let mut leaf = CertificateParams::new(vec![host, METADATA.to_owned()])?;
+        leaf.distinguished_name.push(DnType::CommonName, METADATA);
+        leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        leaf.use_authority_key_identifier_extension = true;
+        let serial = uuid::Uuid::new_v4().into_bytes();
+        // A serial number has no sign.
+        let serial = [&[serial[0] & 0x7f | 0x40], &serial[1..]].concat();
+        leaf.serial_number = Some(SerialNumber::from_slice(&serial));
+        let now = OffsetDateTime::now_utc();
+        leaf.not_before = now - Duration::days(1);
+        leaf.not_after = now + Duration::days(365);
+        let certificate = leaf.signed_by(&self.leaf_key, &self.issuer)?;
+        let signer = Signer {
+            certificate: certificate.der(),
+            issuer: &self.name,
+            serial: &serial,
+        };
+        let signature = self.leaf_key.sign(content)?;
+        Ok(pkcs7::signed(content, &signature, &signer))
     }
 
     fn issue(&self, host: &str) -> Result<ServerConfig, AuthorityError> {

@@ -144,11 +144,6 @@ impl<'a> VirtualMachine<'a> {
         keys.map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// What was given to the machine at its creation, in base64.
-    pub(crate) fn custom_data(self) -> Option<&'a str> {
-        self.0.hidden.get("customData")?.as_str()
-    }
-
     /// What was given to the machine to be read at any time, in base64.
     pub(crate) fn user_data(self) -> Option<&'a str> {
         self.0.hidden.get("userData")?.as_str()
