@@ -17,6 +17,18 @@ pub(crate) struct Error {
     message: String,
     target: Option<String>,
     details: Vec<Error>,
+    violation: Option<Violation>,
+}
+
+/// Where a template is wrong.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Violation {
+    /// From the request's body, as `properties.template.parameters.location`; empty where it is not told.
+    pub(crate) path: String,
+    /// Of the request's body; the first is 1, and 0 is none.
+    pub(crate) line: usize,
+    /// How many characters of the line are before.
+    pub(crate) column: usize,
 }
 
 impl Error {
@@ -28,11 +40,18 @@ impl Error {
             message: message.into(),
             target: None,
             details: Vec::new(),
+            violation: None,
         }
     }
 
     pub(crate) fn target(mut self, target: impl Into<String>) -> Self {
         self.target = Some(target.into());
+        self
+    }
+
+    /// Where a template is wrong.
+    pub(crate) fn violation(mut self, violation: Violation) -> Self {
+        self.violation = Some(violation);
         self
     }
 
@@ -114,6 +133,11 @@ impl Error {
         }
         if !self.details.is_empty() {
             error["details"] = self.details.iter().map(Error::body).collect();
+        }
+        if let Some(Violation { path, line, column }) = &self.violation {
+            // Recorded in azure-mgmt-resource 16.0.0's tests, test_mgmt_resource.test_deployments_basic.yaml.
+            let info = json!({"lineNumber": line, "linePosition": column, "path": path});
+            error["additionalInfo"] = json!([{"type": "TemplateViolation", "info": info}]);
         }
         error
     }

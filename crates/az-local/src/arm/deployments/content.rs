@@ -1,8 +1,9 @@
 //! The loose JSON that Azure takes templates in.
 
 use crate::arm::call::{Call, DEEPEST_JSON, invalid_content, members, too_deep};
-use crate::arm::error::Error;
-use jsonc_parser::ParseOptions;
+use crate::arm::error::{Error, Violation};
+use jsonc_parser::common::Ranged as _;
+use jsonc_parser::{CollectOptions, ParseOptions, ast, parse_to_ast};
 use serde_json::{Map, Value};
 
 /// The body: with comments, with texts of several lines, and names without quotes, as `az` sends them.
@@ -21,6 +22,68 @@ pub(super) fn template_body(call: &Call<'_>) -> Result<Map<String, Value>, Error
         }
     };
     members(parsed)
+}
+
+/// Where a value stands in the body that was sent, by the path that leads to it from the template.
+pub(super) fn place_of(call: &Call<'_>, path: &[Step<'_>]) -> Violation {
+    let mut full = vec![Step::Member("properties"), Step::Member("template")];
+    full.extend_from_slice(path);
+    let text = String::from_utf8_lossy(&call.request.body);
+    let before = end_of(&text, &full).and_then(|at| text.get(..at));
+    let (line, column) = match before {
+        Some(before) => {
+            let begin = before.rfind('\n').map_or(0, |at| at + 1);
+            (
+                before.matches('\n').count() + 1,
+                before[begin..].chars().count(),
+            )
+        }
+        None => (0, 0),
+    };
+    let path = shown(&full);
+    Violation { path, line, column }
+}
+
+/// Where a reader has read the value, or its first bracket (bytes).
+fn end_of(text: &str, path: &[Step<'_>]) -> Option<usize> {
+    let parsed = parse_to_ast(text, &CollectOptions::default(), &ParseOptions::default()).ok()?;
+    let mut value = parsed.value?;
+    for step in path {
+        value = match (step, value) {
+            (Step::Member(name), ast::Value::Object(object)) => {
+                let mut all = object.properties.into_iter();
+                all.find(|one| one.name.as_str() == *name)?.value
+            }
+            (Step::Index(index), ast::Value::Array(array)) => {
+                array.elements.into_iter().nth(*index)?
+            }
+            _ => return None,
+        };
+    }
+    Some(match &value {
+        ast::Value::Object(object) => object.range.start + 1,
+        ast::Value::Array(array) => array.range.start + 1,
+        leaf => leaf.range().end,
+    })
+}
+
+/// A step on the way to a value in a template.
+#[derive(Clone, Copy)]
+pub(super) enum Step<'v> {
+    Member(&'v str),
+    Index(usize),
+}
+
+pub(super) fn shown(path: &[Step<'_>]) -> String {
+    let mut shown = String::new();
+    for step in path {
+        match step {
+            Step::Member(name) if shown.is_empty() => shown.push_str(name),
+            Step::Member(name) => shown += &format!(".{name}"),
+            Step::Index(index) => shown += &format!("[{index}]"),
+        }
+    }
+    shown
 }
 
 /// How deep brackets are nested, those in texts and comments not counted. Text that is no JSON may be counted wrongly.
@@ -71,6 +134,24 @@ fn find(text: &[u8], mark: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_is_found_where_a_reader_has_read_it() {
+        let text = "{\n  // a comment\n  a: [\"x\", {\"b\": 12}],\n\"c\": {}}";
+        let (a, b) = (Step::Member("a"), Step::Member("b"));
+        for (path, before) in [
+            (vec![Step::Member("c")], "\"c\": {"),
+            (vec![a], "a: ["),
+            (vec![a, Step::Index(0)], "a: [\"x\""),
+            (vec![a, Step::Index(1), b], "{\"b\": 12"),
+        ] {
+            let end = end_of(text, &path).expect("a place");
+            assert!(text[..end].ends_with(before), "{}", shown(&path));
+        }
+        for path in [vec![b], vec![a, Step::Index(2)], vec![a, b]] {
+            assert_eq!(end_of(text, &path), None);
+        }
+    }
 
     #[test]
     fn brackets_in_texts_and_comments_are_not_counted() {

@@ -1,6 +1,6 @@
 //! A template that is not valid.
 
-use crate::arm::error::Error;
+use crate::arm::error::{Error, Violation};
 
 /// <https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-invalid-template>
 pub(super) fn invalid(reason: impl std::fmt::Display) -> Error {
@@ -8,6 +8,7 @@ pub(super) fn invalid(reason: impl std::fmt::Display) -> Error {
         "InvalidTemplate",
         format!("Deployment template validation failed: '{reason}'."),
     )
+    .violation(Violation::default())
 }
 
 /// How a circle is shown: each name, and the first again. A long one is shortened.

@@ -1,5 +1,6 @@
 //! The parameters of a template and the values that they get.
 
+use super::content::{Step, place_of};
 use super::error::invalid;
 use super::resources::NoResources;
 use super::template::Template;
@@ -55,18 +56,27 @@ impl Template<'_> {
                 (Some(value), _) => value,
                 (None, Some(default)) => self.evaluate(default, &NoResources)?,
                 (None, None) if declaration.get("nullable") == Some(&json!(true)) => Value::Null,
-                (None, None) => {
-                    return Err(invalid(format!(
-                        "The value for the template parameter '{name}' is not provided. Please see \
-                         https://aka.ms/arm-create-parameter-file for usage details"
-                    )));
-                }
+                (None, None) => return Err(self.not_given(name)),
             };
             check_parameter(name, declaration, &value)?;
             self.meter.keep(self.meter.made(&value)?.bytes)?;
             self.parameters.insert(name.clone(), value);
         }
         Ok(())
+    }
+}
+
+impl Template<'_> {
+    /// A parameter has neither a value nor a default.
+    fn not_given(&self, name: &str) -> Error {
+        let path = [Step::Member("parameters"), Step::Member(name)];
+        let place = place_of(self.call, &path);
+        invalid(format!(
+            "The value for the template parameter '{name}' at line '{}' and column '{}' is not provided. Please see \
+             https://aka.ms/arm-create-parameter-file for usage details",
+            place.line, place.column
+        ))
+        .violation(place)
     }
 }
 

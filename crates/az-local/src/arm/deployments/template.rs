@@ -1,5 +1,6 @@
 //! A template with its parameters: what it declares.
 
+use super::content::{Step, place_of, shown};
 use super::error::invalid;
 use super::expression::{self, Text, functions};
 use super::limits::{
@@ -147,7 +148,10 @@ impl<'a> Template<'a> {
         let expression = match expression::read(text) {
             Ok(Text::Expression(expression)) => expression,
             Ok(Text::Literal(_)) => return Ok(()),
-            Err(reason) => return Err(invalid(format!("{reason} Path '{}'", shown(path)))),
+            Err(reason) => {
+                let error = invalid(format!("{reason} Path '{}'", shown(path)));
+                return Err(error.violation(place_of(self.call, path)));
+            }
         };
         let mut unknown = None;
         expression::names(&expression, &mut |name| {
@@ -166,27 +170,10 @@ impl<'a> Template<'a> {
                 "The template function '{name}' at '{}' is not valid, or the local Azure does not have it. Please see \
                  https://aka.ms/arm-functions for usage details",
                 shown(path)
-            ))),
+            ))
+            .violation(place_of(self.call, path))),
         }
     }
-}
-
-/// A step on the way to a value in a template.
-enum Step<'v> {
-    Member(&'v str),
-    Index(usize),
-}
-
-fn shown(path: &[Step<'_>]) -> String {
-    let mut shown = String::new();
-    for step in path {
-        match step {
-            Step::Member(name) if shown.is_empty() => shown.push_str(name),
-            Step::Member(name) => shown += &format!(".{name}"),
-            Step::Index(index) => shown += &format!("[{index}]"),
-        }
-    }
-    shown
 }
 
 /// Refuses a template that declares too much.

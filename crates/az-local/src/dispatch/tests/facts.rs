@@ -477,3 +477,46 @@ fn references_to_what_is_not_there_are_refused() {
     let there = subnet("networkSecurityGroup", none("networkSecurityGroups/nsg1"));
     azure.done(Method::PUT, &network("virtualNetworks/new"), &vnet(there));
 }
+
+/// azure-mgmt-resource 16.0.0, tests/recordings/test_mgmt_resource.test_deployments_basic.yaml
+#[test]
+fn an_error_of_a_template_says_where_it_is() {
+    let azure = with_group();
+    let template = |members: &str| {
+        format!(
+            r#"{{"properties": {{"mode": "Incremental", "template": {{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#", "contentVersion": "1.0.0.0", "resources": [],
+{members}}}}}}}"#
+        )
+    };
+    let path = "/resourceGroups/g/providers/Microsoft.Resources/deployments/d";
+    let refused = |members: &str| {
+        let (status, mut answer) = azure.arm_text(Method::PUT, path, &template(members));
+        assert_eq!(
+            (status, &answer["error"]["code"]),
+            (400, &json!("InvalidTemplate"))
+        );
+        let text = answer["error"]["message"].take();
+        (
+            text.as_str().expect("a text").to_owned(),
+            answer["error"]["additionalInfo"].take(),
+        )
+    };
+    let place = |path: &str, line: u8, column: u8| {
+        let info = json!({"lineNumber": line, "linePosition": column, "path": path});
+        json!([{"type": "TemplateViolation", "info": info}])
+    };
+    let (text, info) = refused(r#""parameters": {"location": {"type": "string"}}"#);
+    assert!(
+        text.contains("'location' at line '2' and column '28' is not provided"),
+        "{text}"
+    );
+    assert_eq!(
+        info,
+        place("properties.template.parameters.location", 2, 28)
+    );
+    let (_, info) = refused(r#""variables": {"x": ["[nothing()]"]}"#);
+    assert_eq!(info, place("properties.template.variables.x[0]", 2, 33));
+    // Where no place is known, none is told.
+    let (_, info) = refused(r#""parameters": {"x": {"type": "strange", "defaultValue": 1}}"#);
+    assert_eq!(info, place("", 0, 0));
+}

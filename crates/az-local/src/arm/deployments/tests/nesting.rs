@@ -112,3 +112,48 @@ fn what_if_and_validate_bear_the_same() {
         }
     });
 }
+
+/// Whatever the depth and the place, it is Azure's error or a deployment that can be read.
+#[test]
+fn a_template_of_any_depth_is_answered() {
+    with_group(|cx| {
+        for place in ["variables", "resources", "metadata", "parameters"] {
+            let mut refused_from = None;
+            for depth in 60..140 {
+                let mut value = json!("x");
+                for _ in 0..depth {
+                    value = json!({"a": value});
+                }
+                let members = match place {
+                    "variables" => json!({
+                        "variables": {"deep": value},
+                        "outputs": {"x": {"type": "object", "value": "[variables('deep')]"}},
+                    }),
+                    "resources" => json!({"resources": [{
+                        "type": "Microsoft.Network/networkSecurityGroups", "apiVersion": "2024-05-01", "name": "nsg",
+                        "location": "eastus", "properties": {"deep": value},
+                    }]}),
+                    "parameters" => json!({
+                        "parameters": {"deep": {"type": "object", "defaultValue": value}},
+                        "outputs": {"x": {"type": "object", "value": "[parameters('deep')]"}},
+                    }),
+                    _ => json!({"metadata": value}),
+                };
+                let (status, answer) = put_text(cx, &body(&template(members)).to_string());
+                assert!(status < 500, "{place} {depth}: {answer}");
+                if status == 400 {
+                    refused_from.get_or_insert(depth);
+                }
+                later(cx, time::Duration::hours(1));
+                if status < 300 {
+                    let (status, answer) = send(cx, Method::GET, &path("d"), "");
+                    assert_eq!(status, 200, "{place} {depth}: {answer}");
+                }
+            }
+            assert!(
+                refused_from.is_some_and(|from| from > 80),
+                "{place}: {refused_from:?}"
+            );
+        }
+    });
+}
