@@ -3,6 +3,7 @@
 use crate::control::reports::{self, ReportError};
 use crate::control::server::Control;
 use crate::ground::folder::{Folder, FolderError, write_private};
+use crate::ground::trust_store;
 use crate::instance::{Instance, OpenError, Options};
 use crate::machines::environment::Environment;
 use crate::machines::programs;
@@ -122,7 +123,7 @@ fn write_ssh_files(instance: &Instance) -> Result<(), StartError> {
 }
 
 /// Writes the authority's certificate, and the bundle that clients are given: the system's roots,
-/// unread, and the authority's certificate.
+/// unread, and the authority's certificate; for the JVM the same as a trust store.
 fn write_certificates(instance: &Instance) -> Result<(), FolderError> {
     let pem = instance.authority.pem();
     write_private(&instance.folder.authority(), pem.as_bytes())?;
@@ -134,5 +135,7 @@ fn write_certificates(instance: &Instance) -> Result<(), FolderError> {
         bundle.push(b'\n');
     }
     bundle.extend_from_slice(pem.as_bytes());
-    write_private(&instance.folder.bundle(), &bundle)
+    write_private(&instance.folder.bundle(), &bundle)?;
+    let trust_store = trust_store::pkcs12(&bundle);
+    write_private(&instance.folder.trust_store(), &trust_store)
 }

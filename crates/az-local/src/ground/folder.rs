@@ -78,6 +78,11 @@ impl Folder {
         self.path.join("ca-bundle.pem")
     }
 
+    /// The same certificates for the JVM, PKCS#12.
+    pub(crate) fn trust_store(&self) -> PathBuf {
+        self.path.join("ca-bundle.p12")
+    }
+
     /// The database, made empty and private if it is missing.
     pub(crate) fn database(&self) -> Result<PathBuf, FolderError> {
         let path = self.path.join("state.db");

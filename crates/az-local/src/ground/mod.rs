@@ -1,4 +1,4 @@
-//! What knows nothing of the instance: messages, clock, secrets, folders, host names, the request log.
+//! What knows nothing of the instance: messages, clock, secrets, folders, certificates, host names, the request log.
 
 pub(crate) mod clock;
 pub(crate) mod folder;
@@ -9,5 +9,6 @@ pub(crate) mod quoting;
 pub(crate) mod request_log;
 pub(crate) mod secret;
 pub mod stderr;
+pub(crate) mod trust_store;
 pub(crate) mod wire;
 pub(crate) mod workers;

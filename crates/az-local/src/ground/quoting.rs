@@ -1,4 +1,4 @@
-//! Quoting for shells.
+//! Quoting for shells, and for the JVM.
 
 /// Quotes a value so that bash, zsh and any POSIX shell read it as it is.
 pub(crate) fn posix_quoted(value: &str) -> String {
@@ -32,4 +32,19 @@ pub(crate) fn pwsh_quoted(value: &str) -> String {
     }
     quoted.push('\'');
     quoted
+}
+
+/// Quotes a word so that the JVM reads it as it is in `JAVA_TOOL_OPTIONS`: white space parts words, either quote holds
+/// them together up to the same one, and nothing escapes one (`Arguments::parse_options_buffer` in HotSpot's
+/// `src/hotspot/share/runtime/arguments.cpp`).
+pub(crate) fn java_quoted(word: &str) -> String {
+    let special = |letter: char| letter.is_ascii_whitespace() || letter == '\'' || letter == '"';
+    if !word.contains(special) {
+        return word.to_owned();
+    }
+    let between = word.split('"').map(|part| match part {
+        "" => String::new(),
+        part => format!("\"{part}\""),
+    });
+    between.collect::<Vec<_>>().join("'\"'")
 }

@@ -1,7 +1,6 @@
 //! The request log: one JSON object a line for each exchange with an emulated host, secrets replaced.
 
 use crate::ground::wire::{Caller, Request, Response};
-use http::StatusCode;
 use serde_json::{Map, Value, json};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -46,11 +45,11 @@ impl RequestLog {
         self.append(&entry(scheme, request, response, caller, time, duration))
     }
 
-    /// Writes one connection to a machine as one line.
+    /// Writes one `CONNECT` as one line: a connection to a machine, or one that was refused (`status` 0: unanswered).
     pub(crate) fn write_connection(
         &self,
         authority: &str,
-        status: StatusCode,
+        status: u16,
         answer: &Value,
         caller: &Caller,
         time: OffsetDateTime,
@@ -59,7 +58,7 @@ impl RequestLog {
             "time": time.format(&Rfc3339).unwrap_or_default(),
             "method": "CONNECT",
             "url": authority,
-            "status": status.as_u16(),
+            "status": status,
             "requestBody": null,
             "responseBody": answer,
             "caller": caller,

@@ -2,6 +2,7 @@
 
 use crate::ground::folder::Folder;
 use crate::ground::quoting::{fish_quoted, posix_quoted, pwsh_quoted};
+use crate::machines::java;
 use crate::machines::ssh::client_config;
 use crate::state::Application;
 use crate::state::settings::Desk;
@@ -64,6 +65,7 @@ impl Environment {
     pub fn of_nobody() -> Self {
         let mut environment = Environment::default();
         environment.lead_to(NOWHERE);
+        environment.set(java::VARIABLE, &java::options(None));
         environment.keep_in(Path::new(NO_FOLDER));
         // The chains of the SDKs, and ours, end with the variables that are not there: no metadata service, no tool of the
         // user's is asked.
@@ -121,6 +123,8 @@ impl Environment {
         ] {
             environment.set_path(name, &folder.bundle());
         }
+        let java = java::options(Some(&folder.trust_store()));
+        environment.set(java::VARIABLE, &java);
         environment.set_path("AZ_SSH_CONFIG", &client_config::path(folder.path()));
         // Nothing that runs here is of interest to Microsoft.
         environment.set("AZURE_CORE_COLLECT_TELEMETRY", "false");
@@ -139,6 +143,8 @@ impl Environment {
         for name in ["NO_PROXY", "no_proxy"] {
             self.set(name, "");
         }
+        // Node's own `fetch` and `http` read the others where this is set (from 24 and 22.21 on).
+        self.set("NODE_USE_ENV_PROXY", "1");
     }
 
     /// Gives clients folders for their sign-ins and token caches.
@@ -162,6 +168,19 @@ impl Environment {
             .filter(|name| !self.set.iter().any(|(set, _)| set == *name))
             .map(|name| (*name).to_owned())
             .collect();
+    }
+
+    /// The same beside what its user has set: options for the JVM (`JAVA_TOOL_OPTIONS`) are kept that have nothing to do with
+    /// proxies and trust.
+    pub fn beside(mut self, java_options: Option<&str>) -> Self {
+        for (name, value) in &mut self.set {
+            if name == java::VARIABLE
+                && let Some(theirs) = java_options
+            {
+                *value = java::beside(theirs, value);
+            }
+        }
+        self
     }
 
     /// The value that a variable is set to.

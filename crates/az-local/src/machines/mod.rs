@@ -3,6 +3,7 @@
 pub(crate) mod effects;
 pub(crate) mod environment;
 pub(crate) mod inbound;
+pub(crate) mod java;
 pub(crate) mod programs;
 pub(crate) mod scripts;
 pub(crate) mod ssh;

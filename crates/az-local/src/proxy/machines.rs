@@ -3,7 +3,7 @@
 use super::answers::{Body, refuse, whole};
 use crate::dispatch;
 use crate::ground::stderr;
-use crate::ground::wire::Caller;
+use crate::ground::wire::Response;
 use crate::instance::{Access, Instance};
 use crate::machines::inbound::{self, Unreached};
 use crate::machines::ssh;
@@ -14,7 +14,7 @@ use http::StatusCode;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub(super) async fn connect(
     request: hyper::Request<Incoming>,
     address: Ipv4Addr,
     port: u16,
-) -> hyper::Response<Body> {
+) -> Result<hyper::Response<Body>, Response> {
     let looking = Arc::clone(&instance);
     let found = instance
         .workers
@@ -33,10 +33,11 @@ pub(super) async fn connect(
     let machine = match found.await {
         Some(Ok(Ok(machine))) => machine,
         Some(Ok(Err(unreached))) => {
-            return refuse(status(&unreached), unreached.code(), &unreached.to_string());
+            let message = unreached.to_string();
+            return Err(refuse(status(&unreached), unreached.code(), &message));
         }
-        Some(Err(error)) => return failed(&error.to_string()),
-        None => return failed("the look-up failed unexpectedly"),
+        Some(Err(error)) => return Err(failed(&error.to_string())),
+        None => return Err(failed("the look-up failed unexpectedly")),
     };
     tokio::spawn(async move {
         // Whoever is gone before the tunnel is open wants none.
@@ -49,22 +50,18 @@ pub(super) async fn connect(
             stderr::say(format_args!("'{name}': {error}"));
         }
     });
-    hyper::Response::new(whole(Full::default()))
+    Ok(hyper::Response::new(whole(Full::default())))
 }
 
-/// Finds the machine, and writes to the log whether it was reached.
+/// Finds the machine, and writes to the log that it was reached.
 fn look_up(
     instance: &Arc<Instance>,
     client: &Client,
     address: Ipv4Addr,
     port: u16,
 ) -> Result<Result<Resource, Unreached>, StateError> {
-    let caller = Caller {
-        machine: client.machine.as_ref().map(|machine| machine.key.clone()),
-        ..Caller::default()
-    };
     dispatch::settle(instance)?;
-    let served = instance.serve(Access::Read, caller, |cx| {
+    let served = instance.serve(Access::Read, client.caller(), |cx| {
         let from = match &client.machine {
             None => inbound::DESK,
             Some(reference) => {
@@ -78,13 +75,9 @@ fn look_up(
         inbound::reach(cx, address, port, from)
     });
     let (found, caller) = (served.result, served.caller);
-    if let (Some(log), Ok(found)) = (&instance.log, &found) {
-        let (status, answer) = match found {
-            Ok(machine) => (StatusCode::OK, json!({"machine": machine.id})),
-            Err(unreached) => (status(unreached), error(unreached)),
-        };
-        let authority = format!("{address}:{port}");
-        let time = instance.clock.now();
+    if let (Some(log), Ok(Ok(machine))) = (&instance.log, &found) {
+        let (answer, authority) = (json!({"machine": machine.id}), format!("{address}:{port}"));
+        let (status, time) = (StatusCode::OK.as_u16(), instance.clock.now());
         if let Err(error) = log.write_connection(&authority, status, &answer, &caller, time) {
             stderr::say(format_args!(
                 "the request log could not be written: {error}"
@@ -101,11 +94,7 @@ fn status(unreached: &Unreached) -> StatusCode {
     }
 }
 
-fn error(unreached: &Unreached) -> Value {
-    json!({"error": {"code": unreached.code(), "message": unreached.to_string()}})
-}
-
-fn failed(message: &str) -> hyper::Response<Body> {
+fn failed(message: &str) -> Response {
     refuse(
         StatusCode::INTERNAL_SERVER_ERROR,
         "InternalServerError",

@@ -1,7 +1,8 @@
 //! Requests to hosts that are not Azure's: passed on unread.
 
-use super::answers::{Body, refuse, unreachable, whole};
+use super::answers::{Body, own_answer, refuse, unreachable, whole};
 use crate::ground::hosts::{self, Host};
+use crate::ground::wire::Response;
 use http::{HeaderValue, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -26,17 +27,15 @@ pub(super) async fn tunnel(
     host: &str,
     port: u16,
     offline: bool,
-) -> hyper::Response<Body> {
-    let mut stream = match open(host, port, offline).await {
-        Ok(stream) => stream,
-        Err(error) => return unconnected(host, error),
-    };
+) -> Result<hyper::Response<Body>, Response> {
+    let opened = open(host, port, offline).await;
+    let mut stream = opened.map_err(|error| unconnected(host, error))?;
     tokio::spawn(async move {
         if let Ok(upgraded) = hyper::upgrade::on(request).await {
             let _ = tokio::io::copy_bidirectional(&mut TokioIo::new(upgraded), &mut stream).await;
         }
     });
-    hyper::Response::new(whole(Full::default()))
+    Ok(hyper::Response::new(whole(Full::default())))
 }
 
 /// Passes a plain request on, and its answer back.
@@ -45,16 +44,16 @@ pub(super) async fn forward(
     offline: bool,
 ) -> hyper::Response<Body> {
     let Some(host) = request.uri().host().map(str::to_owned) else {
-        return refuse(
+        return own_answer(refuse(
             StatusCode::BAD_REQUEST,
             "InvalidUri",
             "The request's URL has no host.",
-        );
+        ));
     };
     let port = request.uri().port_u16().unwrap_or(80);
     let stream = match open(&host, port, offline).await {
         Ok(stream) => stream,
-        Err(error) => return unconnected(&host, error),
+        Err(error) => return own_answer(unconnected(&host, error)),
     };
     let authority = request
         .uri()
@@ -86,11 +85,11 @@ pub(super) async fn forward(
     };
     match sent.await {
         Ok(answer) => answer.map(|body| body.boxed()),
-        Err(error) => refuse(
+        Err(error) => own_answer(refuse(
             StatusCode::BAD_GATEWAY,
             "BadGateway",
             &format!("'{host}' did not answer: {error}"),
-        ),
+        )),
     }
 }
 
@@ -123,7 +122,7 @@ async fn open(host: &str, port: u16, offline: bool) -> Result<TcpStream, Unconne
         .unwrap_or_else(|_| Err(Unconnected::Failed(io::ErrorKind::TimedOut.into())))
 }
 
-fn unconnected(host: &str, error: Unconnected) -> hyper::Response<Body> {
+fn unconnected(host: &str, error: Unconnected) -> Response {
     match error {
         Unconnected::Unreachable => unreachable(host),
         Unconnected::Failed(error) => refuse(

@@ -5,7 +5,7 @@ use super::resources::Resource;
 use super::transaction::StateError;
 use super::transaction::Transaction;
 use crate::ground::secret::{random_secret, same};
-use crate::ground::wire::Origin;
+use crate::ground::wire::{Caller, Origin};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,14 @@ impl Client {
         match &self.machine {
             Some(machine) => Origin::Machine(machine.key.clone()),
             None => Origin::Desk,
+        }
+    }
+
+    /// The caller, for the request log.
+    pub(crate) fn caller(&self) -> Caller {
+        Caller {
+            machine: self.machine.as_ref().map(|machine| machine.key.clone()),
+            ..Caller::default()
         }
     }
 }

@@ -16,12 +16,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = Cli::try_parse().unwrap_or_else(|error| {
-        if error.use_stderr() {
-            commands::env::misread(std::env::args_os().skip(1));
-        }
-        error.exit()
-    });
     let folder = |name| {
         std::env::var_os(name)
             .filter(|path| !path.is_empty())
@@ -33,7 +27,14 @@ fn main() -> ExitCode {
         state: folder("XDG_STATE_HOME"),
         home: folder("HOME"),
         proxy: std::env::var("HTTPS_PROXY").ok(),
+        java: std::env::var("JAVA_TOOL_OPTIONS").ok(),
     };
+    let cli = Cli::try_parse().unwrap_or_else(|error| {
+        if error.use_stderr() {
+            commands::env::misread(std::env::args_os().skip(1), &around);
+        }
+        error.exit()
+    });
     commands::run(cli, &around).unwrap_or_else(|failure| {
         az_local::stderr::say(&failure);
         ExitCode::from(failure.status())

@@ -1,5 +1,6 @@
 //! `az-local env`
 
+use super::Surroundings;
 use super::shared::print;
 use crate::failure::{Failure, USAGE};
 use az_local::Command as Ask;
@@ -17,23 +18,26 @@ pub(super) fn env(
     found: Result<Client, Failure>,
     shell: Shell,
     tenant: usize,
+    around: &Surroundings,
 ) -> Result<ExitCode, Failure> {
+    let java = around.java.as_deref();
     let asked = Ask::Environment { tenant };
     match found.and_then(|client| Ok(client.ask::<Environment>(asked)?)) {
-        Ok(environment) => print(&environment.lines(shell)),
+        Ok(environment) => print(&environment.beside(java).lines(shell)),
         Err(failure) => {
-            print_nobodys(shell, failure.status())?;
+            print_nobodys(shell, failure.status(), java)?;
             Err(failure)
         }
     }
 }
 
-fn print_nobodys(shell: Shell, status: u8) -> Result<ExitCode, Failure> {
-    print(&Environment::of_nobody().failing_lines(shell, LED_NOWHERE, status))
+fn print_nobodys(shell: Shell, status: u8, java: Option<&str>) -> Result<ExitCode, Failure> {
+    let nobodys = Environment::of_nobody().beside(java);
+    print(&nobodys.failing_lines(shell, LED_NOWHERE, status))
 }
 
 /// The same for an `env` whose arguments cannot be read. Prints nothing for another command.
-pub(crate) fn misread(arguments: impl Iterator<Item = OsString>) {
+pub(crate) fn misread(arguments: impl Iterator<Item = OsString>, around: &Surroundings) {
     let arguments: Vec<String> = arguments
         .map(|argument| argument.to_string_lossy().into_owned())
         .collect();
@@ -58,5 +62,5 @@ pub(crate) fn misread(arguments: impl Iterator<Item = OsString>) {
         shell = name.map_or(shell, Shell::called);
     }
     // Standard error has the reason; where standard output is closed, nobody reads.
-    let _ = print_nobodys(shell, USAGE);
+    let _ = print_nobodys(shell, USAGE, around.java.as_deref());
 }

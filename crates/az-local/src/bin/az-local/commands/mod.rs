@@ -27,7 +27,7 @@ pub(crate) fn run(cli: Cli, around: &Surroundings) -> Result<ExitCode, Failure> 
             options,
             program,
             arguments,
-        } => run::run(folder, &options, &program, &arguments),
+        } => run::run(folder, &options, &program, &arguments, around),
         Command::Start {
             options,
             foreground,
@@ -45,7 +45,7 @@ pub(crate) fn run(cli: Cli, around: &Surroundings) -> Result<ExitCode, Failure> 
                 Format::Text => print(&describe(&status)),
             }
         }
-        Command::Env { shell, tenant } => env::env(find(), shell, tenant),
+        Command::Env { shell, tenant } => env::env(find(), shell, tenant, around),
         Command::Clock { command } => {
             let asked = match command {
                 ClockCommand::Show => az_local::Command::ClockShow,

@@ -1,10 +1,10 @@
 //! `az-local run -- COMMAND…`
 
+use super::Surroundings;
 use super::shared::{runtime, server_options};
 use crate::cli::StartOptions;
 use crate::failure::Failure;
-use az_local::Server;
-use az_local::{Folder, FolderError};
+use az_local::{Environment, Folder, FolderError, Server};
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::{OsStr, OsString};
 use std::fs::Permissions;
@@ -23,6 +23,7 @@ pub(super) fn run(
     options: &StartOptions,
     program: &OsStr,
     arguments: &[OsString],
+    around: &Surroundings,
 ) -> Result<ExitCode, Failure> {
     let temporary = match folder {
         Some(_) => None,
@@ -48,7 +49,8 @@ pub(super) fn run(
         let mut signals = Signals::listen()?;
         let folder = Folder::open(&path)?;
         let server = Server::start(folder, &server_options(options, persistent)).await?;
-        let mut child = spawn(&server, program, arguments)?;
+        let environment = server.environment()?.beside(around.java.as_deref());
+        let mut child = spawn(environment, program, arguments)?;
         let (status, ended) = server
             .serve(async { signals.wait_for(&mut child).await })
             .await;
@@ -67,8 +69,11 @@ pub(super) fn run(
     Ok(code)
 }
 
-fn spawn(server: &Server, program: &OsStr, arguments: &[OsString]) -> Result<Child, Failure> {
-    let environment = server.environment()?;
+fn spawn(
+    environment: Environment,
+    program: &OsStr,
+    arguments: &[OsString],
+) -> Result<Child, Failure> {
     let mut prepared = Command::new(program);
     prepared.args(arguments);
     for name in &environment.unset {

@@ -14,4 +14,6 @@ pub(crate) struct Surroundings {
     pub(crate) home: Option<PathBuf>,
     /// `HTTPS_PROXY`
     pub(crate) proxy: Option<String>,
+    /// `JAVA_TOOL_OPTIONS`
+    pub(crate) java: Option<String>,
 }

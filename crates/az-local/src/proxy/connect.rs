@@ -1,0 +1,187 @@
+//! `CONNECT`: a tunnel to an emulated host ends here, one to anybody else's goes on, and what is refused is logged.
+
+use super::answers::{Body, no_such_host, offline, own_answer, refuse, unreachable, whole};
+use super::exchange::{self, HangUp};
+use super::{http1_builder, machines, onward};
+use crate::dispatch;
+use crate::ground::hosts::{self, Host, Service};
+use crate::ground::stderr;
+use crate::ground::wire::Response;
+use crate::instance::{Access, Instance};
+use crate::state::proxy_clients::Client;
+use crate::state::{StateError, vaults};
+use http::StatusCode;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::rt::{Read, Write};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use rustls::ServerConfig;
+use serde_json::Value;
+use std::sync::Arc;
+use tokio_rustls::TlsAcceptor;
+
+/// Answers a `CONNECT`.
+pub(super) async fn connect(
+    instance: Arc<Instance>,
+    client: Client,
+    request: hyper::Request<Incoming>,
+) -> Result<hyper::Response<Body>, HangUp> {
+    let authority = request.uri().to_string();
+    let opened = open(Arc::clone(&instance), client.clone(), request).await;
+    let refusal = match opened {
+        Ok(answer) => return Ok(answer),
+        Err(refusal) => refusal,
+    };
+    let logged = refusal.clone();
+    let working = Arc::clone(&instance);
+    let log = move || log_refusal(&working, &client, &authority, &logged);
+    // What is not logged for a panic is answered all the same.
+    let _ = instance.workers.run(log).await;
+    if refusal.hang_up {
+        return Err(HangUp);
+    }
+    Ok(own_answer(refusal))
+}
+
+/// Opens the tunnel, or says why not.
+async fn open(
+    instance: Arc<Instance>,
+    client: Client,
+    request: hyper::Request<Incoming>,
+) -> Result<hyper::Response<Body>, Response> {
+    let Some((host, port)) = request
+        .uri()
+        .authority()
+        .and_then(|authority| Some((authority.host().to_ascii_lowercase(), authority.port_u16()?)))
+    else {
+        return Err(refuse(
+            StatusCode::BAD_REQUEST,
+            "InvalidAuthority",
+            "CONNECT needs a host and a port.",
+        ));
+    };
+    let emulated = match hosts::classify(&host) {
+        // For the desk nothing is there, as for a plain request.
+        Host::Emulated(Service::Imds) if client.machine.is_none() => {
+            return Err(Response::hang_up());
+        }
+        Host::Emulated(service) => Some(service),
+        Host::Unreachable => return Err(unreachable(&host)),
+        Host::Public(address) => {
+            return machines::connect(instance, client, request, address, port).await;
+        }
+        Host::Unemulated if hosts::is_certifiable(&host) => None,
+        Host::Unemulated => return Err(dispatch::unemulated(&host)),
+        Host::Other if instance.offline => return Err(offline(&host)),
+        Host::Other | Host::Loopback => {
+            return onward::tunnel(request, &host, port, instance.offline).await;
+        }
+    };
+    if emulated == Some(Service::KeyVault) {
+        let exists = vault_exists(&instance, &host).await;
+        if !exists.map_err(|error| failed(&error.to_string()))? {
+            return Err(no_such_host(&host));
+        }
+    }
+    let plain = emulated == Some(Service::Imds);
+    let listens_on = if plain { 80 } else { 443 };
+    if port != listens_on {
+        return Err(refuse(
+            StatusCode::BAD_GATEWAY,
+            "ConnectionRefused",
+            &format!("'{host}' listens on port {listens_on} only."),
+        ));
+    }
+    let tls = match plain {
+        true => None,
+        false => {
+            let tls = instance.authority.server(&host);
+            Some(tls.map_err(|error| failed(&error.to_string()))?)
+        }
+    };
+    tokio::spawn(serve_tunnel(instance, client, request, host, tls));
+    Ok(hyper::Response::new(whole(Full::default())))
+}
+
+fn failed(message: &str) -> Response {
+    refuse(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "InternalServerError",
+        message,
+    )
+}
+
+/// Ends a tunnel here, in TLS where there is any, and answers what comes through it.
+async fn serve_tunnel(
+    instance: Arc<Instance>,
+    client: Client,
+    request: hyper::Request<Incoming>,
+    host: String,
+    tls: Option<Arc<ServerConfig>>,
+) {
+    // A client that goes away before it has its tunnel, or does not trust the certificate, is
+    // the only one to be told, by its own closed connection.
+    let Ok(upgraded) = hyper::upgrade::on(request).await else {
+        return;
+    };
+    let stream = TokioIo::new(upgraded);
+    match tls {
+        None => serve(instance, client, "http", host, stream.into_inner()).await,
+        Some(tls) => {
+            if let Ok(stream) = TlsAcceptor::from(tls).accept(stream).await {
+                serve(instance, client, "https", host, TokioIo::new(stream)).await;
+            }
+        }
+    }
+}
+
+async fn serve(
+    instance: Arc<Instance>,
+    client: Client,
+    scheme: &'static str,
+    host: String,
+    stream: impl Read + Write + Unpin,
+) {
+    let service = service_fn(move |request| {
+        exchange::answer(
+            Arc::clone(&instance),
+            client.clone(),
+            scheme,
+            host.clone(),
+            request,
+        )
+    });
+    let _ = http1_builder().serve_connection(stream, service).await;
+}
+
+/// Looks the vault's name up, as a resolver would.
+async fn vault_exists(instance: &Arc<Instance>, host: &str) -> Result<bool, StateError> {
+    let working = Arc::clone(instance);
+    let host = host.to_owned();
+    let looked_up = instance.workers.run(move || {
+        dispatch::settled(&working, Access::Read, |tx| {
+            Ok::<_, StateError>(vaults::find_by_host(tx, &host)?.is_some())
+        })
+    });
+    // A panic in there leaves nothing to resolve.
+    looked_up.await.unwrap_or(Ok(false))
+}
+
+fn log_refusal(instance: &Instance, client: &Client, authority: &str, refusal: &Response) {
+    let Some(log) = &instance.log else {
+        return;
+    };
+    let status = if refusal.hang_up {
+        0
+    } else {
+        refusal.status.as_u16()
+    };
+    let answer = serde_json::from_slice(&refusal.body).unwrap_or(Value::Null);
+    let (caller, now) = (client.caller(), instance.clock.now());
+    if let Err(error) = log.write_connection(authority, status, &answer, &caller, now) {
+        stderr::say(format_args!(
+            "the request log could not be written: {error}"
+        ));
+    }
+}
