@@ -1,6 +1,7 @@
 //! The request log: one JSON object a line for each exchange with an emulated host, secrets replaced.
 
 use crate::ground::wire::{Caller, Request, Response};
+use http::StatusCode;
 use serde_json::{Map, Value, json};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -45,11 +46,11 @@ impl RequestLog {
         self.append(&entry(scheme, request, response, caller, time, duration))
     }
 
-    /// Writes one `CONNECT` as one line: a connection to a machine, or one that was refused (`status` 0: unanswered).
+    /// Writes one `CONNECT` as one line: a connection to a machine, or one that was refused.
     pub(crate) fn write_connection(
         &self,
         authority: &str,
-        status: u16,
+        status: StatusCode,
         answer: &Value,
         caller: &Caller,
         time: OffsetDateTime,
@@ -58,7 +59,7 @@ impl RequestLog {
             "time": time.format(&Rfc3339).unwrap_or_default(),
             "method": "CONNECT",
             "url": authority,
-            "status": status,
+            "status": status.as_u16(),
             "requestBody": null,
             "responseBody": answer,
             "caller": caller,

@@ -4,7 +4,7 @@ use super::exchange;
 use crate::dispatch;
 use crate::ground::wire::Response;
 use bytes::Bytes;
-use http::{HeaderValue, Method, StatusCode, header};
+use http::StatusCode;
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 
 /// A body that is answered to a client: made here, or passed on.
@@ -23,24 +23,25 @@ pub(super) fn refuse(status: StatusCode, code: &str, message: &str) -> Response 
     dispatch::error(status, code, message)
 }
 
-pub(super) fn proxy_authentication_required(method: &Method) -> hyper::Response<Body> {
-    let mut answer = own_answer(refuse(
+/// The refusal of a tunnel. The connection ends with it.
+///
+/// The client of Azure's libraries for Java takes the connection for its tunnel all the same, sends its plain request through
+/// it, and takes the proxy's next answer for the host's. Where the connection ends it opens another one.
+pub(super) fn no_tunnel(refusal: Response) -> hyper::Response<Body> {
+    own_answer(refusal.with_header("connection", "close"))
+}
+
+/// What a caller without credentials is told.
+pub(super) fn proxy_authentication_required() -> Response {
+    let refusal = refuse(
         StatusCode::PROXY_AUTHENTICATION_REQUIRED,
         "ProxyAuthenticationRequired",
         "az-local's proxy takes only its own user's requests. `az-local env` has its credentials.",
-    ));
-    let headers = answer.headers_mut();
-    headers.insert(
-        header::PROXY_AUTHENTICATE,
-        HeaderValue::from_static("Basic realm=\"az-local\", charset=\"UTF-8\""),
     );
-    // The client of Azure's libraries for Java takes the connection for its tunnel all the same, sends its plain request
-    // through it, and takes the proxy's answer for the metadata service's. Where the connection ends it opens another one,
-    // with credentials.
-    if method == Method::CONNECT {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    answer
+    refusal.with_header(
+        "proxy-authenticate",
+        "Basic realm=\"az-local\", charset=\"UTF-8\"",
+    )
 }
 
 pub(super) fn unreachable(host: &str) -> Response {

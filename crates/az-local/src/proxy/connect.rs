@@ -1,7 +1,7 @@
 //! `CONNECT`: a tunnel to an emulated host ends here, one to anybody else's goes on, and what is refused is logged.
 
-use super::answers::{Body, no_such_host, offline, own_answer, refuse, unreachable, whole};
-use super::exchange::{self, HangUp};
+use super::answers::{Body, no_such_host, no_tunnel, offline, refuse, unreachable, whole};
+use super::exchange;
 use super::{http1_builder, machines, onward};
 use crate::dispatch;
 use crate::ground::hosts::{self, Host, Service};
@@ -26,11 +26,11 @@ pub(super) async fn connect(
     instance: Arc<Instance>,
     client: Client,
     request: hyper::Request<Incoming>,
-) -> Result<hyper::Response<Body>, HangUp> {
+) -> hyper::Response<Body> {
     let authority = request.uri().to_string();
     let opened = open(Arc::clone(&instance), client.clone(), request).await;
     let refusal = match opened {
-        Ok(answer) => return Ok(answer),
+        Ok(answer) => return answer,
         Err(refusal) => refusal,
     };
     let logged = refusal.clone();
@@ -38,10 +38,7 @@ pub(super) async fn connect(
     let log = move || log_refusal(&working, &client, &authority, &logged);
     // What is not logged for a panic is answered all the same.
     let _ = instance.workers.run(log).await;
-    if refusal.hang_up {
-        return Err(HangUp);
-    }
-    Ok(own_answer(refusal))
+    no_tunnel(refusal)
 }
 
 /// Opens the tunnel, or says why not.
@@ -62,9 +59,10 @@ async fn open(
         ));
     };
     let emulated = match hosts::classify(&host) {
-        // For the desk nothing is there, as for a plain request.
+        // The desk has no such network. A plain request is left unanswered there; undici asks for its tunnel again and again
+        // until it is told.
         Host::Emulated(Service::Imds) if client.machine.is_none() => {
-            return Err(Response::hang_up());
+            return Err(unreachable(&host));
         }
         Host::Emulated(service) => Some(service),
         Host::Unreachable => return Err(unreachable(&host)),
@@ -172,14 +170,9 @@ fn log_refusal(instance: &Instance, client: &Client, authority: &str, refusal: &
     let Some(log) = &instance.log else {
         return;
     };
-    let status = if refusal.hang_up {
-        0
-    } else {
-        refusal.status.as_u16()
-    };
     let answer = serde_json::from_slice(&refusal.body).unwrap_or(Value::Null);
     let (caller, now) = (client.caller(), instance.clock.now());
-    if let Err(error) = log.write_connection(authority, status, &answer, &caller, now) {
+    if let Err(error) = log.write_connection(authority, refusal.status, &answer, &caller, now) {
         stderr::say(format_args!(
             "the request log could not be written: {error}"
         ));

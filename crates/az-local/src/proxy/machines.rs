@@ -77,7 +77,7 @@ fn look_up(
     let (found, caller) = (served.result, served.caller);
     if let (Some(log), Ok(Ok(machine))) = (&instance.log, &found) {
         let (answer, authority) = (json!({"machine": machine.id}), format!("{address}:{port}"));
-        let (status, time) = (StatusCode::OK.as_u16(), instance.clock.now());
+        let (status, time) = (StatusCode::OK, instance.clock.now());
         if let Err(error) = log.write_connection(&authority, status, &answer, &caller, time) {
             stderr::say(format_args!(
                 "the request log could not be written: {error}"

@@ -13,7 +13,7 @@ use crate::dispatch;
 use crate::ground::hosts::{self, Host, Service};
 use crate::instance::Instance;
 use answers::{
-    Body, offline, own_answer, proxy_authentication_required, refuse, unreachable, whole,
+    Body, no_tunnel, offline, own_answer, proxy_authentication_required, refuse, unreachable, whole,
 };
 use exchange::HangUp;
 use http::{Method, StatusCode, header};
@@ -67,10 +67,14 @@ async fn proxy(
         .and_then(|value| value.to_str().ok())
         .and_then(|value| instance.clients.authenticate(value));
     let Some(client) = client else {
-        return Ok(proxy_authentication_required(request.method()));
+        let refusal = proxy_authentication_required();
+        return Ok(match *request.method() {
+            Method::CONNECT => no_tunnel(refusal),
+            _ => own_answer(refusal),
+        });
     };
     if request.method() == Method::CONNECT {
-        return connect::connect(instance, client, request).await;
+        return Ok(connect::connect(instance, client, request).await);
     }
     let Some(host) = request.uri().host().map(str::to_ascii_lowercase) else {
         return Ok(own_answer(refuse(
