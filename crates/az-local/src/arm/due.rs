@@ -29,6 +29,10 @@ pub(crate) fn step(cx: &Context<'_>, effect: &Effect) -> Result<bool, StateError
             Ok(true)
         }
         Effect::PurgeSecret { vault, name } => secrets::purge(cx.tx, vault, name, CHUNK),
+        Effect::RecoverSecret { vault, name } => {
+            secrets::recover(cx.tx, vault, name)?;
+            Ok(true)
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::entra::token::TokenError;
 use crate::ground::wire::Response;
 use crate::state::StateError;
+use crate::state::secrets::Busy;
 use http::StatusCode;
 use serde_json::json;
 
@@ -49,6 +50,22 @@ impl Error {
             status: 404,
             code: "SecretNotFound",
             message: format!("Deleted Secret not found: {name}"),
+        }
+    }
+
+    /// A name that is not free yet (Azure/azure-sdk-for-net issue 34322, Azure/azure-sdk-for-python issue 19263).
+    pub(crate) fn busy(name: &str, busy: Busy) -> Self {
+        let (inner, what) = match busy {
+            Busy::Deleting(_) | Busy::Purging => ("ObjectIsBeingDeleted", "deleted"),
+            Busy::Recovering => ("ObjectIsBeingRecovered", "recovered"),
+        };
+        Error::Inner {
+            status: 409,
+            code: "Conflict",
+            inner,
+            message: format!(
+                "Secret {name} is currently being {what} and cannot be re-created; retry later."
+            ),
         }
     }
 

@@ -4,7 +4,7 @@ use super::access::{Access, Act};
 use super::error::Error;
 use crate::ground::wire::{Request, Response};
 use crate::state::due;
-use crate::state::secrets::{self, DeletedSecret, Secret, SecretVersion};
+use crate::state::secrets::{self, Busy, DeletedSecret, Secret, SecretVersion};
 use crate::state::vaults::Vault;
 use crate::state::{Document, Page, Range, Transaction};
 use base64::Engine as _;
@@ -93,7 +93,10 @@ impl Call<'_> {
                 ),
             ));
         }
-        if self.deleted(name)?.is_some() {
+        if let Some(deleted) = self.deleted(name)? {
+            if let Some(busy) = deleted.busy(self.access.cx.now) {
+                return Err(Error::busy(name, busy));
+            }
             return Err(Error::Inner {
                 status: 409,
                 code: "Conflict",
@@ -210,7 +213,12 @@ impl Call<'_> {
         check_name(name)?;
         self.access.require(Act::Delete, Some(name))?;
         let found = self.find(name, None)?;
+        let takes = self.takes();
+        let until = (self.access.cx.now + takes).unix_timestamp_nanos() / 1_000_000;
         let deleted = DeletedSecret {
+            busy: takes
+                .is_positive()
+                .then(|| Busy::Deleting(i64::try_from(until).unwrap_or(i64::MAX))),
             vault: self.vault().to_owned(),
             name: found.name.clone(),
             deleted: self.now(),
@@ -229,6 +237,9 @@ impl Call<'_> {
         let page = self.part::<DeletedSecret>(&secrets::all_of(self.vault()))?;
         let mut items = Vec::new();
         for deleted in &page.items {
+            if deleted.busy(self.access.cx.now).is_some() {
+                continue;
+            }
             let newest = secrets::newest(self.tx(), &deleted.vault, &deleted.name)?;
             items
                 .extend(newest.map(|newest| self.deleted_view(deleted, self.item(&newest, false))));
@@ -236,13 +247,37 @@ impl Call<'_> {
         Ok(self.answer(items, page.next))
     }
 
+    /// How long a deletion, a recovery and a purge take.
+    fn takes(&self) -> Duration {
+        Duration::milliseconds(self.access.cx.knobs.secret_deletion_ms)
+    }
+
+    /// The deleted secret, which is one once its deletion is done, and none any more while it is purged.
     fn find_deleted(&self, name: &str) -> Result<(DeletedSecret, SecretVersion), Error> {
+        let now = self.access.cx.now;
         let deleted = self
             .deleted(name)?
+            .filter(|one| matches!(one.busy(now), None | Some(Busy::Recovering)))
             .ok_or_else(|| Error::deleted_not_found(name))?;
         let last = secrets::newest(self.tx(), self.vault(), name)?
             .ok_or_else(|| Error::deleted_not_found(name))?;
         Ok((deleted, last))
+    }
+
+    /// Nothing is done to a secret while its deletion or recovery is under way.
+    fn refuse_while_busy(&self, name: &str) -> Result<(), Error> {
+        let busy = self
+            .deleted(name)?
+            .and_then(|one| one.busy(self.access.cx.now));
+        match busy {
+            Some(Busy::Deleting(_)) => Err(Error::Other {
+                status: 409,
+                code: "Conflict",
+                message: "Secret is currently being deleted.".to_owned(),
+            }),
+            Some(Busy::Recovering) => Err(Error::busy(name, Busy::Recovering)),
+            Some(Busy::Purging) | None => Ok(()),
+        }
     }
 
     /// `GET /deletedsecrets/{name}`
@@ -260,7 +295,8 @@ impl Call<'_> {
     pub(crate) fn purge(&self, name: &str) -> Result<Response, Error> {
         check_name(name)?;
         self.access.require(Act::Purge, Some(name))?;
-        let (deleted, _) = self.find_deleted(name)?;
+        self.refuse_while_busy(name)?;
+        let (mut deleted, _) = self.find_deleted(name)?;
         if !self.recovery_level().contains("Purgeable") {
             return Err(Error::Inner {
                 status: 403,
@@ -268,6 +304,16 @@ impl Call<'_> {
                 inner: "ForbiddenByPolicy",
                 message: "Operation \"purge\" is not allowed because purge protection is enabled for this vault. Key Vault service will automatically purge it after the retention period has passed.".to_owned(),
             });
+        }
+        if self.takes().is_positive() {
+            deleted.busy = Some(Busy::Purging);
+            self.tx().put(&deleted)?;
+            due::note(
+                self.tx(),
+                self.access.cx.now + self.takes(),
+                deleted.purge(),
+            )?;
+            return Ok(Response::empty(StatusCode::NO_CONTENT));
         }
         // Its versions may be many: what the first step leaves is due, and done before anything else is answered.
         if secrets::purge(self.tx(), self.vault(), name, PURGED_AT_ONCE)? {
@@ -282,8 +328,19 @@ impl Call<'_> {
     pub(crate) fn recover(&self, name: &str) -> Result<Response, Error> {
         check_name(name)?;
         self.access.require(Act::Recover, Some(name))?;
-        let (deleted, last) = self.find_deleted(name)?;
-        secrets::recover(self.tx(), &deleted, last.number)?;
+        self.refuse_while_busy(name)?;
+        let (mut deleted, last) = self.find_deleted(name)?;
+        if self.takes().is_positive() {
+            deleted.busy = Some(Busy::Recovering);
+            self.tx().put(&deleted)?;
+            due::note(
+                self.tx(),
+                self.access.cx.now + self.takes(),
+                deleted.recovered(),
+            )?;
+        } else {
+            secrets::recover(self.tx(), self.vault(), name)?;
+        }
         Ok(Response::json(StatusCode::OK, &self.view(&last, false)))
     }
 

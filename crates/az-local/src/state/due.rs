@@ -17,6 +17,8 @@ pub(crate) enum Effect {
     PurgeVault { name: String },
     /// A deleted secret goes for good.
     PurgeSecret { vault: String, name: String },
+    /// A deleted secret comes back.
+    RecoverSecret { vault: String, name: String },
 }
 
 impl Effect {
@@ -28,7 +30,7 @@ impl Effect {
                 format!("delete|{}|{incarnation}", id.to_ascii_lowercase())
             }
             Effect::PurgeVault { name } => format!("vault|{}", name.to_ascii_lowercase()),
-            Effect::PurgeSecret { vault, name } => {
+            Effect::PurgeSecret { vault, name } | Effect::RecoverSecret { vault, name } => {
                 format!("secret|{vault}|{name}").to_ascii_lowercase()
             }
         }

@@ -15,6 +15,9 @@ pub(crate) struct Knobs {
     pub(crate) principal_delay_ms: i64,
     /// Lifetime of access tokens (seconds).
     pub(crate) token_lifetime_s: i64,
+    /// How long the deletion, the recovery and the purge of a secret take (milliseconds).
+    #[serde(default)]
+    pub(crate) secret_deletion_ms: i64,
 }
 
 impl Default for Knobs {
@@ -25,6 +28,7 @@ impl Default for Knobs {
             role_delay_ms: 300,
             principal_delay_ms: 150,
             token_lifetime_s: 86_399,
+            secret_deletion_ms: 0,
         }
     }
 }
@@ -52,6 +56,8 @@ pub enum Knob {
     RetryAfter,
     /// How long an access token is valid.
     TokenLifetime,
+    /// How long the deletion, the recovery and the purge of a secret take.
+    SecretDeletionTime,
 }
 
 impl Knob {
@@ -63,6 +69,7 @@ impl Knob {
             Knob::PrincipalDelay => knobs.principal_delay_ms = milliseconds,
             Knob::OperationTime => knobs.operation_ms = milliseconds,
             Knob::RetryAfter => knobs.retry_after_ms = milliseconds,
+            Knob::SecretDeletionTime => knobs.secret_deletion_ms = milliseconds,
             Knob::TokenLifetime => knobs.token_lifetime_s = to.whole_seconds().max(1),
         }
     }

@@ -5,6 +5,7 @@ use super::due::{self, Effect};
 use super::transaction::{StateError, Transaction};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use time::OffsetDateTime;
 
 /// A secret that can be read: which of its versions is the newest.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -72,9 +73,40 @@ pub(crate) struct DeletedSecret {
     pub(crate) name: String,
     pub(crate) deleted: i64,
     pub(crate) purged_on: i64,
+    /// What is going on with it.
+    #[serde(default)]
+    pub(crate) busy: Option<Busy>,
+}
+
+/// What Key Vault does in its own time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Busy {
+    /// Until this instant (milliseconds since 1970).
+    Deleting(i64),
+    /// Until what is due is done.
+    Recovering,
+    /// The same.
+    Purging,
 }
 
 impl DeletedSecret {
+    /// What is going on with it now.
+    pub(crate) fn busy(&self, now: OffsetDateTime) -> Option<Busy> {
+        let now = now.unix_timestamp_nanos() / 1_000_000;
+        self.busy.filter(|busy| match busy {
+            Busy::Deleting(until) => i128::from(*until) > now,
+            Busy::Recovering | Busy::Purging => true,
+        })
+    }
+
+    /// What is to be done when it is recovered.
+    pub(crate) fn recovered(&self) -> Effect {
+        Effect::RecoverSecret {
+            vault: self.vault.clone(),
+            name: self.name.clone(),
+        }
+    }
+
     /// What is to be done when its retention ends.
     pub(crate) fn purge(&self) -> Effect {
         Effect::PurgeSecret {
@@ -140,23 +172,23 @@ pub(crate) fn add(tx: &Transaction<'_>, version: &SecretVersion) -> Result<(), S
 pub(crate) fn delete(tx: &Transaction<'_>, secret: &DeletedSecret) -> Result<(), StateError> {
     tx.delete::<Secret>(&secret.key())?;
     tx.put(secret)?;
-    let at = time::OffsetDateTime::from_unix_timestamp(secret.purged_on);
-    let at = at.unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
+    let at = OffsetDateTime::from_unix_timestamp(secret.purged_on);
+    let at = at.unwrap_or(OffsetDateTime::UNIX_EPOCH);
     due::note(tx, at, secret.purge())
 }
 
 /// Brings a deleted secret back.
-pub(crate) fn recover(
-    tx: &Transaction<'_>,
-    secret: &DeletedSecret,
-    newest: u64,
-) -> Result<(), StateError> {
+pub(crate) fn recover(tx: &Transaction<'_>, vault: &str, name: &str) -> Result<(), StateError> {
+    let secret: Option<DeletedSecret> = tx.get(&key_of(vault, name))?;
+    let (Some(secret), Some(last)) = (secret, newest(tx, vault, name)?) else {
+        return Ok(());
+    };
     tx.delete::<DeletedSecret>(&secret.key())?;
     due::forget(tx, &secret.purge())?;
     tx.put(&Secret {
         vault: secret.vault.clone(),
         name: secret.name.clone(),
-        newest,
+        newest: last.number,
     })
 }
 

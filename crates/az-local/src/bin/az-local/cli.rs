@@ -154,6 +154,9 @@ pub(crate) struct StartOptions {
     /// How long an access token is valid [default: 1day]
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub(crate) token_lifetime: Option<Duration>,
+    /// How long the deletion, the recovery and the purge of a secret take [default: 0s]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(crate) secret_deletion_time: Option<Duration>,
 }
 
 #[derive(Debug, Subcommand)]

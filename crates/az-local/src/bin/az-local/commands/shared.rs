@@ -17,6 +17,7 @@ pub(super) fn server_options(options: &StartOptions, persistent: bool) -> Option
         (Knob::OperationTime, options.operation_time),
         (Knob::RetryAfter, options.retry_after),
         (Knob::TokenLifetime, options.token_lifetime),
+        (Knob::SecretDeletionTime, options.secret_deletion_time),
     ];
     Options {
         persistent,
