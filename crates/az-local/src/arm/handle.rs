@@ -30,7 +30,7 @@ pub(crate) fn handle(cx: &Context<'_>, request: &Request) -> Response {
                 api_version: version,
                 router: &ResourceManager,
             };
-            version::check(&call.api_version)
+            version::check(&call)
                 .and_then(|()| call.router.route(&call))
                 .unwrap_or_else(|error| error.answer())
         }

@@ -20,7 +20,7 @@ mod managed_identity;
 pub(crate) mod network;
 mod not_emulated;
 pub(crate) mod operations;
-mod path;
+pub(crate) mod path;
 mod providers;
 mod registration;
 mod resource_type;
@@ -29,7 +29,7 @@ mod router;
 mod subscriptions;
 mod times;
 mod tracked;
-mod version;
+pub(crate) mod version;
 
 pub(crate) use handle::handle;
 #[cfg(test)]

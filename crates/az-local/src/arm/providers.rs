@@ -5,6 +5,7 @@ use super::error::Error;
 use super::path::ProviderPath;
 use super::resource_type::{Kind, Provider};
 use super::tracked;
+use super::version;
 use super::{
     compute, deployments, key_vault, locations, managed_identity, network, not_emulated, operations,
 };
@@ -119,19 +120,19 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Error> {
 pub(crate) fn list_all(_: &Call<'_>) -> Result<Response, Error> {
     let values: Vec<Value> = PROVIDERS
         .iter()
-        .map(|provider| json!({"namespace": provider.namespace, "resourceTypes": types(provider.types)}))
+        .map(|provider| json!({"namespace": provider.namespace, "resourceTypes": types(provider)}))
         .collect();
     Ok(Response::json(StatusCode::OK, &json!({"value": values})))
 }
 
-fn types(kinds: &[&Kind]) -> Vec<Value> {
-    kinds
-        .iter()
-        .map(|kind| {
+fn types(provider: &Provider) -> Vec<Value> {
+    let types = version::types_of(provider.namespace);
+    types
+        .map(|(name, versions)| {
             json!({
-                "resourceType": kind.name.split_once('/').map_or("", |(_, name)| name),
+                "resourceType": name,
                 "locations": locations::display_names(),
-                "apiVersions": ["2026-04-01", "2026-02-01", "2025-04-01", "2024-11-30", "2024-11-01", "2024-05-01"],
+                "apiVersions": versions.split(',').collect::<Vec<_>>(),
             })
         })
         .collect()
@@ -145,6 +146,6 @@ fn view(subscription: &Subscription, provider: &Provider) -> Value {
         "namespace": name,
         "registrationState": if registered { "Registered" } else { "NotRegistered" },
         "registrationPolicy": "RegistrationRequired",
-        "resourceTypes": types(provider.types),
+        "resourceTypes": types(provider),
     })
 }

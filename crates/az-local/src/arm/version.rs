@@ -1,34 +1,144 @@
-//! The `api-version` of a call.
+//! The `api-version` of a call: which are published, per type of resource.
+//!
+//! The list is of the resource definitions that Azure/azure-resource-manager-schemas published by [`LISTED_UNTIL`], and for
+//! Resource Manager itself also of those that it names when it refuses one.
 
+use super::call::Call;
 use super::error::Error;
+use super::locations;
+use time::format_description::well_known::Iso8601;
+use time::macros::date;
+use time::{Date, Duration};
 
-/// Any published version is taken. They are dates, some with a suffix.
-pub(crate) fn check(version: &str) -> Result<(), Error> {
+/// A type a line, as its provider spells it, and its versions, the newest first.
+const LIST: &str = include_str!("api_versions.txt");
+
+/// When the list was made. What was published later is not known: a version with a later date is taken, unless that date is
+/// yet to come.
+const LISTED_UNTIL: Date = date!(2026 - 08 - 16);
+
+/// How far ahead of its publication a version's date may be.
+const AHEAD: Duration = Duration::days(45);
+
+/// The versions of a type, the newest first, if they are known; those of Resource Manager itself are of
+/// `Microsoft.Resources`.
+pub(crate) fn published(kind: &str) -> Option<&'static str> {
+    LIST.lines()
+        .filter_map(|line| line.split_once(' '))
+        .find(|(name, _)| name.eq_ignore_ascii_case(kind))
+        .map(|(_, versions)| versions)
+}
+
+/// The types of a provider, without its name, with their versions.
+pub(crate) fn types_of(namespace: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    LIST.lines().filter_map(move |line| {
+        let (kind, versions) = line.split_once(' ')?;
+        let (provider, types) = kind.split_once('/')?;
+        provider
+            .eq_ignore_ascii_case(namespace)
+            .then_some((types, versions))
+    })
+}
+
+/// Refuses a call whose version is none, or none of the type that it is about.
+pub(crate) fn check(call: &Call<'_>) -> Result<(), Error> {
+    let version = call.api_version.to_ascii_lowercase();
     if version.is_empty() {
         return Err(Error::bad_request(
             "MissingApiVersionParameter",
             "The api-version query parameter (?api-version=) is required for all requests.",
         ));
     }
-    let (date, suffix) = version.split_at(version.len().min(10));
-    let numbers: Vec<Option<u32>> = date.split('-').map(|part| part.parse().ok()).collect();
-    let is_date = matches!(
-        numbers.as_slice(),
-        [Some(2014..=2030), Some(1..=12), Some(1..=31)]
-    );
-    let suffix = suffix.to_ascii_lowercase();
-    if is_date
-        && date.len() == 10
-        && ["", "-preview", "-privatepreview", "-alpha", "-beta"].contains(&suffix.as_str())
-    {
+    let date = date_of(&version);
+    let Some(provider) = &call.path.provider else {
+        return match published("Microsoft.Resources") {
+            Some(known) if !is_one_of(&version, date, Some(known), call) => {
+                Err(invalid(&call.api_version, known))
+            }
+            _ => Ok(()),
+        };
+    };
+    let kind = format!("{}/{}", provider.namespace, provider.types());
+    let known = published(&kind);
+    if is_one_of(&version, date, known, call) {
         return Ok(());
     }
-    Err(Error::bad_request(
+    // A version that is not even a date is refused before a provider is asked.
+    let (Some(known), Some(_)) = (known, date) else {
+        return Err(invalid(
+            &call.api_version,
+            published("Microsoft.Resources").unwrap_or_default(),
+        ));
+    };
+    Err(if provider.is_named() && call.path.group.is_some() {
+        no_provider(call, &provider.types(), known)
+    } else {
+        Error::new(
+            404,
+            "InvalidResourceType",
+            format!(
+                "The resource type '{}' could not be found in the namespace '{}' for api version '{}'. The supported \
+                 api-versions are '{known}'.",
+                provider.types(),
+                provider.namespace,
+                call.api_version
+            ),
+        )
+    })
+}
+
+/// Whether a version is one that is known, or one of a time that the list does not know.
+fn is_one_of(version: &str, date: Option<Date>, known: Option<&str>, call: &Call<'_>) -> bool {
+    let Some(date) = date else {
+        return false;
+    };
+    let is_listed = known.is_some_and(|known| known.split(',').any(|one| one == version));
+    let not_yet = date > call.cx.client_now.date().saturating_add(AHEAD);
+    is_listed || !not_yet && (known.is_none() || date > LISTED_UNTIL)
+}
+
+/// The date that a version begins with, if what follows is a word for what is not final.
+fn date_of(version: &str) -> Option<Date> {
+    let (date, suffix) = version.split_at_checked(10)?;
+    let known = ["", "-preview", "-privatepreview", "-alpha", "-beta"];
+    known.contains(&suffix).then_some(())?;
+    Date::parse(date, &Iso8601::DATE).ok()
+}
+
+fn invalid(version: &str, known: &str) -> Error {
+    Error::bad_request(
         "InvalidApiVersionParameter",
+        format!("The api-version '{version}' is invalid. The supported versions are '{known}'."),
+    )
+}
+
+/// As Resource Manager says it of one resource: with the place that it is, or is to be, in.
+fn no_provider(call: &Call<'_>, types: &str, known: &str) -> Error {
+    let asked = call.body().ok();
+    let asked = asked
+        .as_ref()
+        .and_then(|body| body.get("location")?.as_str());
+    let location = asked.map_or_else(|| group_location(call), locations::canonical);
+    Error::bad_request(
+        "NoRegisteredProviderFound",
         format!(
-            "The api-version '{version}' is invalid. A version is a date, as '2024-11-01' or '2024-11-01-preview'."
+            "No registered resource provider found for location '{location}' and API version '{}' for type '{types}'. The \
+             supported api-versions are '{}'. The supported locations are '{}'.",
+            call.api_version,
+            known.replace(',', ", "),
+            locations::names().join(", ")
         ),
-    ))
+    )
+}
+
+fn group_location(call: &Call<'_>) -> String {
+    let group = call.path.group.as_deref().unwrap_or_default();
+    let id = format!(
+        "/subscriptions/{}/resourceGroups/{group}",
+        call.subscription()
+    );
+    let found = call.resource(&id).ok().flatten();
+    found.map_or_else(String::new, |group| group.location().to_owned())
 }
 
 #[cfg(test)]
@@ -36,9 +146,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn published_versions_are_dates() {
+    fn a_version_begins_with_a_date() {
         for good in ["2015-06-15", "2024-11-01", "2025-05-31-preview"] {
-            assert!(check(good).is_ok(), "{good}");
+            assert!(date_of(good).is_some(), "{good}");
         }
         for bad in [
             "",
@@ -47,8 +157,26 @@ mod tests {
             "2024-11",
             "7.4",
             "2024-11-01-nonsense",
+            "2024-11-0é",
         ] {
-            assert!(check(bad).is_err(), "{bad}");
+            assert!(date_of(bad).is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn each_type_has_versions_the_newest_first() {
+        for line in LIST.lines() {
+            let (kind, versions) = line.split_once(' ').expect("a type and its versions");
+            let versions: Vec<&str> = versions.split(',').collect();
+            assert!(versions.is_sorted_by(|one, next| one > next), "{kind}");
+            for version in versions {
+                let date = date_of(version).unwrap_or_else(|| panic!("{kind}: {version}"));
+                assert!(date <= LISTED_UNTIL, "{kind}: {version}");
+            }
+        }
+        assert!(
+            published("microsoft.keyvault/VAULTS").is_some_and(|all| all.contains("2024-11-01"))
+        );
+        assert_eq!(published("Microsoft.KeyVault/nothing"), None);
     }
 }

@@ -63,7 +63,6 @@ impl Call<'_> {
             body: body.map(Value::to_string).unwrap_or_default().into(),
             origin: self.request.origin.clone(),
         };
-        crate::arm::version::check(version)?;
         let call = Call {
             cx: self.cx,
             path: Path::parse(&request.segments()),
@@ -72,6 +71,7 @@ impl Call<'_> {
             api_version: version.to_owned(),
             router: self.router,
         };
+        crate::arm::version::check(&call)?;
         let response = self.router.route(&call)?;
         Ok(serde_json::from_slice(&response.body).unwrap_or_default())
     }

@@ -1,5 +1,7 @@
 //! An instance without a network, and requests of the desk's to it.
 
+use crate::arm::path::Path;
+use crate::arm::version;
 use crate::dispatch::{answer, settle};
 use crate::entra::token::{Proof, issue};
 use crate::ground::folder::Folder;
@@ -24,6 +26,16 @@ pub(super) struct Azure {
     management: String,
     vault: String,
     _folder: TempDir,
+}
+
+/// The newest version that is no preview of the type that a path names.
+fn newest_version(path: &str) -> &'static str {
+    let segments: Vec<String> = path.split('/').skip(1).map(str::to_owned).collect();
+    let provider = Path::parse(&segments).provider;
+    let kind = provider.map(|provider| format!("{}/{}", provider.namespace, provider.types()));
+    let known = version::published(kind.as_deref().unwrap_or("Microsoft.Resources"));
+    let newest = known.and_then(|known| known.split(',').find(|one| one.len() == 10));
+    newest.unwrap_or("2026-02-01")
 }
 
 /// How long an operation takes in these tests: nothing ends by itself while they look.
@@ -80,13 +92,15 @@ impl Azure {
         } else {
             body.to_string()
         };
-        self.send(method, "management.azure.com", &path, "2026-02-01", &text)
+        let version = newest_version(&path);
+        self.send(method, "management.azure.com", &path, version, &text)
     }
 
     /// The same with a body that may be no JSON.
     pub(super) fn arm_text(&self, method: Method, path: &str, body: &str) -> (u16, Value) {
         let path = format!("/subscriptions/{}{path}", self.subscription);
-        self.send(method, "management.azure.com", &path, "2026-02-01", body)
+        let version = newest_version(&path);
+        self.send(method, "management.azure.com", &path, version, body)
     }
 
     /// A request to a vault.
@@ -108,7 +122,8 @@ impl Azure {
         } else {
             body.to_string()
         };
-        self.exchange(method, "management.azure.com", &path, "2026-02-01", &text)
+        let version = newest_version(&path);
+        self.exchange(method, "management.azure.com", &path, version, &text)
     }
 
     /// A request to Resource Manager at any path.
@@ -118,7 +133,19 @@ impl Azure {
         } else {
             body.to_string()
         };
-        self.send(method, "management.azure.com", path, "2026-02-01", &text)
+        let version = newest_version(path);
+        self.send(method, "management.azure.com", path, version, &text)
+    }
+
+    /// A request to Resource Manager in another version: `path` is below the subscription.
+    pub(super) fn at_version(&self, path: &str, version: &str, body: &Value) -> (u16, Value) {
+        let path = format!("/subscriptions/{}{path}", self.subscription);
+        let (method, text) = if body.is_null() {
+            (Method::GET, String::new())
+        } else {
+            (Method::PUT, body.to_string())
+        };
+        self.send(method, "management.azure.com", &path, version, &text)
     }
 
     fn send(

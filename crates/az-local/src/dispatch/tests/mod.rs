@@ -8,3 +8,5 @@ mod holding;
 mod refusal;
 mod round_trip;
 mod schemas;
+mod secret_deletion;
+mod versions;
