@@ -71,7 +71,8 @@ pub(crate) enum EntraError {
          or reset their password."
     )]
     RefreshTokenRevoked,
-    #[error("Invalid JWT token. {0}")]
+    /// panva/openid-client issue 348. Why, Azure does not say: that is ours.
+    #[error("JWT token is invalid or malformed. {0}")]
     AssertionMalformed(&'static str),
     #[error(
         "The certificate with identifier used to sign the client assertion is not registered on \
@@ -158,7 +159,7 @@ impl EntraError {
             RefreshTokenMalformed => ("invalid_grant", 9002313, bad),
             RefreshTokenExpired => ("invalid_grant", 700082, bad),
             RefreshTokenRevoked => ("invalid_grant", 50173, bad),
-            AssertionMalformed(_) => ("invalid_client", 50027, unauthorized),
+            AssertionMalformed(_) => ("invalid_request", 50027, bad),
             CertificateNotRegistered { .. } | AssertionSignature { .. } => {
                 ("invalid_client", 700027, unauthorized)
             }

@@ -125,9 +125,9 @@ impl Error {
 fn token_message(error: &TokenError) -> String {
     match error {
         TokenError::Missing => "AKV10000: Request is missing a Bearer or PoP token.".to_owned(),
+        // hashicorp/terraform-provider-azurerm issue 30912
         TokenError::Malformed => {
-            "AKV10046: Unable to validate the token: it is malformed or its signature is not good."
-                .to_owned()
+            "AKV10046: Unable to resolve the key used for signature validation.".to_owned()
         }
         TokenError::Audience { got } => {
             format!("AKV10022: Invalid audience. Expected https://vault.azure.net, found: {got}.")

@@ -110,6 +110,7 @@ pub(super) fn os_profile(draft: &mut Draft, asked: &Value, windows: bool) -> Res
     } else {
         draft.resource.name().to_owned()
     };
+    check_computer(&computer, windows)?;
     let keys = profile
         .pointer("/linuxConfiguration/ssh/publicKeys")
         .and_then(Value::as_array)
@@ -196,8 +197,9 @@ fn check_base64(data: &str, longest: usize, target: &'static str, what: &str) ->
     Err(Error::bad_request("InvalidParameter", message).target(target))
 }
 
+/// The service's own rule; `az` and the portal ask for 12 characters. Words: hashicorp/terraform pull request 6542.
 fn check_password(password: &str, windows: bool) -> Result<(), Error> {
-    let longest = if windows { 123 } else { 72 };
+    let (shortest, longest) = if windows { (8, 123) } else { (6, 72) };
     let refuse = |message: String| {
         Err(Error::bad_request("InvalidParameter", message).target("adminPassword"))
     };
@@ -208,19 +210,47 @@ fn check_password(password: &str, windows: bool) -> Result<(), Error> {
         password.chars().any(|c| c.is_ascii_digit()),
         password.chars().any(|c| !c.is_alphanumeric()),
     ];
-    if !(12..=longest).contains(&length) {
+    let fits = (shortest..=longest).contains(&length)
+        && kinds.iter().filter(|there| **there).count() >= 3
+        && !password.chars().any(char::is_control);
+    if !fits {
         return refuse(format!(
-            "The supplied password must be between 12-{longest} characters long and must satisfy at least 3 of password complexity requirements from the following: 1) Contains an uppercase character 2) Contains a lowercase character 3) Contains a numeric digit 4) Contains a special character 5) Control characters are not allowed"
+            "The supplied password must be between {shortest}-{longest} characters long and must satisfy at least 3 of \
+             password complexity requirements from the following:\r\n1) Contains an uppercase character\r\n2) Contains a \
+             lowercase character\r\n3) Contains a numeric digit\r\n4) Contains a special character\r\n5) Control \
+             characters are not allowed"
         ));
-    }
-    if kinds.iter().filter(|there| **there).count() < 3 || password.chars().any(char::is_control) {
-        return refuse("The password does not satisfy at least 3 of the complexity requirements: uppercase, lowercase, digit, special character; or it has control characters.".to_owned());
     }
     if REFUSED_PASSWORDS
         .iter()
         .any(|refused| refused.eq_ignore_ascii_case(password))
     {
         return refuse("The supplied password is not allowed.".to_owned());
+    }
+    Ok(())
+}
+
+/// What no computer's name may have in it
+/// (<https://learn.microsoft.com/rest/api/compute/virtual-machines/create-or-update#osprofile>).
+const NOT_IN_NAMES: &str = "`~!@#$%^&*()=+_[]{}\\|;:'\",<>/?";
+
+fn check_computer(name: &str, windows: bool) -> Result<(), Error> {
+    let refuse =
+        |message: &str| Err(Error::bad_request("InvalidParameter", message).target("computerName"));
+    let has_special = name.contains(|c| NOT_IN_NAMES.contains(c));
+    if windows {
+        let is_number = name.chars().all(|c| c.is_ascii_digit());
+        if name.chars().count() > 15 || is_number || has_special || name.contains('.') {
+            return refuse(
+                "Windows computer name cannot be more than 15 characters long, be entirely numeric, or contain the following \
+                 characters: ` ~ ! @ # $ % ^ & * ( ) = + _ [ ] { } \\ | ; : . ' \" , < > / ?.",
+            );
+        }
+    } else if name.chars().count() > 64 || has_special {
+        return refuse(
+            "Linux host name cannot exceed 64 characters in length or contain the following characters: ` ~ ! @ # $ % ^ & * \
+             ( ) = + _ [ ] { } \\ | ; : ' \" , < > / ?.",
+        );
     }
     Ok(())
 }
@@ -232,13 +262,31 @@ mod tests {
     #[test]
     fn passwords_are_refused_by_azures_rules() {
         assert!(check_password("Correct-Horse-1", false).is_ok());
+        // Six characters of Linux, eight of Windows.
+        assert!(check_password("aB1-xy", false).is_ok() && check_password("aB1-xy", true).is_err());
         for bad in [
-            "Short-1",
+            "aB1-x",
             "alllowercase-only",
             "nodigitsNOR",
             &"aB1-".repeat(19),
         ] {
             assert!(check_password(bad, false).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_computers_name_is_one_of_its_system() {
+        for (name, linux, windows) in [
+            ("vm-1", true, true),
+            ("vm.example", true, false),
+            ("a-name-of-16-char", true, false),
+            ("12345", true, false),
+            ("ba@d", false, false),
+            ("under_score", false, false),
+            (&"x".repeat(65), false, false),
+        ] {
+            assert_eq!(check_computer(name, false).is_ok(), linux, "{name}");
+            assert_eq!(check_computer(name, true).is_ok(), windows, "{name}");
         }
     }
 

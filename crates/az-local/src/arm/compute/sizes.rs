@@ -36,12 +36,20 @@ const SIZES: &[(&str, u32, u32, u32)] = &[
     ("Standard_F4s_v2", 4, 8192, 8),
 ];
 
-/// A size as Azure spells it.
-pub(crate) fn known(name: &str) -> Option<&'static str> {
-    SIZES
-        .iter()
-        .map(|(size, ..)| *size)
+/// A size as Azure spells it. Words: sassoftware/viya4-iac-azure issue 116, Azure/azure-quickstart-templates issue 7147.
+pub(super) fn required(name: &str) -> Result<&'static str, Error> {
+    let mut sizes = SIZES.iter().map(|(size, ..)| *size);
+    sizes
         .find(|size| size.eq_ignore_ascii_case(name))
+        .ok_or_else(|| {
+            let all: Vec<&str> = SIZES.iter().map(|(size, ..)| *size).collect();
+            let all = all.join(",");
+            let text = format!(
+                "The value {name} provided for the VM size is not valid. The valid sizes in the current region are: \
+                 {all}.\r\nFind out more on the available VM sizes in each region at https://aka.ms/azure-regions."
+            );
+            Error::bad_request("InvalidParameter", text).target("vmSize")
+        })
 }
 
 /// How many data disks a machine of this size can have.

@@ -74,13 +74,7 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
         .pointer("/hardwareProfile/vmSize")
         .and_then(Value::as_str)
         .unwrap_or("Standard_A1_v2");
-    let size = sizes::known(size).ok_or_else(|| {
-        Error::bad_request(
-            "InvalidParameter",
-            format!("The value {size} provided for the VM size is not valid. The valid sizes in the current region are listed at the locations/vmSizes resource. Find out more on the valid VM sizes in each region at https://aka.ms/azure-regions."),
-        )
-        .target("vmSize")
-    })?;
+    let size = sizes::required(size)?;
     let new_identity = identity::change(
         call,
         &id,
@@ -394,13 +388,7 @@ fn patch(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
         .pointer("/hardwareProfile/vmSize")
         .and_then(Value::as_str)
     {
-        let size = sizes::known(size).ok_or_else(|| {
-            Error::bad_request(
-                "InvalidParameter",
-                format!("The value {size} provided for the VM size is not valid."),
-            )
-            .target("vmSize")
-        })?;
+        let size = sizes::required(size)?;
         if let Some(properties) = draft.resource.body.get_mut("properties") {
             properties["hardwareProfile"] = json!({"vmSize": size});
         }

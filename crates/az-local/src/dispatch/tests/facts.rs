@@ -520,3 +520,54 @@ fn an_error_of_a_template_says_where_it_is() {
     let (_, info) = refused(r#""parameters": {"x": {"type": "strange", "defaultValue": 1}}"#);
     assert_eq!(info, place("", 0, 0));
 }
+
+/// sassoftware/viya4-iac-azure issue 116, hashicorp/terraform pull request 6542
+#[test]
+fn a_machines_size_password_and_name_are_refused_in_azures_words() {
+    let azure = Azure::start();
+    azure.furnish("g", "1");
+    let mut bodies = azure.bodies("g", "2");
+    let at = bodies
+        .iter()
+        .position(|(path, _)| path.contains("virtualMachines/"));
+    let (path, body) = bodies.remove(at.expect("a machine"));
+    for (path, body) in bodies {
+        azure.done(Method::PUT, &path, &body);
+    }
+    for (pointer, value, target, words) in [
+        (
+            "/properties/hardwareProfile/vmSize",
+            "Huge",
+            "vmSize",
+            "The value Huge provided for the VM size is not valid. The valid sizes in the current region are: Standard_A1_v2,",
+        ),
+        (
+            "/properties/osProfile/adminPassword",
+            "short",
+            "adminPassword",
+            "The supplied password must be between 6-72 characters long and must satisfy at least 3",
+        ),
+        (
+            "/properties/osProfile/computerName",
+            "ba@d",
+            "computerName",
+            "Linux host name cannot exceed 64 characters",
+        ),
+    ] {
+        let mut body = body.clone();
+        *body.pointer_mut(pointer).expect("a member") = json!(value);
+        let (status, answer) = azure.arm(Method::PUT, &path, &body);
+        let error = &answer["error"];
+        assert_eq!(
+            (status, &error["code"], &error["target"]),
+            (400, &json!("InvalidParameter"), &json!(target))
+        );
+        assert!(
+            error["message"]
+                .as_str()
+                .expect("a text")
+                .starts_with(words),
+            "{error}"
+        );
+    }
+}
