@@ -64,9 +64,10 @@ fn a_token_for_another_audience_is_refused() {
 
 #[test]
 fn an_expired_token_is_refused() {
-    let azure = Azure::apart();
+    let azure = Azure::apart().with_group().with_vault();
     let client = Client::new(&azure);
     let token = client.token(ARM_SCOPE);
+    let of_vaults = client.token(VAULT_SCOPE);
     let url = format!("{ARM}/subscriptions?api-version=2022-12-01");
     assert_eq!(client.get(&url, &token).status, 200);
     azure
@@ -79,6 +80,10 @@ fn an_expired_token_is_refused() {
         (expired.status, expired.code().as_str()),
         (401, "ExpiredAuthenticationToken")
     );
+    let secrets = format!("https://{VAULT}.vault.azure.net/secrets?api-version=7.4");
+    let vault = client.get(&secrets, &of_vaults);
+    assert_eq!(vault.status, 401);
+    assert!(vault.text.contains("AKV10001"), "{}", vault.text);
     assert_eq!(
         client.get(&url, &client.token(ARM_SCOPE)).status,
         200,
@@ -88,7 +93,7 @@ fn an_expired_token_is_refused() {
 
 #[test]
 fn a_token_that_was_changed_is_refused() {
-    let azure = Azure::apart();
+    let azure = Azure::apart().with_group().with_vault();
     let client = Client::new(&azure);
     let token = client.token(ARM_SCOPE);
     let url = format!("{ARM}/subscriptions?api-version=2022-12-01");
@@ -101,6 +106,14 @@ fn a_token_that_was_changed_is_refused() {
             (answer.status, answer.code().as_str()),
             (401, "InvalidAuthenticationToken"),
             "{bad}"
+        );
+        let secrets = format!("https://{VAULT}.vault.azure.net/secrets?api-version=7.4");
+        let vault = client.get(&secrets, bad);
+        assert_eq!(vault.status, 401);
+        assert!(
+            vault.text.contains("AKV10046: Unable to resolve"),
+            "{}",
+            vault.text
         );
     }
 }

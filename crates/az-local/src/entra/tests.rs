@@ -202,6 +202,9 @@ fn what_is_wrong_with_a_token_request_is_told_by_its_number() {
                 "{body}"
             );
             assert_eq!(body["error_codes"], json!([number]));
+            for member in ["timestamp", "trace_id", "correlation_id", "error_uri"] {
+                assert!(body[member].is_string(), "{member}: {body}");
+            }
             let description = body["error_description"].as_str().expect("a description");
             assert!(
                 description.starts_with(&format!("AADSTS{number}: ")),

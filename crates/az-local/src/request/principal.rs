@@ -44,3 +44,26 @@ impl Principal {
         caller
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_managed_identity_is_named_by_its_claims() {
+        let mut principal = Principal {
+            object_id: "o".to_owned(),
+            app_id: "a".to_owned(),
+            tenant_id: "t".to_owned(),
+            managed: None,
+        };
+        let plain = "appid=a;oid=o;iss=https://sts.windows.net/t/";
+        assert_eq!(principal.as_caller(), plain);
+        principal.managed = Some(ManagedIdentity {
+            identity: "/i".to_owned(),
+            machine: "/m".to_owned(),
+        });
+        let managed = format!("{plain};xms_mirid=/i;xms_az_rid=/m");
+        assert_eq!(principal.as_caller(), managed);
+    }
+}

@@ -49,10 +49,10 @@ fn view(_: &Call<'_>, _: &Resource, value: &mut Value) -> Result<(), Error> {
 }
 
 /// How a refused PUT ends what [`taken`] says.
-const REFUSED: &str = "about VaultAlreadyExists,";
+const REFUSED: &str = "about VaultAlreadyExists, soft delete and purging a vault";
 
 /// Why a name cannot be had, as `checkNameAvailability` and a refused PUT say it, each with an end of its own (recorded in
-/// azure-mgmt-keyvault 9.0.0's tests, test_cli_mgmt_keyvault.test_keyvault.yaml).
+/// azure-mgmt-keyvault 9.0.0's tests, test_cli_mgmt_keyvault.test_keyvault.yaml; Esri/arcgis-gitops issue 174).
 fn taken(name: &str, end: &str) -> String {
     format!(
         "The vault name '{name}' is already in use. Vault names are globally unique so it is possible that the name \

@@ -161,7 +161,8 @@ impl Azure {
         (response.status.as_u16(), body)
     }
 
-    fn exchange(
+    /// The whole answer to any request of the desk's.
+    pub(super) fn exchange(
         &self,
         method: Method,
         host: &str,

@@ -571,3 +571,226 @@ fn a_machines_size_password_and_name_are_refused_in_azures_words() {
         );
     }
 }
+
+/// Azure/azure-cli, command_modules/keyvault/tests/latest/recordings/test_keyvault_softdelete.yaml;
+/// Azure/azure-sdk-for-js, sdk/keyvault/keyvault-secrets/recordings
+#[test]
+fn the_data_plane_answers_as_it_was_recorded() {
+    let azure = Azure::start();
+    azure.furnish("g", "1");
+    let at = |version: &str| {
+        let host = "kv-g1.vault.azure.net";
+        azure.exchange(
+            Method::PUT,
+            host,
+            "/secrets/s",
+            version,
+            r#"{"value": "x"}"#,
+        )
+    };
+    for (version, days) in [("7.0", None), ("7.1", Some(90)), ("7.6", Some(90))] {
+        let response = at(version);
+        assert_eq!(response.status, 200);
+        // Nobody asked for it to be given back.
+        assert!(response.headers.get("x-ms-client-request-id").is_none());
+        let body: Value = serde_json::from_slice(&response.body).expect("JSON");
+        let attributes = &body["attributes"];
+        assert_eq!(attributes["recoverableDays"].as_i64(), days, "{version}");
+        assert_eq!(attributes["recoveryLevel"], "Recoverable+Purgeable");
+    }
+    let (status, missing) = azure.vault(Method::GET, "kv-g1", "/deletedsecrets/none", "");
+    let error = json!({"code": "SecretNotFound", "message": "Deleted Secret not found: none"});
+    assert_eq!((status, &missing["error"]), (404, &error));
+}
+
+#[test]
+fn what_is_refused_has_azures_code() {
+    let azure = Azure::start();
+    azure.furnish("g", "1");
+    let of =
+        |kind: &str, name: &str| format!("/resourceGroups/g/providers/Microsoft.{kind}/{name}");
+    let body = |n: &str, kind: &str| {
+        let found = azure
+            .bodies("g", n)
+            .into_iter()
+            .find(|(path, _)| path.contains(kind));
+        found.expect("a body").1
+    };
+    let machine = |pointer: &str, value: &str| {
+        let mut body = body("1", "virtualMachines/");
+        body["properties"]["storageProfile"]["osDisk"]["name"] = json!("other");
+        *body.pointer_mut(pointer).expect("a member") = json!(value);
+        body["properties"]["networkProfile"] =
+            json!({"networkInterfaces": [azure.id(&of("Network", "networkInterfaces/free"))]});
+        body
+    };
+    let card = json!({"location": "eastus", "properties": {"ipConfigurations": [{"name": "one", "properties": {
+        "subnet": azure.id(&of("Network", "virtualNetworks/net1/subnets/default")),
+    }}]}});
+    azure.done(Method::PUT, &of("Network", "networkInterfaces/free"), &card);
+    let mut protected = vault(&azure);
+    protected["properties"]["enablePurgeProtection"] = json!(false);
+    let role = "11111111-1111-4111-8111-111111111111";
+    let assignment = json!({"properties": {
+        "principalId": role, "roleDefinitionId": format!("/providers/Microsoft.Authorization/roleDefinitions/{role}"),
+    }});
+    let assigned = format!("Authorization/roleAssignments/{role}");
+    let vm = of("Compute", "virtualMachines/new");
+    let image = "/properties/storageProfile/imageReference/sku";
+    let mars = json!({"location": "mars"});
+    for (method, path, body, status, code) in [
+        (
+            Method::DELETE,
+            of("Network", "virtualNetworks/net1"),
+            Value::Null,
+            400,
+            "InUseSubnetCannotBeDeleted",
+        ),
+        (
+            Method::DELETE,
+            of("Network", "publicIPAddresses/ip1"),
+            Value::Null,
+            400,
+            "PublicIPAddressCannotBeDeleted",
+        ),
+        (
+            Method::DELETE,
+            of("Network", "networkSecurityGroups/nsg1"),
+            Value::Null,
+            400,
+            "InUseNetworkSecurityGroupCannotBeDeleted",
+        ),
+        (
+            Method::DELETE,
+            of("Network", "networkInterfaces/nic1"),
+            Value::Null,
+            400,
+            "NicInUse",
+        ),
+        (
+            Method::PUT,
+            vm.clone(),
+            machine(image, "none"),
+            404,
+            "PlatformImageNotFound",
+        ),
+        (
+            Method::PUT,
+            vm,
+            machine("/properties/osProfile/adminUsername", "root"),
+            400,
+            "InvalidParameter",
+        ),
+        (
+            Method::PUT,
+            of("KeyVault", "vaults/a--b"),
+            vault(&azure),
+            400,
+            "VaultNameNotValid",
+        ),
+        (
+            Method::PUT,
+            of("KeyVault", "vaults/kv-plain"),
+            protected,
+            400,
+            "BadRequest",
+        ),
+        (
+            Method::PUT,
+            of("Network", "networkSecurityGroups/new"),
+            mars,
+            400,
+            "LocationNotAvailableForResourceType",
+        ),
+        (
+            Method::PUT,
+            format!("/providers/Microsoft.{assigned}"),
+            assignment,
+            404,
+            "RoleDefinitionDoesNotExist",
+        ),
+    ] {
+        let (got, answer) = azure.arm(method, &path, &body);
+        let error = &answer["error"];
+        assert_eq!(
+            (got, &error["code"]),
+            (status, &json!(code)),
+            "{path}: {answer}"
+        );
+        if code == "RoleDefinitionDoesNotExist" {
+            let text = error["message"].as_str().expect("a text");
+            assert!(text.contains(&role.replace('-', "")), "{text}");
+        }
+    }
+}
+
+/// <https://learn.microsoft.com/azure/virtual-network/network-security-groups-overview#default-security-rules>
+#[test]
+fn every_security_group_has_the_same_six_rules() {
+    let azure = Azure::start();
+    azure.furnish("g", "1");
+    let path = "/resourceGroups/g/providers/Microsoft.Network/networkSecurityGroups/nsg1";
+    let group = azure.done(Method::GET, path, &Value::Null);
+    let rules = group["properties"]["defaultSecurityRules"]
+        .as_array()
+        .expect("rules");
+    let rules: Vec<(&str, i64)> = rules
+        .iter()
+        .map(|rule| {
+            let priority = rule["properties"]["priority"].as_i64();
+            (
+                rule["name"].as_str().expect("a name"),
+                priority.expect("a priority"),
+            )
+        })
+        .collect();
+    let expected = [
+        ("AllowVnetInBound", 65000),
+        ("AllowAzureLoadBalancerInBound", 65001),
+        ("DenyAllInBound", 65500),
+        ("AllowVnetOutBound", 65000),
+        ("AllowInternetOutBound", 65001),
+        ("DenyAllOutBound", 65500),
+    ];
+    assert_eq!(rules, expected);
+}
+
+/// Azure/azure-sdk-for-js issue 24756, Azure/azure-powershell issue 14800, and what the pages on secrets say.
+#[test]
+fn secrets_are_refused_and_given_as_azure_does_it() {
+    let azure = Azure::start();
+    azure.furnish("g", "1");
+    let send = |method: Method, path: &str, body: Value| {
+        azure.vault(method, "kv-g1", path, &body.to_string())
+    };
+    let code = |answer: &Value| answer["error"]["innererror"]["code"].clone();
+    let disabled = json!({"value": "x", "attributes": {"enabled": false}});
+    assert_eq!(send(Method::PUT, "/secrets/off", disabled).0, 200);
+    let (status, answer) = send(Method::GET, "/secrets/off", Value::Null);
+    assert_eq!((status, code(&answer)), (403, json!("SecretDisabled")));
+    let expired = json!({"value": "x", "attributes": {"exp": 1}});
+    assert_eq!(send(Method::PUT, "/secrets/old", expired).0, 200);
+    assert_eq!(send(Method::GET, "/secrets/old", Value::Null).0, 200);
+    let long = json!({"value": "x".repeat(25 * 1024 + 1)});
+    assert_eq!(send(Method::PUT, "/secrets/long", long).0, 400);
+    assert_eq!(send(Method::DELETE, "/secrets/old", Value::Null).0, 200);
+    let (status, answer) = send(Method::PUT, "/secrets/old", json!({"value": "y"}));
+    assert_eq!(
+        (status, code(&answer)),
+        (409, json!("ObjectIsDeletedButRecoverable"))
+    );
+    for at in 0..30 {
+        assert_eq!(
+            send(
+                Method::PUT,
+                &format!("/secrets/s{at}"),
+                json!({"value": "x"})
+            )
+            .0,
+            200
+        );
+    }
+    let (_, page) = send(Method::GET, "/secrets", Value::Null);
+    assert_eq!(page["value"].as_array().map(Vec::len), Some(25));
+    assert!(page["nextLink"].is_string());
+}
