@@ -4,6 +4,7 @@
 //! that are created, read, changed and deleted alike go through [`tracked`].
 
 mod authorization;
+mod batch;
 mod call;
 mod compute;
 mod deployments;

@@ -4,12 +4,13 @@ use super::call::{Call, Router};
 use super::error::Error;
 use super::path::ProviderPath;
 use super::{
-    authorization, groups, locations, not_emulated, operations, providers, resources,
+    authorization, batch, groups, locations, not_emulated, operations, providers, resources,
     subscriptions, tracked,
 };
 use crate::ground::wire::Response;
 use crate::request::Context;
 use crate::state::StateError;
+use http::Method;
 use uuid::Uuid;
 
 /// Resource Manager as those see it that it answers.
@@ -44,6 +45,7 @@ fn route(call: &Call<'_>) -> Result<Response, Error> {
     let words = path.rest_words();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match (&path.subscription, &path.group, words.as_slice()) {
+        (None, None, ["batch"]) if call.method() == Method::POST => batch::answer(call),
         (None, None, ["tenants"]) => subscriptions::tenants(call),
         (None, None, ["subscriptions"]) => subscriptions::list(call),
         (None, None, ["providers"]) => providers::list_all(call),

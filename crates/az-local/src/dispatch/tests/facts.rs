@@ -794,3 +794,58 @@ fn secrets_are_refused_and_given_as_azure_does_it() {
     assert_eq!(page["value"].as_array().map(Vec::len), Some(25));
     assert!(page["nextLink"].is_string());
 }
+
+/// As ansible-collections/azure's plugins/inventory/azure_rm.py sends and reads it.
+#[test]
+fn a_batch_answers_each_of_its_requests() {
+    let azure = Azure::start();
+    azure.furnish("g", "1");
+    let url = |path: &str| {
+        format!(
+            "https://management.azure.com/subscriptions/{}{path}?api-version=2024-07-01",
+            azure.subscription
+        )
+    };
+    let made = "/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities";
+    let body = json!({"requests": [
+        {"httpMethod": "GET", "name": "a", "url": url("/providers/Microsoft.Compute/virtualMachines")},
+        {"httpMethod": "GET", "name": "b", "url": url("/resourceGroups/none")},
+        {"httpMethod": "PUT", "name": "c", "url": url(&format!("{made}/new")), "content": {"location": "eastus"}},
+        {"httpMethod": "PUT", "name": "d", "url": url(&format!("{made}/other")), "content": {"location": "mars"}},
+    ]});
+    let (status, answer) = azure.management(Method::POST, "/batch", &body);
+    assert_eq!(status, 200, "{answer}");
+    let got: Vec<(&Value, &Value)> = answer["responses"]
+        .as_array()
+        .expect("responses")
+        .iter()
+        .map(|one| (&one["name"], &one["httpStatusCode"]))
+        .collect();
+    let expected = [("a", 200), ("b", 404), ("c", 201), ("d", 400)];
+    let expected = expected.map(|(name, status)| (json!(name), json!(status)));
+    assert_eq!(
+        got,
+        expected.each_ref().map(|(name, status)| (name, status))
+    );
+    assert_eq!(answer["responses"][0]["content"]["value"][0]["name"], "vm1");
+    azure.done(Method::GET, &format!("{made}/new"), &Value::Null);
+    assert_eq!(
+        azure
+            .arm(Method::GET, &format!("{made}/other"), &Value::Null)
+            .0,
+        404
+    );
+    for bad in [
+        json!({}),
+        json!({"requests": [{"name": "x"}]}),
+        json!({"requests": [{"url": "https://example.com/subscriptions"}]}),
+        json!({"requests": [{"url": "/batch", "httpMethod": "POST"}]}),
+        json!({"requests": vec![json!({"url": "/tenants"}); 501]}),
+    ] {
+        assert_eq!(
+            azure.management(Method::POST, "/batch", &bad).0,
+            400,
+            "{bad}"
+        );
+    }
+}
