@@ -17,7 +17,7 @@ pub(crate) struct Error {
     message: String,
     target: Option<String>,
     details: Vec<Error>,
-    violation: Option<Violation>,
+    violation: Option<Box<Violation>>,
 }
 
 /// Where a template is wrong.
@@ -51,7 +51,7 @@ impl Error {
 
     /// Where a template is wrong.
     pub(crate) fn violation(mut self, violation: Violation) -> Self {
-        self.violation = Some(violation);
+        self.violation = Some(Box::new(violation));
         self
     }
 
@@ -134,7 +134,7 @@ impl Error {
         if !self.details.is_empty() {
             error["details"] = self.details.iter().map(Error::body).collect();
         }
-        if let Some(Violation { path, line, column }) = &self.violation {
+        if let Some(Violation { path, line, column }) = self.violation.as_deref() {
             // Recorded in azure-mgmt-resource 16.0.0's tests, test_mgmt_resource.test_deployments_basic.yaml.
             let info = json!({"lineNumber": line, "linePosition": column, "path": path});
             error["additionalInfo"] = json!([{"type": "TemplateViolation", "info": info}]);
