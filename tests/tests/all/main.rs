@@ -17,6 +17,7 @@ mod role;
 mod scripts;
 mod secret;
 mod ssh;
+mod terraform;
 mod token_cache;
 mod tunnels;
 mod wire;

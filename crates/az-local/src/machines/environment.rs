@@ -20,7 +20,7 @@ pub struct Environment {
 }
 
 /// What would steer a client past the instance, or to another identity.
-const STEERING: [&str; 30] = [
+const STEERING: &[&str] = &[
     "ALL_PROXY",
     "all_proxy",
     "SSL_CERT_DIR",
@@ -51,6 +51,45 @@ const STEERING: [&str; 30] = [
     "MSI_SECRET",
     "SYSTEM_ACCESSTOKEN",
     "SYSTEM_OIDCREQUESTURI",
+    // Ansible's and Terraform's.
+    "ARM_AUXILIARY_TENANT_IDS",
+    "ARM_CLIENT_CERTIFICATE",
+    "ARM_CLIENT_CERTIFICATE_PASSWORD",
+    "ARM_CLIENT_CERTIFICATE_PATH",
+    "ARM_CLIENT_ID",
+    "ARM_CLIENT_ID_FILE_PATH",
+    "ARM_CLIENT_SECRET",
+    "ARM_CLIENT_SECRET_FILE_PATH",
+    "ARM_ENVIRONMENT",
+    "ARM_METADATA_HOSTNAME",
+    "ARM_MSI_ENDPOINT",
+    "ARM_OIDC_TOKEN",
+    "ARM_OIDC_TOKEN_FILE_PATH",
+    "ARM_SUBSCRIPTION_ID",
+    "ARM_TENANT_ID",
+    "ARM_USE_AKS_WORKLOAD_IDENTITY",
+    "ARM_USE_MSI",
+    "ARM_USE_OIDC",
+    "AZURE_AD_USER",
+    "AZURE_ADFS_AUTHORITY_URL",
+    "AZURE_CERT_VALIDATION_MODE",
+    "AZURE_CLOUD_ENVIRONMENT",
+    "AZURE_PROFILE",
+    "AZURE_SECRET",
+    "AZURE_TENANT",
+    "AZURE_THUMBPRINT",
+    "AZURE_X509_CERTIFICATE_PATH",
+];
+
+/// Ansible's names (`AZURE_CREDENTIAL_ENV_MAPPING` in azure.azcollection) and Terraform's
+/// (<https://registry.terraform.io/providers/hashicorp/azurerm/latest/docs#argument-reference>), beside the SDKs'.
+const OTHER_NAMES: [(&str, &str); 6] = [
+    ("AZURE_SECRET", "AZURE_CLIENT_SECRET"),
+    ("AZURE_TENANT", "AZURE_TENANT_ID"),
+    ("ARM_CLIENT_ID", "AZURE_CLIENT_ID"),
+    ("ARM_CLIENT_SECRET", "AZURE_CLIENT_SECRET"),
+    ("ARM_SUBSCRIPTION_ID", "AZURE_SUBSCRIPTION_ID"),
+    ("ARM_TENANT_ID", "AZURE_TENANT_ID"),
 ];
 
 /// Where nothing listens: only root could. Nobody could on port 0, but clients may take that for no port given.
@@ -84,12 +123,11 @@ impl Environment {
         let mut environment = Environment::through(folder, proxy);
         environment.set("AZURE_TENANT_ID", &desk.tenant_id);
         environment.set("AZURE_CLIENT_ID", &desk.app_id);
-        environment.set(
-            "AZURE_CLIENT_SECRET",
-            application.secrets.first().map_or("", |s| s),
-        );
+        let secret = application.secrets.first().map_or("", |secret| secret);
+        environment.set("AZURE_CLIENT_SECRET", secret);
         let subscription = desk.subscription_ids.first().map_or("", |id| id);
         environment.set("AZURE_SUBSCRIPTION_ID", subscription);
+        environment.name_for_others();
         let name = if desk.number == 1 {
             String::new()
         } else {
@@ -133,6 +171,15 @@ impl Environment {
         environment.set("DOTNET_CLI_TELEMETRY_OPTOUT", "1");
         environment.set("POWERSHELL_TELEMETRY_OPTOUT", "1");
         environment
+    }
+
+    /// The sign-in by the names that clients have for it which do not take the SDKs'.
+    fn name_for_others(&mut self) {
+        for (other, name) in OTHER_NAMES {
+            if let Some(value) = self.get(name).map(str::to_owned) {
+                self.set(other, &value);
+            }
+        }
     }
 
     /// Sends clients to a proxy, whatever the host.

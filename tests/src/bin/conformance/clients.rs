@@ -97,6 +97,75 @@ impl Clients {
         })
     }
 
+    /// A Node that reads the proxy's variables by itself, whichever is installed: one of those packages.
+    pub(crate) fn node(&self) -> Result<PathBuf, Missing> {
+        let node = self.javascript()?.join("node_modules/.bin/node");
+        if node.exists() {
+            return Ok(node);
+        }
+        Err(Missing("there is no Node as a package here".to_owned()))
+    }
+
+    /// A file with the options that the Java programs are started with: `java @FILE PROGRAM`.
+    pub(crate) fn java(&self) -> Result<PathBuf, Missing> {
+        self.once("java", |folder| {
+            let project = folder.join("java");
+            let options = project.join("options");
+            let mut source = String::new();
+            for file in ["pom.xml", "Machine.java", "Story.java"] {
+                let place = match file.strip_suffix(".java") {
+                    Some(_) => format!("src/main/java/{file}"),
+                    None => file.to_owned(),
+                };
+                let (from, to) = (sources().join("java").join(&place), project.join(&place));
+                let there = to.parent().unwrap_or(&project);
+                std::fs::create_dir_all(there).map_err(|error| error.to_string())?;
+                std::fs::copy(&from, &to).map_err(|error| error.to_string())?;
+                source.push_str(&fingerprint(&from)?);
+            }
+            let ready = project.join("ready");
+            if std::fs::read_to_string(&ready).is_ok_and(|made| made == source) {
+                return Ok(options);
+            }
+            let target = project.join("target");
+            let _ = std::fs::remove_dir_all(&target);
+            run(Command::new("mvn")
+                .args(["--quiet", "--batch-mode"])
+                .arg(format!(
+                    "-Dmaven.repo.local={}",
+                    folder.join("maven").display()
+                ))
+                .args(["compile", "dependency:copy-dependencies"])
+                .current_dir(&project))?;
+            // Short programs: what is compiled thoroughly takes longer than it saves.
+            let target = target.display();
+            let text = format!(
+                "-XX:TieredStopAtLevel=1\n-XX:+UseSerialGC\n-cp \"{target}/classes:{target}/lib/*\"\n"
+            );
+            std::fs::write(&options, text).map_err(|error| error.to_string())?;
+            std::fs::write(ready, source).map_err(|error| error.to_string())?;
+            Ok(options)
+        })
+    }
+
+    /// The folder of a Python environment with Ansible, and of its collections.
+    pub(crate) fn ansible(&self) -> Result<PathBuf, Missing> {
+        self.once("ansible", |folder| {
+            let requirements = sources().join("ansible/requirements.txt");
+            let environment = folder.join(format!("ansible-{}", fingerprint(&requirements)?));
+            let ready = environment.join("ready");
+            if ready.exists() {
+                return Ok(environment);
+            }
+            // What no program imports need not be compiled.
+            let requirements = requirements.display().to_string();
+            python_environment(&environment, &["--no-compile", "-r", &requirements])?;
+            add_collection(&environment)?;
+            std::fs::write(ready, "").map_err(|error| error.to_string())?;
+            Ok(environment)
+        })
+    }
+
     /// The Go program that tells which credential of the SDK's chain is chosen.
     pub(crate) fn go_chain(&self) -> Result<PathBuf, Missing> {
         self.once("go-chain", |folder| {
@@ -172,6 +241,27 @@ fn python_environment(folder: &Path, packages: &[&str]) -> Result<(), String> {
     run(Command::new(folder.join("bin/pip"))
         .args(["install", "--quiet", "--disable-pip-version-check"])
         .args(packages))
+}
+
+/// The package with the collection that `ansible-galaxy` installs, and with a hundred others.
+const COLLECTIONS: &str = "ansible==12.3.0";
+
+/// Adds the collection `azure.azcollection` to a Python environment, and nothing else of its package.
+fn add_collection(environment: &Path) -> Result<(), String> {
+    let package = environment.join("package");
+    run(Command::new(environment.join("bin/pip"))
+        .args(["download", "--quiet", "--disable-pip-version-check"])
+        .args(["--no-deps", COLLECTIONS, "--dest"])
+        .arg(&package))?;
+    let unpack = "import glob, sys, zipfile\n\
+                  with zipfile.ZipFile(glob.glob(sys.argv[1] + '/*.whl')[0]) as wheel:\n\
+                  \x20   wheel.extractall(sys.argv[2], [name for name in wheel.namelist()\n\
+                  \x20       if name.startswith('ansible_collections/azure/azcollection/')])\n";
+    run(Command::new(environment.join("bin/python"))
+        .args(["-c", unpack])
+        .arg(&package)
+        .arg(environment.join("collections")))?;
+    std::fs::remove_dir_all(&package).map_err(|error| error.to_string())
 }
 
 fn link(from: &Path, to: &Path) -> Result<(), String> {

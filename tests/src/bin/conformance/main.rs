@@ -12,6 +12,7 @@ macro_rules! say {
     }};
 }
 
+mod ansible;
 mod az;
 mod clients;
 mod contract;
@@ -37,14 +38,15 @@ const GROUPS: &[Group] = &[
     ("go", go::cases),
     ("python", sdks::python),
     ("js", sdks::javascript),
+    ("java", sdks::java),
+    ("ansible", ansible::cases),
     ("ssh", ssh::cases),
     ("parity", parity::cases),
     ("credentials", credentials::cases),
     ("contract", contract::cases),
 ];
 
-const USAGE: &str =
-    "usage: conformance [--mutate] [--list] [az|go|python|js|ssh|parity|credentials|contract ...]";
+const USAGE: &str = "usage: conformance [--mutate] [--list] [az|go|python|js|java|ansible|ssh|parity|credentials|contract ...]";
 
 fn main() -> ExitCode {
     let mut wanted = Vec::new();
