@@ -157,10 +157,16 @@ impl Clients {
             if ready.exists() {
                 return Ok(environment);
             }
-            // What no program imports need not be compiled.
             let requirements = requirements.display().to_string();
             python_environment(&environment, &["--no-compile", "-r", &requirements])?;
             add_collection(&environment)?;
+            // Each task imports a client of every service, and Ansible lets it keep nothing of what it compiles: compiled once,
+            // here, and nothing of all the rest.
+            run(Command::new(environment.join("bin/python"))
+                .args(["-c", "import ansible_collections.azure.azcollection.plugins.module_utils.azure_rm_common as all; \
+                              assert all.HAS_AZURE, all.HAS_AZURE_EXC"])
+                .env("PYTHONPATH", environment.join("collections"))
+                .env_remove("PYTHONDONTWRITEBYTECODE"))?;
             std::fs::write(ready, "").map_err(|error| error.to_string())?;
             Ok(environment)
         })
