@@ -1,8 +1,8 @@
 //! `CONNECT`: a tunnel to an emulated host ends here, one to anybody else's goes on, and what is refused is logged.
 
 use super::answers::{Body, no_such_host, no_tunnel, offline, refuse, unreachable, whole};
-use super::exchange;
-use super::{http1_builder, machines, onward};
+use super::exchange::{self, http1_builder};
+use super::{machines, onward};
 use crate::dispatch;
 use crate::ground::hosts::{self, Host, Service};
 use crate::ground::stderr;

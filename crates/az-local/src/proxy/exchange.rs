@@ -8,6 +8,8 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioTimer;
 use std::sync::Arc;
 
 /// Longest request body that is taken (bytes).
@@ -17,6 +19,13 @@ const LONGEST_BODY: usize = 32 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 #[error("closed without an answer")]
 pub(crate) struct HangUp;
+
+/// What serves a connection, the proxy's own or one in a tunnel.
+pub(super) fn http1_builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new());
+    builder
+}
 
 /// Answers one request to `host`, which is emulated or Azure's.
 pub(crate) async fn answer(

@@ -15,12 +15,11 @@ use crate::instance::Instance;
 use answers::{
     Body, no_tunnel, offline, own_answer, proxy_authentication_required, refuse, unreachable, whole,
 };
-use exchange::HangUp;
+use exchange::{HangUp, http1_builder};
 use http::{Method, StatusCode, header};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -36,12 +35,6 @@ pub(crate) async fn run(instance: Arc<Instance>, listener: TcpListener) {
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     }
-}
-
-fn http1_builder() -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new());
-    builder
 }
 
 async fn serve_connection(instance: Arc<Instance>, stream: TcpStream) {

@@ -1,7 +1,7 @@
 //! `az-local env`
 
-use super::Surroundings;
 use super::shared::print;
+use super::surroundings::Surroundings;
 use crate::failure::{Failure, USAGE};
 use az_local::Command as Ask;
 use az_local::{Client, Environment, Shell};

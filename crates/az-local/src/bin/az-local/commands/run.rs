@@ -1,7 +1,7 @@
 //! `az-local run -- COMMAND…`
 
-use super::Surroundings;
 use super::shared::{runtime, server_options};
+use super::surroundings::Surroundings;
 use crate::cli::StartOptions;
 use crate::failure::Failure;
 use az_local::{Environment, Folder, FolderError, Server};
