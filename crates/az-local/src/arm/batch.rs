@@ -51,7 +51,7 @@ fn one(call: &Call<'_>, asked: &Value) -> Result<Value, Error> {
         api_version: version,
         router: call.router,
     };
-    let run = || version::check(&inner.api_version).and_then(|()| inner.router.route(&inner));
+    let run = || version::check(&inner).and_then(|()| inner.router.route(&inner));
     let answer = call.cx.attempt(run)?;
     let answer = answer.unwrap_or_else(|error| error.answer());
     let mut headers = Map::new();
