@@ -296,7 +296,7 @@ fn parameters_are_checked() {
         "count": {"type": "int", "defaultValue": 1, "minValue": 1, "maxValue": 3},
     });
     for (parameters, word) in [
-        (json!({}), "'size' is not provided"),
+        (json!({}), "'size' at line '1' and column '"),
         (
             json!({"size": {"value": "huge"}}),
             "allowed value(s): 'small,large'",
