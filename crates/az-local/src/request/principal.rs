@@ -55,6 +55,7 @@ mod tests {
             object_id: "o".to_owned(),
             app_id: "a".to_owned(),
             tenant_id: "t".to_owned(),
+            user: None,
             managed: None,
         };
         let plain = "appid=a;oid=o;iss=https://sts.windows.net/t/";
