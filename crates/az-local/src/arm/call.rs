@@ -1,6 +1,7 @@
 //! One authenticated call to Resource Manager.
 
 use super::error::Error;
+use super::locked;
 use super::path::Path;
 use crate::ground::wire::{Request, Response};
 use crate::rbac;
@@ -94,7 +95,7 @@ impl Call<'_> {
         Ok(found)
     }
 
-    /// Refuses unless the caller's roles allow the action at the scope.
+    /// Refuses unless the caller's roles allow the action at the scope, and no lock prevents it.
     pub(crate) fn authorize(&self, scope: &str, action: &str) -> Result<(), Error> {
         self.authorize_with(scope, action, &Attributes::default())
     }
@@ -108,7 +109,7 @@ impl Call<'_> {
     ) -> Result<(), Error> {
         let want = Want::Action(action);
         if rbac::allows_with(self.cx, &self.principal, scope, want, attributes)? {
-            return Ok(());
+            return locked::check(self.cx, scope, action);
         }
         let (client, object_id) = (self.principal.client(), &self.principal.object_id);
         let scope = if scope.is_empty() { "/" } else { scope };

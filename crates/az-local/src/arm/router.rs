@@ -5,7 +5,7 @@ use super::error::Error;
 use super::path::ProviderPath;
 use super::{
     authorization, batch, groups, locations, not_emulated, operations, providers, resources,
-    subscriptions, tracked,
+    subscriptions, tags, tracked,
 };
 use crate::ground::wire::Response;
 use crate::request::Context;
@@ -26,6 +26,15 @@ impl Router for ResourceManager {
     }
 }
 
+/// Whether a path ends in `tags/default`, which is all that there is.
+fn is_tags(provider: &ProviderPath) -> bool {
+    let words = provider
+        .segments
+        .iter()
+        .map(|word| word.to_ascii_lowercase());
+    words.eq(["tags", "default"])
+}
+
 fn route(call: &Call<'_>) -> Result<Response, Error> {
     let path = &call.path;
     if let Some(id) = &path.subscription
@@ -36,6 +45,10 @@ fn route(call: &Call<'_>) -> Result<Response, Error> {
     if let Some(provider) = &path.provider {
         return match provider.namespace.to_ascii_lowercase().as_str() {
             "microsoft.authorization" => authorization::route(call, provider),
+            "microsoft.resources" if is_tags(provider) => {
+                call.known_subscription()?;
+                tags::route(call)
+            }
             _ => {
                 call.known_subscription()?;
                 providers::route(call, provider)

@@ -91,7 +91,7 @@ pub(crate) fn get(call: &Call<'_>) -> Result<Response, Error> {
 }
 
 fn view(subscription: &Subscription) -> Value {
-    json!({
+    let mut view = json!({
         "id": format!("/subscriptions/{}", subscription.id),
         "authorizationSource": "RoleBased",
         "managedByTenants": [],
@@ -102,5 +102,9 @@ fn view(subscription: &Subscription) -> Value {
         "subscriptionPolicies": {
             "locationPlacementId": "Public_2014-09-01", "quotaId": "PayAsYouGo_2014-09-01", "spendingLimit": "Off",
         },
-    })
+    });
+    if !subscription.tags.is_empty() {
+        view["tags"] = json!(subscription.tags);
+    }
+    view
 }

@@ -391,6 +391,7 @@ fn the_tenant_of_the_subscription_is_told_with_an_identity_or_without() {
             id: "s".to_owned(),
             tenant_id: TENANT.to_owned(),
             display_name: "Local".to_owned(),
+            tags: serde_json::Map::new(),
             providers: Vec::new(),
         };
         cx.tx.put(&subscription).expect("a subscription");

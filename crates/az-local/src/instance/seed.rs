@@ -106,6 +106,7 @@ fn own(
                 format!("{name} {number}")
             },
             tenant_id: desk.tenant_id.clone(),
+            tags: serde_json::Map::new(),
             providers: INITIALLY_REGISTERED
                 .iter()
                 .map(|name| (*name).to_owned())

@@ -48,6 +48,8 @@ pub(crate) struct Subscription {
     pub(crate) tenant_id: String,
     /// Registered resource providers, lower case.
     pub(crate) providers: Vec<String>,
+    #[serde(default)]
+    pub(crate) tags: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Document for Subscription {

@@ -10,6 +10,7 @@ pub(crate) mod federation;
 pub(crate) mod holds;
 pub(crate) mod host_keys;
 pub(crate) mod knobs;
+pub(crate) mod locks;
 pub(crate) mod machine;
 pub(crate) mod network;
 pub(crate) mod operations;

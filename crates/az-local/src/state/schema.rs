@@ -9,6 +9,7 @@ use super::due::Due;
 use super::federation::{IdentityFederation, Issuer};
 use super::holds::Hold;
 use super::host_keys::StoredSecret;
+use super::locks::Lock;
 use super::operations::Operation;
 use super::people::{Group, Membership, User};
 use super::proxy_clients::StoredClient;
@@ -38,6 +39,7 @@ pub(super) fn commands() -> String {
     table::<Hold>(&mut commands);
     table::<IdentityFederation>(&mut commands);
     table::<Issuer>(&mut commands);
+    table::<Lock>(&mut commands);
     table::<Membership>(&mut commands);
     table::<Operation>(&mut commands);
     table::<Resource>(&mut commands);

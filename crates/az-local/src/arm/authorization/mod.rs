@@ -1,10 +1,12 @@
 //! `Microsoft.Authorization`: role definitions, role assignments and what they come to, at any scope.
 
 mod custom_roles;
+mod locks;
 mod permissions;
 mod role_assignments;
 mod role_definitions;
 mod role_view;
+mod scope;
 
 use super::call::Call;
 use super::error::Error;
@@ -30,6 +32,8 @@ pub(crate) fn route(call: &Call<'_>, provider: &ProviderPath) -> Result<Response
         ["roledefinitions", id] => role_definitions::route(call, id),
         ["roleassignments"] => role_assignments::list(call),
         ["roleassignments", _] => role_assignments::route(call, provider.name(0)),
+        ["locks"] => locks::list(call),
+        ["locks", _] => locks::route(call, provider.name(0)),
         ["permissions"] if call.method() == Method::GET => permissions::list(call),
         // Nobody can deny anything here: deny assignments are made by Azure's own services alone.
         ["denyassignments"] if call.method() == Method::GET => {

@@ -801,8 +801,13 @@ fn a_batch_answers_each_of_its_requests() {
     let azure = Azure::start();
     azure.furnish("g", "1");
     let url = |path: &str| {
+        let version = if path.contains("ManagedIdentity") {
+            "2024-11-30"
+        } else {
+            "2024-07-01"
+        };
         format!(
-            "https://management.azure.com/subscriptions/{}{path}?api-version=2024-07-01",
+            "https://management.azure.com/subscriptions/{}{path}?api-version={version}",
             azure.subscription
         )
     };

@@ -5,6 +5,7 @@ mod data_disks;
 mod deletion;
 mod facts;
 mod holding;
+mod locks;
 mod refusal;
 mod round_trip;
 mod schemas;

@@ -47,6 +47,7 @@ fn seed(cx: &Context<'_>) {
         id: SUBSCRIPTION.to_owned(),
         display_name: "Local".to_owned(),
         tenant_id: TENANT.to_owned(),
+        tags: serde_json::Map::new(),
         providers: vec![
             "microsoft.managedidentity".to_owned(),
             "microsoft.network".to_owned(),
