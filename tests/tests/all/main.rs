@@ -6,6 +6,7 @@ mod contracts;
 mod deployments;
 mod durability;
 mod environment;
+mod extensions;
 mod foreign_links;
 mod identity;
 mod machine;

@@ -34,6 +34,7 @@ mod times;
 mod tracked;
 pub(crate) mod version;
 
+pub(crate) use compute::script_ended;
 pub(crate) use handle::handle;
 #[cfg(test)]
 pub(crate) use keep::fits_below;

@@ -33,6 +33,7 @@ pub(crate) fn begin(cx: &Context<'_>, state: &str) -> Result<Operation, StateErr
         started: cx.now,
         ends: cx.now + cx.knobs.operation(),
         output: None,
+        error: None,
         awaited: false,
     };
     cx.tx.put(&operation)?;
@@ -45,13 +46,39 @@ pub(crate) fn begin_awaited(
     state: &str,
     limit: Duration,
 ) -> Result<Operation, StateError> {
+    let operation = begin(cx, state)?;
+    wait(cx, operation, limit)
+}
+
+/// Makes an operation one that ends by [`end`] or [`fail`], and fails when that has not happened within `limit`.
+pub(crate) fn wait(
+    cx: &Context<'_>,
+    operation: Operation,
+    limit: Duration,
+) -> Result<Operation, StateError> {
     let operation = Operation {
         ends: cx.now + limit,
         awaited: true,
-        ..begin(cx, state)?
+        ..operation
     };
     cx.tx.put(&operation)?;
     Ok(operation)
+}
+
+/// Ends an operation that was awaited, with what went wrong.
+pub(crate) fn fail(
+    cx: &Context<'_>,
+    id: &str,
+    code: &str,
+    message: &str,
+) -> Result<(), StateError> {
+    let Some(mut operation) = cx.tx.get::<Operation>(id)? else {
+        return Ok(());
+    };
+    operation.ends = cx.now;
+    operation.awaited = false;
+    operation.error = Some(json!({"code": code, "message": message}));
+    cx.tx.put(&operation)
 }
 
 /// Ends an operation that was awaited, with what it gives.
@@ -157,6 +184,10 @@ pub(crate) fn status(call: &Call<'_>, id: &str) -> Result<Response, Error> {
         if operation.awaited {
             body["status"] = json!("Failed");
             body["error"] = json!({"code": "OperationTimedOut", "message": "The operation did not end in time."});
+        }
+        if let Some(error) = &operation.error {
+            body["status"] = json!("Failed");
+            body["error"] = error.clone();
         }
         if let Some(output) = &operation.output {
             body["properties"] = json!({"output": output});

@@ -7,6 +7,7 @@ use super::path::ProviderPath;
 use crate::ground::wire::Response;
 use crate::request::Context;
 use crate::state::holds::{self, Hold};
+use crate::state::operations::Operation;
 use crate::state::{Document, Resource, StateError, addresses};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -29,6 +30,8 @@ pub(crate) struct Kind {
     pub(crate) patches: Patches,
     /// Checks a PATCH and changes the resource.
     pub(crate) patch: fn(&Call<'_>, &mut Draft) -> Result<(), Error>,
+    /// What the operation of a write has to do besides.
+    pub(crate) starts: fn(&Call<'_>, &mut Resource, &Operation) -> Result<(), Error>,
     /// Completes what a GET answers.
     pub(crate) view: fn(&Call<'_>, &Resource, &mut Value) -> Result<(), Error>,
     /// What a resource, as it is now, holds of others.
@@ -54,6 +57,7 @@ impl Kind {
         put: |_, _| Ok(()),
         patches: Patches::Tags,
         patch: patch_tags,
+        starts: |_, _, _| Ok(()),
         view: |_, _, _| Ok(()),
         holds: |_| Vec::new(),
         addresses: |_| Vec::new(),

@@ -81,8 +81,16 @@ fn fits(resource: &Resource, filter: &[(String, String)]) -> Result<bool, Error>
     Ok(true)
 }
 
+/// The name in a list over all types: what is part of another is named with it, as `vm/extension`.
+fn names(id: &str) -> String {
+    let path = id.rsplit_once("/providers/").map_or(id, |(_, path)| path);
+    // Behind the namespace stand types and names by turns.
+    let names = path.split('/').skip(2).step_by(2);
+    names.collect::<Vec<_>>().join("/")
+}
+
 fn view(resource: &Resource) -> Value {
-    let mut value = json!({"id": resource.id, "name": resource.name(), "type": resource.kind});
+    let mut value = json!({"id": resource.id, "name": names(&resource.id), "type": resource.kind});
     for member in ["location", "tags", "sku", "kind", "identity", "zones"] {
         if let Some(content) = resource.body.get(member) {
             value[member] = content.clone();

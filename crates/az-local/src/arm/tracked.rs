@@ -24,15 +24,10 @@ pub(crate) fn route(
     kind: &'static Kind,
     provider: &ProviderPath,
 ) -> Result<Response, Error> {
-    let id = format!(
-        "{}/providers/{}/{}",
-        call.path.scope,
-        kind.name,
-        provider.segments.get(1).map_or("", String::as_str)
-    );
+    let id = id_of(&call.path.scope, kind, provider);
     if !provider.is_named() {
         return match *call.method() {
-            Method::GET => list(call, kind),
+            Method::GET => list(call, kind, &id),
             _ => Err(Error::method_not_allowed(call.method().as_str())),
         };
     }
@@ -51,6 +46,44 @@ pub(crate) fn route(
     }
 }
 
+/// The id that a path names: types and names by turns.
+fn id_of(scope: &str, kind: &Kind, provider: &ProviderPath) -> String {
+    let types = kind.name.split('/').skip(1).enumerate();
+    let rest = types.map(|(at, word)| format!("/{word}/{}", provider.name(at)));
+    format!(
+        "{scope}/providers/{}{}",
+        kind.namespace(),
+        rest.collect::<String>()
+    )
+}
+
+/// The id of what a resource of a type is part of, where the type is below another.
+fn parent_of<'a>(kind: &Kind, id: &'a str) -> Option<&'a str> {
+    let is_nested = kind.name.matches('/').count() > 1;
+    let parent = id.rsplit_once('/')?.0.rsplit_once('/')?.0;
+    is_nested.then_some(parent)
+}
+
+/// The resource that a resource of a type is part of, which must be there.
+fn parent(call: &Call<'_>, kind: &Kind, id: &str) -> Result<Option<Resource>, Error> {
+    let Some(parent) = parent_of(kind, id) else {
+        return Ok(None);
+    };
+    let name = parent.rsplit('/').next().unwrap_or_default();
+    let found = call.resource(parent)?.ok_or_else(|| {
+        Error::new(
+            404,
+            "ParentResourceNotFound",
+            format!(
+                "Failed to perform '{}' on resource(s) of type '{}', because the parent resource '{name}' could not be found.",
+                call.method().as_str().to_lowercase(),
+                kind.name.split_once('/').map_or("", |(_, types)| types)
+            ),
+        )
+    })?;
+    Ok(Some(found))
+}
+
 /// The resource, after the caller's right to read it and its group have been checked.
 fn existing(
     call: &Call<'_>,
@@ -65,11 +98,9 @@ fn existing(
 
 fn required(call: &Call<'_>, kind: &Kind, id: &str, action: &str) -> Result<Resource, Error> {
     existing(call, kind, id, action)?.ok_or_else(|| {
-        Error::resource_not_found(
-            kind.name,
-            id.rsplit('/').next().unwrap_or_default(),
-            call.path.group.as_deref(),
-        )
+        let path = id.rsplit_once("/providers/").map_or(id, |(_, path)| path);
+        let (kind, name) = path.rsplit_once('/').unwrap_or((path, ""));
+        Error::resource_not_found(kind, name, call.path.group.as_deref())
     })
 }
 
@@ -105,18 +136,16 @@ fn bare_view(resource: &Resource) -> Value {
     Value::Object(members)
 }
 
-fn list(call: &Call<'_>, kind: &Kind) -> Result<Response, Error> {
+/// Those in the subscription, in a group, or in a resource. The id ends in the type, without a name.
+fn list(call: &Call<'_>, kind: &Kind, id: &str) -> Result<Response, Error> {
     if call.path.group.is_some() {
         group_scope::require(call)?;
     }
+    parent(call, kind, id)?;
     let read = format!("{}/read", kind.name);
     let everywhere = call.may(&call.path.scope, &read)?;
     let by_type = Resource::type_in(kind.name, call.subscription());
-    let below = format!(
-        "{}/providers/{}/",
-        Resource::key_of(&call.path.scope),
-        kind.name.to_ascii_lowercase()
-    );
+    let below = Resource::key_of(id) + "/";
     let range = match call.path.group {
         Some(_) => Range::Below(&below),
         None => Range::Equal(Resource::BY_TYPE, &by_type),
@@ -125,7 +154,11 @@ fn list(call: &Call<'_>, kind: &Kind) -> Result<Response, Error> {
         &range,
         call.after()?.as_deref(),
         call.page_size(),
-        |resource: &Resource| Ok::<_, Error>(everywhere || call.may(&resource.id, &read)?),
+        |resource: &Resource| {
+            // What is part of one has a key below it.
+            let is_one = resource.kind.eq_ignore_ascii_case(kind.name);
+            Ok::<_, Error>(is_one && (everywhere || call.may(&resource.id, &read)?))
+        },
     )?;
     if page.items.is_empty() && !everywhere {
         call.authorize(&call.path.scope, &read)?;
@@ -142,7 +175,6 @@ fn put(call: &Call<'_>, kind: &'static Kind, id: &str) -> Result<Response, Error
     let body = call.body()?;
     let location = location_of(call, kind, &body, existing.as_ref(), id)?;
     check_tags(body.get("tags"))?;
-    let name = id.rsplit('/').next().unwrap_or_default();
     let mut resource = match &existing {
         // An id keeps the case it was created with.
         Some(there) => Resource {
@@ -150,16 +182,7 @@ fn put(call: &Call<'_>, kind: &'static Kind, id: &str) -> Result<Response, Error
             ..there.clone()
         },
         // The group's name in an id is spelled as the group was created.
-        None => Resource::new(
-            format!(
-                "/subscriptions/{}/{}/{}/providers/{}/{name}",
-                group.subscription(),
-                kind.groups,
-                group.group(),
-                kind.name
-            ),
-            kind.name,
-        ),
+        None => Resource::new(new_id(call, kind, &group, id)?, kind.name),
     };
     resource.body.insert("location".to_owned(), json!(location));
     if let Some(tags) = body.get("tags").filter(|tags| tags.is_object()) {
@@ -185,6 +208,22 @@ fn put(call: &Call<'_>, kind: &'static Kind, id: &str) -> Result<Response, Error
         is_new,
         if is_new { "Creating" } else { "Updating" },
     )
+}
+
+/// The id of a new resource: what it is in is spelled as that was created.
+fn new_id(call: &Call<'_>, kind: &Kind, group: &Resource, id: &str) -> Result<String, Error> {
+    let name = id.rsplit('/').next().unwrap_or_default();
+    if let Some(parent) = parent(call, kind, id)? {
+        let word = kind.name.rsplit('/').next().unwrap_or_default();
+        return Ok(format!("{}/{word}/{name}", parent.id));
+    }
+    Ok(format!(
+        "/subscriptions/{}/{}/{}/providers/{}/{name}",
+        group.subscription(),
+        kind.groups,
+        group.group(),
+        kind.name
+    ))
 }
 
 fn patch(call: &Call<'_>, kind: &'static Kind, id: &str) -> Result<Response, Error> {
@@ -243,6 +282,9 @@ fn finish(
             .insert("operation".to_owned(), json!(operation.id)),
         None => resource.hidden.remove("operation"),
     };
+    if let Some(operation) = &operation {
+        (kind.starts)(call, &mut resource, operation)?;
+    }
     call.cx.tx.put(&resource)?;
     let status = match kind.answers {
         // Key Vault answers a creation with 200, whose `provisioningState` is to be polled.

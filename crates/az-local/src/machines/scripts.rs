@@ -1,14 +1,13 @@
-//! Scripts that Resource Manager's `runCommand` gives to machines.
+//! Scripts that Resource Manager gives to machines: `runCommand`'s, and the CustomScript extension's.
 
 use super::programs::Surroundings;
-use crate::arm::operations;
+use crate::arm;
 use crate::ground::folder::{make_private, write_private};
 use crate::ground::stderr;
 use crate::ground::wire::Caller;
 use crate::instance::{Access, Instance};
-use crate::request::effects::Script;
+use crate::request::effects::{Script, ScriptEnd};
 use crate::state::StateError;
-use serde_json::{Value, json};
 use std::io::{self, Read};
 use std::process::Stdio;
 
@@ -18,30 +17,20 @@ const LONGEST_OUTPUT: usize = 4096;
 
 /// Runs a script and ends its operation.
 pub(crate) fn run(instance: &Instance, script: &Script) {
-    let (stdout, stderr) = match execute(instance, script) {
-        Ok(output) => output,
-        Err(error) => (String::new(), error.to_string()),
-    };
-    // Azure says so whatever the script's exit status was (Azure/azure-cli issue 14425).
-    let message = format!("Enable succeeded: \n[stdout]\n{stdout}\n[stderr]\n{stderr}");
-    let output = json!({"value": [{
-        "code": "ProvisioningState/succeeded",
-        "level": "Info",
-        "displayStatus": "Provisioning succeeded",
-        "message": message,
-    }]});
+    let end = execute(instance, script).unwrap_or_else(|error| ScriptEnd {
+        status: None,
+        stdout: String::new(),
+        stderr: error.to_string(),
+    });
     let served = instance.serve(Access::Write, Caller::default(), |cx| {
-        operations::end(cx, &script.operation, Value::clone(&output))
+        arm::script_ended(cx, script, &end)
     });
     if let Err(error) = served.result {
         stderr::say(format_args!("a script's end could not be kept: {error}"));
     }
 }
 
-fn execute(
-    instance: &Instance,
-    script: &Script,
-) -> Result<(String, String), Box<dyn std::error::Error>> {
+fn execute(instance: &Instance, script: &Script) -> Result<ScriptEnd, Box<dyn std::error::Error>> {
     let surroundings = instance
         .store
         .write(|tx| Surroundings::of(instance, tx, &script.machine))
@@ -72,12 +61,15 @@ fn execute(
     }
     let mut child = command.spawn()?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let output = std::thread::scope(|scope| {
+    let (stdout, stderr) = std::thread::scope(|scope| {
         let errors = scope.spawn(|| tail(stderr));
         (tail(stdout), errors.join().unwrap_or_default())
     });
-    child.wait()?;
-    Ok(output)
+    Ok(ScriptEnd {
+        status: child.wait()?.code(),
+        stdout,
+        stderr,
+    })
 }
 
 /// Reads to the end and keeps the last of it.

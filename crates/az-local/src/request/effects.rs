@@ -39,4 +39,24 @@ pub(crate) struct Script {
     pub(crate) lines: Vec<String>,
     /// Names and values.
     pub(crate) parameters: Vec<(String, String)>,
+    pub(crate) asked_by: AskedBy,
+}
+
+/// Who gives a machine a script, and is told how it ended.
+#[derive(Clone, Debug)]
+pub(crate) enum AskedBy {
+    /// `runCommand`.
+    RunCommand,
+    /// An extension of the machine: its id.
+    Extension(String),
+}
+
+/// How a script ended.
+#[derive(Clone, Debug)]
+pub(crate) struct ScriptEnd {
+    /// The exit status, if it ran and was not ended by a signal.
+    pub(crate) status: Option<i32>,
+    /// The end of what it printed.
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }

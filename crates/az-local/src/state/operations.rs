@@ -19,6 +19,9 @@ pub(crate) struct Operation {
     /// What it gives, where it gives anything.
     #[serde(default)]
     pub(crate) output: Option<Value>,
+    /// Why it failed, if it did: `code` and `message`.
+    #[serde(default)]
+    pub(crate) error: Option<Value>,
     /// Whether something that takes its own time has to end it: by `ends` it has failed.
     #[serde(default)]
     pub(crate) awaited: bool,

@@ -194,6 +194,51 @@ pub(crate) fn resolve(reference: &Value) -> Result<(&'static Image, &'static str
     version.map(|version| (image, *version)).ok_or_else(missing)
 }
 
+/// An extension that clients look up the newest version of (`az vm extension set`).
+struct Handler {
+    publisher: &'static str,
+    kind: &'static str,
+    version: &'static str,
+}
+
+/// Those of the pages below <https://learn.microsoft.com/azure/virtual-machines/extensions/>, with the versions there; the last
+/// number is no fact of Azure's.
+const HANDLERS: [Handler; 6] = [
+    handler("Microsoft.Azure.Extensions", "CustomScript", "2.1.0"),
+    handler("Microsoft.Compute", "CustomScriptExtension", "1.10.0"),
+    handler("Microsoft.OSTCExtensions", "VMAccessForLinux", "1.5.0"),
+    handler(
+        "Microsoft.Azure.ActiveDirectory",
+        "AADSSHLoginForLinux",
+        "1.0.0",
+    ),
+    handler(
+        "Microsoft.Azure.Monitor",
+        "AzureMonitorLinuxAgent",
+        "1.33.0",
+    ),
+    handler("Microsoft.Azure.KeyVault", "KeyVaultForLinux", "3.0.0"),
+];
+
+const fn handler(publisher: &'static str, kind: &'static str, version: &'static str) -> Handler {
+    Handler {
+        publisher,
+        kind,
+        version,
+    }
+}
+
+fn handlers(publisher: &str) -> impl Iterator<Item = &'static Handler> {
+    let publisher = publisher.to_owned();
+    HANDLERS
+        .iter()
+        .filter(move |handler| same(handler.publisher, &publisher))
+}
+
+fn artifact(publisher: &str, kind: &str) -> String {
+    format!("{publisher}/ArtifactTypes/VMExtension/Types/{kind}")
+}
+
 /// `…/locations/{location}/publishers/…`
 pub(crate) fn route(call: &Call<'_>, location: &str, words: &[&str]) -> Result<Response, Error> {
     call.authorize(
@@ -206,9 +251,14 @@ pub(crate) fn route(call: &Call<'_>, location: &str, words: &[&str]) -> Result<R
     );
     let entry = |path: String, name: &str| json!({"id": format!("{base}/{path}"), "name": name, "location": location});
     let values: Vec<Value> = match words {
-        [] => unique(CATALOGUE.iter().map(|image| image.publisher))
-            .map(|name| entry(name.to_owned(), name))
-            .collect(),
+        [] => unique(
+            CATALOGUE
+                .iter()
+                .map(|image| image.publisher)
+                .chain(HANDLERS.iter().map(|handler| handler.publisher)),
+        )
+        .map(|name| entry(name.to_owned(), name))
+        .collect(),
         [publisher, "artifacttypes", "vmimage", "offers"] => {
             let own = CATALOGUE
                 .iter()
@@ -255,6 +305,23 @@ pub(crate) fn route(call: &Call<'_>, location: &str, words: &[&str]) -> Result<R
         ] => {
             return versions(call, &entry, (publisher, offer, sku), rest);
         }
+        [publisher, "artifacttypes", "vmextension", "types"] => handlers(publisher)
+            .map(|handler| entry(artifact(publisher, handler.kind), handler.kind))
+            .collect(),
+        [
+            publisher,
+            "artifacttypes",
+            "vmextension",
+            "types",
+            kind,
+            "versions",
+        ] => handlers(publisher)
+            .filter(|handler| same(handler.kind, kind))
+            .map(|handler| {
+                let versions = artifact(publisher, handler.kind) + "/Versions/";
+                entry(versions + handler.version, handler.version)
+            })
+            .collect(),
         _ => return Err(not_found(&words.join("/"))),
     };
     Ok(bare(call, values))

@@ -2,6 +2,7 @@
 
 mod data_disks;
 pub(crate) mod disks;
+pub(crate) mod extensions;
 mod guest;
 mod identity;
 mod images;
@@ -15,14 +16,29 @@ use super::error::Error;
 use super::path::ProviderPath;
 use super::resource_type::Provider;
 use crate::ground::wire::Response;
+use crate::request::Context;
+use crate::request::effects::{AskedBy, Script, ScriptEnd};
+use crate::state::StateError;
 use http::{Method, StatusCode};
 use serde_json::json;
 
 pub(crate) const PROVIDER: Provider = Provider {
     namespace: "Microsoft.Compute",
-    types: &[&virtual_machines::KIND, &disks::KIND],
+    types: &[&virtual_machines::KIND, &extensions::KIND, &disks::KIND],
     route,
 };
+
+/// Tells who asked for a script how it ended.
+pub(crate) fn script_ended(
+    cx: &Context<'_>,
+    script: &Script,
+    end: &ScriptEnd,
+) -> Result<(), StateError> {
+    match &script.asked_by {
+        AskedBy::RunCommand => run_command::ended(cx, script, end),
+        AskedBy::Extension(id) => extensions::ended(cx, script, id, end),
+    }
+}
 
 /// What is not a tracked type of its own: catalogues, a machine's instance view and its actions.
 fn route(

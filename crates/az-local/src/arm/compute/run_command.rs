@@ -6,7 +6,9 @@ use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::operations;
 use crate::ground::wire::Response;
-use crate::request::effects::Script;
+use crate::request::Context;
+use crate::request::effects::{AskedBy, Script, ScriptEnd};
+use crate::state::StateError;
 use crate::state::machine::VirtualMachine;
 use crate::state::operations::Operation;
 use serde_json::{Value, json};
@@ -70,8 +72,25 @@ pub(super) fn invoke(call: &Call<'_>, name: &str) -> Result<Response, Error> {
         operation: operation.id,
         lines,
         parameters,
+        asked_by: AskedBy::RunCommand,
     });
     Ok(response)
+}
+
+/// Ends the operation of a script.
+pub(super) fn ended(cx: &Context<'_>, script: &Script, end: &ScriptEnd) -> Result<(), StateError> {
+    // Azure says so whatever the script's exit status was (Azure/azure-cli issue 14425).
+    let message = format!(
+        "Enable succeeded: \n[stdout]\n{}\n[stderr]\n{}",
+        end.stdout, end.stderr
+    );
+    let output = json!({"value": [{
+        "code": "ProvisioningState/succeeded",
+        "level": "Info",
+        "displayStatus": "Provisioning succeeded",
+        "message": message,
+    }]});
+    operations::end(cx, &script.operation, output)
 }
 
 fn strings(list: &Value) -> Vec<String> {

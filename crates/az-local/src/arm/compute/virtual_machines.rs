@@ -1,7 +1,7 @@
 //! `Microsoft.Compute/virtualMachines`.
 
 use super::os_profile::{os_profile, user_data};
-use super::{data_disks, disks, guest, identity, images, sizes};
+use super::{data_disks, disks, extensions, guest, identity, images, sizes};
 use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::keep::Members;
@@ -441,6 +441,11 @@ fn instance_state(call: &Call<'_>, machine: &Resource) -> Result<Value, Error> {
             {"code": format!("PowerState/{power}"), "level": "Info", "displayStatus": format!("VM {power}")},
         ],
     });
+    let extensions = extensions::all(call.cx, machine)?;
+    if !extensions.is_empty() {
+        let views = extensions.iter().map(extensions::instance_view);
+        state["extensions"] = views.collect();
+    }
     if vm.is_running() {
         // There is no agent; who waits until it is ready may go on (recorded in azure-mgmt-compute 19.0.0's tests).
         // Who is no guest knows neither name nor version of what runs there but by its image.
@@ -555,5 +560,7 @@ fn gone(cx: &Context<'_>, machine: &Resource) -> Result<Vec<String>, StateError>
     let data = vm.data_disks().filter(|disk| disk.goes_along());
     let data = data.filter_map(DataDisk::id);
     let along = interfaces.map(|one| one.id).chain(disk).chain(data);
-    Ok(along.map(str::to_owned).collect())
+    let mut along: Vec<String> = along.map(str::to_owned).collect();
+    along.extend(extensions::all(cx, machine)?.into_iter().map(|one| one.id));
+    Ok(along)
 }
