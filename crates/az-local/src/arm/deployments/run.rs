@@ -25,6 +25,8 @@ enum Progress {
 pub(super) struct Deployed {
     pub(super) id: String,
     pub(super) kind: String,
+    /// The API version that the template says.
+    pub(super) version: String,
     pub(super) name: String,
     pub(super) location: Option<String>,
     /// Ids, types and names of what it depends on.
@@ -221,6 +223,7 @@ impl<'a> Run<'a> {
         self.deployed.borrow_mut().push(Deployed {
             id: one.id.clone(),
             kind: one.kind.clone(),
+            version: one.version.clone(),
             name: one.name.clone(),
             location: location.map(str::to_owned),
             needs,

@@ -34,8 +34,7 @@ pub(super) fn answer(call: &Call<'_>, name: &str) -> Result<Response, Error> {
             if let Err(error) = &one.result {
                 return Err(error.clone());
             }
-            let version = "2024-11-01";
-            let after = call.within(Method::GET, &one.id, version, None)?;
+            let after = call.within(Method::GET, &one.id, &one.version, None)?;
             changes.push(change(&one.id, one.before.as_ref(), &after, ids_only));
         }
         if call.path.group.is_some() {
