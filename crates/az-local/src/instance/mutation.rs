@@ -82,6 +82,27 @@ const MUTATIONS: &[Mutation] = &[
         Body(|b| drop_at(b, "/tags")),
     ),
     m(
+        "subnet-property-dropped",
+        "GET",
+        "/subnets/",
+        Body(|b| drop_at(b, "/properties/privateEndpointNetworkPolicies")),
+    ),
+    m(
+        "group-membership-ignored",
+        "POST",
+        "/members/$ref",
+        Swallow(204),
+    ),
+    m(
+        "tags-replaced-not-merged",
+        "PATCH",
+        "microsoft.resources/tags/",
+        Asked(|r| {
+            let body = String::from_utf8_lossy(&r.body).replace("merge", "Replace");
+            r.body = body.replace("Merge", "Replace").into();
+        }),
+    ),
+    m(
         "operation-never-ends",
         "GET",
         "/operationstatuses/",

@@ -14,6 +14,8 @@ macro_rules! say {
 
 mod ansible;
 mod az;
+mod az_directory;
+mod az_resources;
 mod clients;
 mod contract;
 mod credentials;
@@ -34,7 +36,7 @@ type Group = (&'static str, fn() -> Vec<Case>);
 
 /// The groups of cases, in the order that they run in.
 const GROUPS: &[Group] = &[
-    ("az", az::cases),
+    ("az", az_cases),
     ("go", go::cases),
     ("python", sdks::python),
     ("js", sdks::javascript),
@@ -46,7 +48,13 @@ const GROUPS: &[Group] = &[
     ("contract", contract::cases),
 ];
 
-const USAGE: &str = "usage: conformance [--mutate] [--list] [az|go|python|js|java|ansible|ssh|parity|credentials|contract ...]";
+/// All of the Azure CLI's.
+fn az_cases() -> Vec<Case> {
+    let all = [az::cases(), az_directory::cases(), az_resources::cases()];
+    all.into_iter().flatten().collect()
+}
+
+const USAGE: &str = "usage: conformance [--mutate] [--list] [az|go|python|js|java|ansible|ssh|parity|credentials|contract|CASE ...]";
 
 fn main() -> ExitCode {
     let mut wanted = Vec::new();
@@ -66,17 +74,23 @@ fn main() -> ExitCode {
                 return ExitCode::SUCCESS;
             }
             group if GROUPS.iter().any(|(name, _)| *name == group) => wanted.push(argument),
+            // A case by its name, as --list has it.
+            case if case.contains('/') => wanted.push(argument),
             _ => {
                 eprintln!("{USAGE}");
                 return ExitCode::from(2);
             }
         }
     }
-    let cases: Vec<Case> = GROUPS
-        .iter()
-        .filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|one| one == name))
-        .flat_map(|(_, cases)| cases())
-        .collect();
+    let mut cases: Vec<Case> = GROUPS.iter().flat_map(|(_, cases)| cases()).collect();
+    if !wanted.is_empty() {
+        let group = |name: &str| name.split('/').next().unwrap_or_default().to_owned();
+        cases.retain(|case| wanted.contains(&case.name) || wanted.contains(&group(&case.name)));
+    }
+    if cases.is_empty() {
+        eprintln!("no such case; --list names them");
+        return ExitCode::from(2);
+    }
     if list {
         for case in &cases {
             say!("{}", case.name);
