@@ -26,9 +26,9 @@ fn lock_and_tag(world: &World) -> Result<(), Missing> {
             az tag create --resource-id $GROUP_ID --tags a=1 -o none\n\
             az tag update --resource-id $GROUP_ID --operation merge --tags b=2 -o none\n\
             az group show -n {GROUP} --query 'join(`,`, [tags.a, tags.b])' -o tsv\n\
+            az lock delete -n keep -g {GROUP}\n\
             az tag delete --resource-id $GROUP_ID --yes -o none\n\
             az tag list --resource-id $GROUP_ID --query 'length(keys(properties.tags))'\n\
-            az lock delete -n keep -g {GROUP}\n\
             az group delete -n {GROUP} --yes\n\
             az group exists -n {GROUP}"
         ),
