@@ -96,8 +96,9 @@ fn changed_user_assigned(
             }
             (false, Some(_)) => {}
             (false, None) => {
-                let (id, facts) = user_assigned(call, machine, id)?;
-                user.insert(id, facts);
+                // Spelled as it was asked for: declarative clients compare it with what they set.
+                let facts = user_assigned(call, machine, id)?;
+                user.insert(id.clone(), facts);
             }
         }
     }
@@ -137,7 +138,7 @@ fn system_assigned(
 }
 
 /// A user-assigned identity that is to be assigned: it must be there, and the caller must be allowed to assign it.
-fn user_assigned(call: &Call<'_>, machine: &str, id: &str) -> Result<(String, Value), Error> {
+fn user_assigned(call: &Call<'_>, machine: &str, id: &str) -> Result<Value, Error> {
     call.authorize_link(
         machine,
         "Microsoft.Compute/virtualMachines/write",
@@ -158,10 +159,7 @@ fn user_assigned(call: &Call<'_>, machine: &str, id: &str) -> Result<(String, Va
         ));
     };
     let facts = &found.body["properties"];
-    Ok((
-        found.id.clone(),
-        json!({"principalId": facts["principalId"], "clientId": facts["clientId"]}),
-    ))
+    Ok(json!({"principalId": facts["principalId"], "clientId": facts["clientId"]}))
 }
 
 /// The machine's own identity goes with it.

@@ -854,3 +854,22 @@ fn a_batch_answers_each_of_its_requests() {
         );
     }
 }
+
+/// ansible-collections/azure compares the ids that it set with those that it reads, letter by letter.
+#[test]
+fn a_machine_spells_its_identities_as_they_were_asked_for() {
+    let azure = Azure::start();
+    azure.furnish("g", "1");
+    let (vm, mut body) = azure.bodies("g", "1")[6].clone();
+    let asked = azure
+        .id("/resourceGroups/G/providers/microsoft.managedidentity/userassignedidentities/WHO1");
+    let asked = asked["id"].as_str().expect("an id").to_owned();
+    body["identity"] = json!({"type": "UserAssigned", "userAssignedIdentities": {&asked: {}}});
+    azure.done(Method::PUT, &vm, &body);
+    let read = azure.done(Method::GET, &vm, &Value::Null);
+    let keys = read["identity"]["userAssignedIdentities"]
+        .as_object()
+        .expect("identities");
+    assert_eq!(keys.keys().collect::<Vec<_>>(), [&asked]);
+    assert!(keys[&asked]["principalId"].is_string());
+}
