@@ -828,15 +828,13 @@ fn everything(azure: &Azure) -> String {
         vec![get(&format!("{subscription}/resourceGroups"), "2024-11-01")["value"].clone()];
     let listed = get(&format!("{subscription}/resources"), "2024-11-01");
     for resource in listed["value"].as_array().into_iter().flatten() {
-        let version = match resource["type"]
-            .as_str()
-            .unwrap_or_default()
-            .split('/')
-            .next()
-        {
-            Some("Microsoft.Compute") => "2025-04-01",
-            Some("Microsoft.KeyVault") => "2026-02-01",
-            Some("Microsoft.ManagedIdentity") => "2024-11-30",
+        let kind = resource["type"].as_str().unwrap_or_default();
+        let version = match kind.split_once('/').unwrap_or_default() {
+            // Disks have versions of their own.
+            ("Microsoft.Compute", "disks") => "2025-01-02",
+            ("Microsoft.Compute", _) => "2025-04-01",
+            ("Microsoft.KeyVault", _) => "2026-02-01",
+            ("Microsoft.ManagedIdentity", _) => "2024-11-30",
             _ => "2024-05-01",
         };
         let id = resource["id"].as_str().unwrap_or_default();
