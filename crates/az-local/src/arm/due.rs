@@ -4,7 +4,9 @@ use super::call::Router;
 use super::router::ResourceManager;
 use crate::request::Context;
 use crate::state::due::Effect;
-use crate::state::{Document, Range, Resource, StateError, deployments, role_assignments, secrets};
+use crate::state::{
+    Document, Range, Resource, StateError, deployments, locks, role_assignments, secrets,
+};
 
 /// How many things go in one transaction.
 const CHUNK: usize = 200;
@@ -51,6 +53,7 @@ fn delete_group(cx: &Context<'_>, id: &str, incarnation: &str) -> Result<bool, S
     if inside.items.len() == CHUNK
         || deployments::forget(cx.tx, id, CHUNK)? == CHUNK
         || role_assignments::forget_scope(cx.tx, id, CHUNK)? == CHUNK
+        || locks::forget_scope(cx.tx, id, CHUNK)? == CHUNK
     {
         return Ok(false);
     }

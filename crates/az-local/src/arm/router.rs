@@ -49,6 +49,11 @@ fn route(call: &Call<'_>) -> Result<Response, Error> {
                 call.known_subscription()?;
                 tags::route(call)
             }
+            // Nothing that is emulated stands above subscriptions.
+            _ if path.subscription.is_none() => Err(not_emulated::resource_type(
+                &provider.namespace,
+                &provider.types(),
+            )),
             _ => {
                 call.known_subscription()?;
                 providers::route(call, provider)

@@ -3,6 +3,7 @@
 
 use super::call::Call;
 use super::error::Error;
+use super::group_scope;
 use super::resource_type::check_tags;
 use crate::ground::wire::Response;
 use crate::state::{Resource, Subscription};
@@ -27,6 +28,9 @@ pub(super) fn route(call: &Call<'_>) -> Result<Response, Error> {
     };
     call.authorize(&call.path.scope, &format!("{TYPE}/{action}"))?;
     let mut tagged = find(call)?;
+    if call.method() != Method::GET && call.path.group.is_some() {
+        group_scope::refuse_while_deleting(call, &group_scope::require(call)?)?;
+    }
     let there = tagged.tags();
     let tags = match *call.method() {
         Method::GET => return Ok(answer(call, &there)),

@@ -13,7 +13,9 @@ use crate::ground::wire::Response;
 use crate::request::Context;
 use crate::state::due::{self, Effect};
 use crate::state::operations::Operation;
-use crate::state::{Document, Range, Resource, StateError, addresses, holds, role_assignments};
+use crate::state::{
+    Document, Range, Resource, StateError, addresses, holds, locks, role_assignments,
+};
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 use std::collections::VecDeque;
@@ -400,6 +402,7 @@ pub(crate) fn remove(
         holds::release(cx.tx, &key)?;
         addresses::keep_only(cx.tx, &key, &[])?;
         while role_assignments::forget_scope(cx.tx, &resource.id, CHUNK)? == CHUNK {}
+        while locks::forget_scope(cx.tx, &resource.id, CHUNK)? == CHUNK {}
     }
     Ok(())
 }

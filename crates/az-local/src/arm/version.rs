@@ -1,7 +1,7 @@
 //! The `api-version` of a call: which are published, per type of resource.
 //!
-//! The list is of the resource definitions that Azure/azure-resource-manager-schemas had on 2026-08-16, and for Resource
-//! Manager itself also of those that it names when it refuses one.
+//! The list is of the resource definitions that Azure/azure-resource-manager-schemas had on 2026-08-16, and of those that
+//! Azure names when it refuses one (Azure/azure-cli issues 17545 and 28496, ansible-collections/azure issue 2117, and others).
 
 use super::call::Call;
 use super::error::Error;

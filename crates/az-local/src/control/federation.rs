@@ -5,6 +5,8 @@ use crate::entra::TOKEN_EXCHANGE;
 use crate::instance::Instance;
 use crate::state::federation::Issuer;
 use crate::state::{Application, FederatedCredential};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use time::Duration;
 
@@ -87,12 +89,13 @@ pub(super) fn learn_issuer(
     check(url)?;
     let list = keys["keys"].as_array().filter(|list| !list.is_empty());
     let list = list.ok_or(ReportError::NoKeys)?;
-    let is_key = |key: &Value| {
-        ["kty", "kid", "n", "e"]
-            .iter()
-            .all(|one| key[one].is_string())
+    // Others may be among them; only RSA keys sign assertions that Entra ID takes.
+    let is_number = |one: &Value| {
+        let text = one.as_str().map(|text| URL_SAFE_NO_PAD.decode(text));
+        text.is_some_and(|text| text.is_ok_and(|bytes| !bytes.is_empty()))
     };
-    if !list.iter().all(is_key) {
+    let is_key = |key: &Value| key["kty"] == "RSA" && is_number(&key["n"]) && is_number(&key["e"]);
+    if !list.iter().any(is_key) {
         return Err(ReportError::NoKeys);
     }
     instance.store.write(|tx| {

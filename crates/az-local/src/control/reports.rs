@@ -50,7 +50,7 @@ pub enum ReportError {
     #[error("'{0}' is no issuer: give an HTTPS URL")]
     NoIssuer(String),
     #[error(
-        "the keys are no JSON Web Key Set: an object with 'keys', each with 'kty', 'kid', 'n' and 'e'"
+        "the keys are no JSON Web Key Set with an RSA key: an object with 'keys', one of them with 'kty' RSA, 'n' and 'e'"
     )]
     NoKeys,
     #[error(transparent)]

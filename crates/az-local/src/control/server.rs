@@ -7,6 +7,7 @@ use super::{Answer, Command, Contact, Envelope, Refusal};
 use crate::ground::folder::{FolderError, write_private};
 use crate::ground::secret::{random_secret, same};
 use crate::instance::Instance;
+use crate::state::knobs::Knob;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -153,6 +154,12 @@ fn answer(instance: &Arc<Instance>, contact: &Contact, command: Command) -> Answ
             } else {
                 return refused(Refusal::NotFound, &format!("there is no mutation '{name}'"));
             }
+        }
+        Command::Set { to, .. } if Duration::milliseconds(to) > Knob::LONGEST => {
+            return refused(
+                Refusal::Invalid,
+                "the longest that a knob takes is 100 years",
+            );
         }
         Command::Set { knob, to } => instance
             .turn(knob, Duration::milliseconds(to))

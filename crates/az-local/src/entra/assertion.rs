@@ -182,7 +182,10 @@ impl<'a> Assertion<'a> {
                 .and_then(|text| URL_SAFE_NO_PAD.decode(text).ok())
         };
         keys.iter()
-            .filter(|key| key.get("kid").and_then(Value::as_str) == self.header.kid.as_deref())
+            .filter(|key| {
+                let kid = key.get("kid").and_then(Value::as_str);
+                kid.is_none() || kid == self.header.kid.as_deref()
+            })
             .filter_map(|key| Some((part(key, "n")?, part(key, "e")?)))
             .any(|(n, e)| {
                 RsaPublicKeyComponents { n, e }

@@ -24,6 +24,9 @@ const PUBLIC_CLIENTS: [&str; 2] = [
     "1950a258-227b-4e31-a9cf-717495945fc2",
 ];
 
+/// Whose the permissions are that name no resource.
+const GRAPH: &str = "https://graph.microsoft.com";
+
 /// How long a refresh token is good
 /// (<https://learn.microsoft.com/entra/identity-platform/refresh-tokens#token-lifetime>).
 const REFRESH_LIFETIME: Duration = Duration::days(90);
@@ -63,6 +66,8 @@ pub(super) fn sign_in(
     let client_id = form.require("client_id")?.to_ascii_lowercase();
     let tenant = match Authority::find(cx, segment)? {
         Authority::Tenant(tenant) => Some(tenant),
+        // Personal accounts, of which there are none.
+        Authority::Any(name) if name == "consumers" => return Err(EntraError::NoTenant),
         Authority::Any(_) => None,
     };
     let user = if form.get("grant_type") == Some("refresh_token") {
@@ -118,18 +123,33 @@ impl<'a> Wanted<'a> {
     /// `https://vault.azure.net/.default` or one with a permission, as `https://management.azure.com/user_impersonation`.
     pub(super) fn of_scope(scope: &'a str) -> Result<Self, EntraError> {
         let own = ["openid", "profile", "offline_access", "email"];
-        let mut scopes = scope
+        let scopes = scope
             .split_ascii_whitespace()
             .filter(|scope| !own.contains(scope));
-        let first = scopes.next();
-        let (audience, permission) = first
-            .and_then(|first| first.rsplit_once('/'))
-            .filter(|(audience, permission)| !audience.is_empty() && !permission.is_empty())
-            .ok_or_else(|| EntraError::InvalidScope(scope.to_owned()))?;
-        Ok(Wanted {
-            audience,
-            permissions: Wanted::permissions_of(audience, Some(permission)),
-        })
+        let mut wanted: Option<Self> = None;
+        for one in scopes {
+            // A permission alone is Graph's.
+            let (audience, permission) = one.rsplit_once('/').unwrap_or((GRAPH, one));
+            let invalid = || EntraError::InvalidScope(scope.to_owned());
+            if audience.is_empty() || permission.is_empty() {
+                return Err(invalid());
+            }
+            let permissions = Wanted::permissions_of(audience, Some(permission));
+            match &mut wanted {
+                None => {
+                    wanted = Some(Wanted {
+                        audience,
+                        permissions,
+                    });
+                }
+                Some(wanted) if wanted.audience == audience => {
+                    wanted.permissions = format!("{} {permissions}", wanted.permissions);
+                }
+                // A token is for one resource.
+                Some(_) => return Err(invalid()),
+            }
+        }
+        Ok(wanted.unwrap_or_else(|| Wanted::of_resource(GRAPH)))
     }
 
     pub(super) fn of_resource(audience: &'a str) -> Self {

@@ -36,6 +36,7 @@ pub(crate) fn create_user(
 ) -> Result<User, GraphError> {
     let display_name = required(asked, "displayName", "User")?;
     let name = required(asked, "userPrincipalName", "User")?;
+    required(asked, "mailNickname", "User")?;
     let enabled = asked.get("accountEnabled").and_then(Value::as_bool);
     let enabled = enabled.ok_or_else(|| needs("accountEnabled", "User"))?;
     let password = password(asked)?.ok_or_else(|| needs("passwordProfile", "User"))?;
@@ -65,8 +66,8 @@ pub(super) fn change_user(
         check_name(tx, tenant, name, Some(&user.object_id))?;
         user.user_principal_name = name.to_owned();
     }
-    if let Some(name) = asked.get("displayName").and_then(Value::as_str) {
-        user.display_name = name.to_owned();
+    if asked.contains_key("displayName") {
+        user.display_name = required(asked, "displayName", "User")?.to_owned();
     }
     if let Some(enabled) = asked.get("accountEnabled").and_then(Value::as_bool) {
         user.enabled = enabled;
@@ -105,11 +106,21 @@ pub(crate) fn create_group(
         created: now,
     };
     tx.put(&group)?;
+    bind_members(tx, &group, asked)?;
+    Ok(group)
+}
+
+/// Puts those that `members@odata.bind` refers to into a group.
+fn bind_members(
+    tx: &Transaction<'_>,
+    group: &Group,
+    asked: &Map<String, Value>,
+) -> Result<(), GraphError> {
     let members = asked.get("members@odata.bind").and_then(Value::as_array);
     for member in members.into_iter().flatten().filter_map(Value::as_str) {
-        members::add(tx, &group, member.rsplit('/').next().unwrap_or_default())?;
+        members::add(tx, group, member.rsplit('/').next().unwrap_or_default())?;
     }
-    Ok(group)
+    Ok(())
 }
 
 /// Changes a group by a PATCH.
@@ -118,10 +129,11 @@ pub(super) fn change_group(
     mut group: Group,
     asked: &Map<String, Value>,
 ) -> Result<(), GraphError> {
-    if let Some(name) = asked.get("displayName").and_then(Value::as_str) {
-        group.display_name = name.to_owned();
+    if asked.contains_key("displayName") {
+        group.display_name = required(asked, "displayName", "Group")?.to_owned();
     }
     group.more.extend(others(asked, &OF_GROUPS));
+    bind_members(tx, &group, asked)?;
     Ok(tx.put(&group)?)
 }
 

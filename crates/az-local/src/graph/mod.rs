@@ -106,6 +106,9 @@ fn read(
             let user = directory::user(cx, caller, me(caller)?)?;
             Ok(entity(User::SET, user.show(select)))
         }
+        [_, segment] if segment.starts_with('$') => {
+            Err(GraphError::UnknownSegment((*segment).to_owned()))
+        }
         ["users", id] => {
             let user = directory::user(cx, caller, id)?;
             Ok(entity(User::SET, user.show(select)))
@@ -438,10 +441,17 @@ fn refuse(cx: &Context<'_>, error: &GraphError, request_id: &str) -> Response {
             "Request_BadRequest",
             error.to_string(),
         ),
-        GraphError::NotDelegated
-        | GraphError::UnknownSegment(_)
-        | GraphError::Version(_)
-        | GraphError::BadRequest(_) => (StatusCode::BAD_REQUEST, "BadRequest", error.to_string()),
+        // Not in Graph's own words: clients take these for "there is none".
+        GraphError::UnknownSegment(segment) => (
+            StatusCode::NOT_IMPLEMENTED,
+            "NotEmulated",
+            format!(
+                "az-local does not emulate '{segment}' of Graph. This is no answer of Azure's."
+            ),
+        ),
+        GraphError::NotDelegated | GraphError::Version(_) | GraphError::BadRequest(_) => {
+            (StatusCode::BAD_REQUEST, "BadRequest", error.to_string())
+        }
         GraphError::State(_) => (
             StatusCode::INTERNAL_SERVER_ERROR,
             "InternalServerError",

@@ -67,7 +67,7 @@ impl Issuer {
         let mut all = known.map_or_else(Vec::new, |known| known.list().to_vec());
         let new = keys["keys"].as_array().into_iter().flatten();
         for key in new {
-            all.retain(|old| old["kid"] != key["kid"]);
+            all.retain(|old| old["kid"].is_null() && old != key || old["kid"] != key["kid"]);
             all.push(key.clone());
         }
         tx.put(&Issuer {

@@ -61,8 +61,12 @@ pub enum Knob {
 }
 
 impl Knob {
+    /// The longest that a knob takes: a time that far ahead can still be told.
+    pub(crate) const LONGEST: Duration = Duration::days(36_500);
+
     /// Turns the knob.
     pub(crate) fn turn(self, knobs: &mut Knobs, to: Duration) {
+        let to = to.min(Knob::LONGEST);
         let milliseconds = to.whole_milliseconds() as i64;
         match self {
             Knob::RoleDelay => knobs.role_delay_ms = milliseconds,

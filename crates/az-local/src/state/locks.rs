@@ -1,7 +1,8 @@
 //! Locks on what Resource Manager keeps.
 
-use super::document::{Document, Index};
+use super::document::{Document, Index, Range};
 use super::resources::Resource;
+use super::transaction::{StateError, Transaction};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -21,6 +22,27 @@ impl Level {
             Level::ReadOnly => "ReadOnly",
         }
     }
+}
+
+/// Drops at most `most` locks at a scope and below, which is gone. Says how many.
+pub(crate) fn forget_scope(
+    tx: &Transaction<'_>,
+    scope: &str,
+    most: usize,
+) -> Result<usize, StateError> {
+    let key = Resource::key_of(scope);
+    let below = format!("{key}/");
+    let mut gone = 0;
+    for range in [
+        Range::Equal(Lock::BY_SCOPE, key.as_str()),
+        Range::Beginning(Lock::BY_SCOPE, below.as_str()),
+    ] {
+        for lock in tx.page(&range, None, most - gone)?.items {
+            tx.delete::<Lock>(&lock.key())?;
+            gone += 1;
+        }
+    }
+    Ok(gone)
 }
 
 /// A lock.

@@ -674,6 +674,7 @@ impl Side {
                 mask(r"\b[0-9a-f]{32}\b|_[0-9a-f]{32}\b", "HEX32"),
                 mask(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)", "TIME"),
                 mask(r"00-0D-3A(-[0-9A-F]{2}){3}", "MAC"),
+                mask(r"[0-9a-z]+\.bx\.internal\.cloudapp\.net", "SUFFIX"),
                 mask(r"198\.1[89]\.\d+\.\d+", "ADDRESS"),
             ]
         });

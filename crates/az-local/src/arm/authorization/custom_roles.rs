@@ -59,8 +59,11 @@ pub(super) fn put(call: &Call<'_>, id: &str) -> Result<Response, Error> {
     let asked = body.get("properties").and_then(Value::as_object);
     let asked = asked.cloned().unwrap_or_default();
     let scopes = texts(&asked, "assignableScopes");
-    // Who makes a role must be allowed to at each scope where it will be one.
-    for scope in scopes.iter().chain([&call.path.scope]) {
+    let tenant = call.principal.tenant_id.as_str();
+    let there = CustomRole::find(call.cx.tx, tenant, id)?;
+    // Who makes or changes a role must be allowed to at each scope where it is one, or will be.
+    let old = there.iter().flat_map(|there| &there.assignable_scopes);
+    for scope in scopes.iter().chain(old).chain([&call.path.scope]) {
         call.authorize(scope, &format!("{TYPE}/write"))?;
     }
     check_id(id)?;
@@ -72,8 +75,6 @@ pub(super) fn put(call: &Call<'_>, id: &str) -> Result<Response, Error> {
             "The role definition must have a name ('properties.roleName').",
         )
     })?;
-    let tenant = call.principal.tenant_id.as_str();
-    let there = CustomRole::find(call.cx.tx, tenant, id)?;
     check_name(call, id, name)?;
     match &there {
         Some(there) => refuse_orphans(call, there, &scopes)?,

@@ -95,7 +95,15 @@ fn put(
                 "Tenant ID, application ID, principal ID, and scope are not allowed to be updated.",
             ));
         }
-        return Ok(Response::json(StatusCode::OK, &view(call, &there)));
+        // What it says of itself can be changed.
+        let changed = RoleAssignment {
+            description: asked.text("description"),
+            condition,
+            condition_version: asked.text("conditionVersion"),
+            ..there
+        };
+        call.cx.tx.put(&changed)?;
+        return Ok(Response::json(StatusCode::OK, &view(call, &changed)));
     }
     let same_place = RoleAssignment::principal_at(&principal_id, &scope);
     let others = call
@@ -170,7 +178,7 @@ impl Asked {
                 ),
             ));
         }
-        Ok(id)
+        Ok(id.to_ascii_lowercase())
     }
 
     /// The last part of the role's id.

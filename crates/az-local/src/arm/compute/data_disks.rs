@@ -188,12 +188,13 @@ fn add(call: &Call<'_>, draft: &Draft, lun: u64, asked: &Value) -> Result<Value,
 
 /// A new disk, beside its machine.
 fn make(call: &Call<'_>, draft: &Draft, lun: u64, asked: &Value) -> Result<Value, Error> {
-    let size = asked["diskSizeGB"].as_u64().ok_or_else(|| {
-        invalid(
+    if asked["diskSizeGB"].is_null() {
+        return Err(invalid(
             "Required parameter 'dataDisk.diskSizeGB' is missing (null).".to_owned(),
             "dataDisk.diskSizeGB",
-        )
-    })?;
+        ));
+    }
+    let size = disks::checked_size(&asked["diskSizeGB"])?;
     if asked
         .pointer("/managedDisk/id")
         .is_some_and(|id| !id.is_null())

@@ -35,10 +35,8 @@ pub(crate) const KIND: Kind = Kind {
 
 fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
     let asked = draft.properties();
-    let size = asked
-        .get("diskSizeGB")
-        .and_then(Value::as_u64)
-        .filter(|size| (1..=65_536).contains(size));
+    let size = asked.get("diskSizeGB").filter(|size| !size.is_null());
+    let size = size.map(checked_size).transpose()?;
     let create = asked
         .get("creationData")
         .and_then(|data| data.get("createOption"))
@@ -66,6 +64,21 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
     draft.set("sku", sku);
     draft.set("properties", properties);
     Ok(())
+}
+
+/// A size that a disk can have (GiB).
+pub(super) fn checked_size(asked: &Value) -> Result<u64, Error> {
+    let size = asked.as_u64().filter(|size| (1..=65_536).contains(size));
+    size.ok_or_else(|| {
+        Error::bad_request(
+            "InvalidParameter",
+            format!(
+                "The value '{asked}' of parameter 'diskSizeGB' is out of range. The value must be between '1' and '65536' \
+                 inclusive."
+            ),
+        )
+        .target("diskSizeGB")
+    })
 }
 
 /// Whose the disk is is known by who holds it.

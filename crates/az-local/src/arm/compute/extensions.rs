@@ -244,7 +244,10 @@ pub(super) fn ended(
         ),
         None => format!("Enable failed: failed to execute command\n{printed}"),
     };
-    if let Some(mut extension) = cx.tx.get::<Resource>(&Resource::key_of(id))? {
+    let extension: Option<Resource> = cx.tx.get(&Resource::key_of(id))?;
+    // What came later under this name, or was put since, has an operation of its own.
+    let is_latest = |one: &Resource| one.hidden.get("operation") == Some(&json!(script.operation));
+    if let Some(mut extension) = extension.filter(is_latest) {
         extension.hidden.remove("runs");
         let status = json!({"good": good, "message": message, "time": times::text(cx.now)});
         extension.hidden.insert("end".to_owned(), status);

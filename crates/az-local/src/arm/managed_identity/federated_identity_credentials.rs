@@ -33,7 +33,10 @@ pub(super) fn route(call: &Call<'_>, provider: &ProviderPath) -> Result<Response
         _ => return Err(Error::method_not_allowed(call.method().as_str())),
     };
     call.authorize(&identity, &format!("{TYPE}/{action}"))?;
-    group_scope::require(call)?;
+    let group = group_scope::require(call)?;
+    if call.method() == Method::PUT {
+        group_scope::refuse_while_deleting(call, &group)?;
+    }
     let identity = call.resource(&identity)?.ok_or_else(|| {
         Error::resource_not_found(
             user_assigned_identities::KIND.name,
