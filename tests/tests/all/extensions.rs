@@ -199,3 +199,31 @@ fn what_no_machine_could_run_is_refused() {
     let answer = machine.send("GET", &nowhere, None);
     assert_eq!(answer.status, 404);
 }
+
+#[test]
+fn a_script_that_was_superseded_tells_no_end() {
+    let azure = Azure::start().with_group().with_vm();
+    let machine = Machine::of(&azure);
+    // It waits until the other one has ended, and fails.
+    let first = "while [ ! -e \"$HOME/go\" ]; do sleep 0.05; done; touch \"$HOME/gone\"; exit 3";
+    let body = json!({"location": "eastus", "properties": custom_script(json!({"commandToExecute": first}), json!({}))});
+    let begun = machine.send("PUT", &machine.url("/extensions/script"), Some(&body));
+    let status = begun.header("azure-asyncoperation").to_owned();
+    let ended = machine.put(
+        "script",
+        custom_script(json!({"commandToExecute": "echo second"}), json!({})),
+    );
+    assert_eq!(ended["status"], "Succeeded", "{ended}");
+    azure.on_machine(VM, "touch go").assert().success();
+    for _ in 0..5000 {
+        if machine.send("GET", &status, None).json()["status"] != "InProgress" {
+            break;
+        }
+    }
+    azure.on_machine(VM, "test -e gone").assert().success();
+    let shown = machine.get("/extensions/script?$expand=instanceView");
+    assert_eq!(
+        shown["properties"]["provisioningState"], "Succeeded",
+        "{shown}"
+    );
+}

@@ -425,3 +425,96 @@ fn an_issuer_that_signs_itself_is_known_by_its_keys() {
         .success()
         .stdout(contains("https://cluster.example"));
 }
+
+#[test]
+fn a_role_is_changed_by_those_who_may_wherever_it_is_one() {
+    let azure = start();
+    azure
+        .run("az-provision group create -n other -l eastus")
+        .assert()
+        .success();
+    add(&azure, "user bob@example.com --password-file -");
+    let client = Client::new(&azure);
+    let subscription = format!("/subscriptions/{}", azure.var("AZURE_SUBSCRIPTION_ID"));
+    let (one, other) = (
+        group_id(&azure),
+        format!("{subscription}/resourceGroups/other"),
+    );
+    let line = format!(
+        "az-role assignment create --assignee bob@example.com --role Owner --scope {other}"
+    );
+    let mut assignment = azure.json(&line);
+    let id = "7d5f2f6c-3b0a-4d6e-9a53-2f3c8f3f0b02";
+    let role = |scope: &str, action: &str| json!({"properties": {"roleName": "Mine", "assignableScopes": [scope], "permissions": [{"actions": [action]}]}});
+    let path =
+        |scope: &str| format!("{scope}/providers/Microsoft.Authorization/roleDefinitions/{id}");
+    assert_eq!(
+        arm(
+            &client,
+            "PUT",
+            &path(&one),
+            "2022-04-01",
+            Some(role(&one, "*/read"))
+        )
+        .0,
+        201
+    );
+    // Bob owns the other group, where the role is none.
+    let token = sign_in(&client, "bob@example.com", &format!("{ARM}/.default"));
+    let bearer = format!("Bearer {token}");
+    let url = format!("{ARM}{}?api-version=2022-04-01", path(&other));
+    let taken = client.send(
+        "PUT",
+        &url,
+        &[("authorization", &bearer)],
+        Some(role(&other, "*").to_string()),
+    );
+    assert_eq!(
+        (taken.status, taken.code().as_str()),
+        (403, "AuthorizationFailed")
+    );
+    // What an assignment says of itself can be changed.
+    let assigned = assignment["id"].as_str().expect("an id").to_owned();
+    let properties = json!({"properties": {
+        "roleDefinitionId": assignment["roleDefinitionId"].take(), "principalId": assignment["principalId"].take(),
+        "description": "for a while",
+    }});
+    let (status, changed) = arm(&client, "PUT", &assigned, "2022-04-01", Some(properties));
+    assert_eq!(
+        (status, &changed["properties"]["description"]),
+        (200, &json!("for a while"))
+    );
+}
+
+#[test]
+fn members_come_by_patch_and_what_graph_has_besides_is_not_denied() {
+    let azure = start();
+    let ada = add(&azure, "user ada --password-file -");
+    let group = add(&azure, "group Devs");
+    let client = Client::new(&azure);
+    let desk = client.token("https://graph.microsoft.com/.default");
+    let bearer = format!("Bearer {desk}");
+    let url = format!("{GRAPH}/groups/{}", group["id"].as_str().expect("an id"));
+    let member = format!(
+        "{GRAPH}/directoryObjects/{}",
+        ada["id"].as_str().expect("an id")
+    );
+    let body = json!({"members@odata.bind": [member]}).to_string();
+    let patched = client.send("PATCH", &url, &[("authorization", &bearer)], Some(body));
+    assert_eq!(patched.status, 204);
+    let members = client.get(&format!("{url}/members"), &desk).json();
+    assert_eq!(members["value"][0]["id"], ada["id"]);
+    for path in ["users/$count", "domains", "directoryRoles"] {
+        assert_eq!(
+            client.get(&format!("{GRAPH}/{path}"), &desk).status,
+            501,
+            "{path}"
+        );
+    }
+    azure
+        .local()
+        .args(["set", "token-lifetime", "999999999h"])
+        .assert()
+        .failure()
+        .stderr(contains("100 years"));
+}

@@ -158,3 +158,29 @@ fn what_cannot_be_attached_is_refused_and_leaves_nothing() {
         assert_eq!(azure.state(), before, "{list}");
     }
 }
+
+#[test]
+fn a_disk_has_a_size_that_disks_have() {
+    let azure = Azure::start();
+    azure.furnish("g", "1");
+    let before = azure.state();
+    for size in [
+        json!(0),
+        json!(-1),
+        json!(99_999_999),
+        json!("4"),
+        json!(4.5),
+    ] {
+        let body = json!({"location": "eastus", "properties": {
+            "creationData": {"createOption": "Empty"}, "diskSizeGB": size,
+        }});
+        assert_eq!(azure.arm(Method::PUT, &disk("odd"), &body).0, 400, "{size}");
+        let one = json!([{"lun": 0, "createOption": "Empty", "diskSizeGB": size}]);
+        assert_eq!(
+            azure.arm(Method::PATCH, VM, &with_disks(&one)).0,
+            400,
+            "{size}"
+        );
+        assert_eq!(azure.state(), before);
+    }
+}

@@ -165,3 +165,70 @@ fn tags_are_changed_by_themselves_everywhere() {
     let nowhere = "/resourceGroups/none/providers/Microsoft.Resources/tags/default";
     assert_eq!(azure.arm(Method::GET, nowhere, &Value::Null).0, 404);
 }
+
+#[test]
+fn a_group_on_its_way_out_takes_no_lock_and_leaves_none() {
+    let azure = Azure::start();
+    azure.furnish("g", "1");
+    azure.done(Method::DELETE, GROUP, &Value::Null);
+    let tags = json!({"properties": {"tags": {"a": "b"}}});
+    let identity =
+        "/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/who1";
+    let federation =
+        json!({"properties": {"issuer": "https://i", "subject": "s", "audiences": ["a"]}});
+    for (path, body) in [
+        (lock(GROUP, "late"), level("CanNotDelete")),
+        (lock(VAULT, "late"), level("ReadOnly")),
+        (
+            format!("{GROUP}/providers/Microsoft.Resources/tags/default"),
+            tags,
+        ),
+        (
+            format!("{identity}/federatedIdentityCredentials/late"),
+            federation,
+        ),
+    ] {
+        let (status, answer) = azure.arm(Method::PUT, &path, &body);
+        assert_eq!(
+            (status, &answer["error"]["code"]),
+            (409, &json!("ResourceGroupBeingDeleted")),
+            "{path}"
+        );
+    }
+    azure.later();
+    let locks = azure.done(
+        Method::GET,
+        "/providers/Microsoft.Authorization/locks",
+        &Value::Null,
+    );
+    assert_eq!(locks["value"], json!([]));
+}
+
+#[test]
+fn a_part_of_a_network_is_a_scope() {
+    let azure = Azure::start();
+    azure.furnish("g", "1");
+    let network = "/resourceGroups/g/providers/Microsoft.Network";
+    for (part, status) in [
+        ("virtualNetworks/net1/subnets/DEFAULT", 201),
+        ("networkSecurityGroups/nsg1/securityRules/ssh", 201),
+        ("virtualNetworks/net1/subnets/none", 404),
+        ("virtualNetworks/none/subnets/default", 404),
+        ("virtualNetworks/net1/addressSpace/default", 404),
+    ] {
+        let scope = format!("{network}/{part}");
+        assert_eq!(
+            azure
+                .arm(Method::PUT, &lock(&scope, "l"), &level("CanNotDelete"))
+                .0,
+            status,
+            "{part}"
+        );
+    }
+    let (status, _) = azure.arm(
+        Method::DELETE,
+        &format!("{network}/virtualNetworks/net1"),
+        &Value::Null,
+    );
+    assert_eq!(status, 409);
+}
