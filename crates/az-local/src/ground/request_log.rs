@@ -97,6 +97,7 @@ fn entry(
         "requestBody": body(&request.body, holds_secrets, request.header("content-type")),
         "responseBody": body(&response.body, holds_secrets, None),
         "caller": caller,
+        "userAgent": request.header("user-agent"),
         "durationMs": (duration.as_secs_f64() * 1e6).round() / 1e3,
     })
 }
