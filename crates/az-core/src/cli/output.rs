@@ -1,10 +1,12 @@
 //! Results on standard output, as `az` prints them.
 //!
-//! The formats follow `knack`'s, the library that prints for `az`: members sorted in JSON and YAML; in
-//! tab-separated values and tables the order of a `--query`'s own hash is kept.
+//! The formats follow `knack`'s, the library that prints for `az`
+//! (<https://github.com/microsoft/knack/blob/dev/knack/output.py>): members sorted in JSON and YAML; in tab-separated
+//! values and tables the order of a `--query`'s own hash is kept.
 
+use az_jmespath::{Expression, Order, Value as Selected};
 use clap::ValueEnum;
-use jmespath::ast::Ast;
+use indexmap::IndexSet;
 use serde_json::Value;
 use std::{fmt::Write as _, io::IsTerminal};
 use unicode_width::UnicodeWidthStr;
@@ -39,30 +41,18 @@ pub struct InvalidQuery {
     pub(super) on_result: bool,
 }
 
-/// How many characters of a query may open a level of its tree: the parser and the evaluator go down it on the stack, and
-/// a stack that overflows ends the program without a word.
-const MOST_NESTING: usize = 2000;
-
 /// A query, compiled.
 pub struct Query {
-    expression: jmespath::Expression<'static>,
+    expression: Expression,
     text: String,
 }
 
 impl Query {
     /// Compiles a JMESPath expression.
     pub fn compile(text: &str) -> Result<Self, InvalidQuery> {
-        let nesting = text.chars().filter(|letter| "([{!&|.".contains(*letter));
-        if nesting.count() > MOST_NESTING {
-            return Err(InvalidQuery {
-                query: text.chars().take(80).collect::<String>() + "…",
-                reason: format!("it has more than {MOST_NESTING} brackets and operators"),
-                on_result: false,
-            });
-        }
-        let expression = jmespath::compile(text).map_err(|error| InvalidQuery {
-            query: text.to_owned(),
-            reason: error.reason.to_string(),
+        let expression = Expression::parse(text).map_err(|error| InvalidQuery {
+            query: shortened(text),
+            reason: error.to_string(),
             on_result: false,
         })?;
         Ok(Query {
@@ -72,36 +62,25 @@ impl Query {
     }
 
     /// The part of `value` that the query selects.
-    pub fn apply(&self, value: &Value) -> Result<Value, InvalidQuery> {
-        let failed = |reason: String| InvalidQuery {
-            query: self.text.clone(),
-            reason,
+    pub fn apply(&self, value: &Value) -> Result<Selected, InvalidQuery> {
+        let found = self.expression.search(&value.into());
+        found.map_err(|error| InvalidQuery {
+            query: shortened(&self.text),
+            reason: error.to_string(),
             on_result: true,
-        };
-        let data = serde_json::from_value::<jmespath::Variable>(value.clone())
-            .map_err(|e| failed(e.to_string()))?;
-        let found = self
-            .expression
-            .search(data)
-            .map_err(|error| failed(error.reason.to_string()))?;
-        serde_json::to_value(&*found).map_err(|error| failed(error.to_string()))
+        })
     }
+}
 
-    /// The members of the hash that makes up each row of the result, in the order written.
-    fn columns(&self) -> Option<Vec<String>> {
-        fn find(ast: &Ast) -> Option<Vec<String>> {
-            match ast {
-                Ast::MultiHash { elements, .. } => {
-                    Some(elements.iter().map(|pair| pair.key.clone()).collect())
-                }
-                Ast::Projection { rhs, .. } | Ast::Subexpr { rhs, .. } => find(rhs),
-                Ast::Flatten { node, .. } => find(node),
-                Ast::Index { .. } | Ast::Slice { .. } => None,
-                _ => None,
-            }
-        }
-        find(self.expression.as_ast())
+/// A query in a message.
+fn shortened(query: &str) -> String {
+    const LONGEST: usize = 200;
+    let mut letters = query.chars();
+    let mut text: String = letters.by_ref().take(LONGEST).collect();
+    if letters.next().is_some() {
+        text.push('…');
     }
+    text
 }
 
 /// A result in `format`, complete with its last line end; nothing for a null result.
@@ -114,29 +93,27 @@ pub(super) fn render(
     query: Option<&Query>,
     colour: bool,
 ) -> Result<String, InvalidQuery> {
-    let selected;
-    let (value, columns) = match query {
-        Some(query) => {
-            selected = query.apply(value)?;
-            (&selected, Some(query.columns()))
-        }
-        None => (value, None),
+    let selected = match query {
+        Some(query) => query.apply(value)?,
+        None => value.into(),
     };
-    if value.is_null() && text.is_none() {
+    if selected.is_null() && text.is_none() {
         return Ok(String::new());
     }
     Ok(match format {
         Format::None => String::new(),
-        Format::Json => json(value) + "\n",
-        Format::Jsonc if colour => coloured(value, 0) + "\n",
-        Format::Jsonc => json(value) + "\n",
-        Format::Yaml => serde_norway::to_string(value).unwrap_or_else(|_| json(value) + "\n"),
+        Format::Jsonc if colour => coloured(&Value::from(&selected), 0) + "\n",
+        Format::Json | Format::Jsonc => json(&Value::from(&selected)) + "\n",
+        Format::Yaml => {
+            let value = Value::from(&selected);
+            serde_norway::to_string(&value).unwrap_or_else(|_| json(&value) + "\n")
+        }
         Format::Text => match text {
             Some(text) if query.is_none() => format!("{text}\n"),
-            _ => tsv(value, columns.flatten().as_deref()),
+            _ => tsv(&selected),
         },
-        Format::Tsv => tsv(value, columns.flatten().as_deref()),
-        Format::Table => table(value, columns),
+        Format::Tsv => tsv(&selected),
+        Format::Table => table(&selected),
     })
 }
 
@@ -150,7 +127,7 @@ pub(super) fn render_line(
     match format {
         Format::Json | Format::Jsonc => {
             let selected = match query {
-                Some(query) => query.apply(value)?,
+                Some(query) => Value::from(&query.apply(value)?),
                 None => value.clone(),
             };
             Ok(if selected.is_null() {
@@ -206,27 +183,24 @@ fn coloured(value: &Value, depth: usize) -> String {
     }
 }
 
-fn tsv(value: &Value, columns: Option<&[String]>) -> String {
-    let rows = match value {
-        Value::Array(rows) => rows.as_slice(),
-        one => std::slice::from_ref(one),
-    };
+fn tsv(value: &Selected) -> String {
     let mut out = String::new();
-    for row in rows {
+    for row in rows(value) {
         let cells: Vec<String> = match row {
-            Value::Object(members) => match columns {
-                Some(columns) => columns
-                    .iter()
-                    .map(|column| tsv_cell(members.get(column)))
-                    .collect(),
-                None => members
-                    .values()
-                    .map(|member| tsv_cell(Some(member)))
-                    .collect(),
-            },
-            Value::Array(items) => items.iter().map(|item| tsv_cell(Some(item))).collect(),
-            Value::Bool(bool) => vec![bool.to_string()],
-            other => vec![tsv_cell(Some(other))],
+            Selected::Object(object) => {
+                let mut members: Vec<_> = object.members.iter().collect();
+                if object.order == Order::Found {
+                    members.sort_by_key(|(name, _)| *name);
+                }
+                members
+                    .into_iter()
+                    .map(|(_, member)| tsv_cell(member))
+                    .collect()
+            }
+            Selected::Array(items) => items.iter().map(tsv_cell).collect(),
+            // Python's `True` as a row of its own is written in lower case, in a cell it is not.
+            Selected::Bool(bool) => vec![bool.to_string()],
+            other => vec![tsv_cell(other)],
         };
         out.push_str(&cells.join("\t"));
         out.push('\n');
@@ -234,63 +208,104 @@ fn tsv(value: &Value, columns: Option<&[String]>) -> String {
     out
 }
 
-/// A cell as Python prints it, since scripts written for `az` compare with these words.
-fn tsv_cell(value: Option<&Value>) -> String {
+fn rows(value: &Selected) -> &[Selected] {
     match value {
-        None | Some(Value::Null) => "None".to_owned(),
-        Some(Value::Bool(true)) => "True".to_owned(),
-        Some(Value::Bool(false)) => "False".to_owned(),
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Number(number)) => number.to_string(),
-        Some(Value::Array(items)) => items.len().to_string(),
-        Some(Value::Object(_)) => String::new(),
+        Selected::Array(rows) => rows,
+        one => std::slice::from_ref(one),
     }
 }
 
-/// The layout is `tabulate`'s "simple", as `az` prints: two spaces between columns, a rule below the head.
-fn table(value: &Value, columns: Option<Option<Vec<String>>>) -> String {
-    const SKIPPED: [&str; 4] = ["id", "type", "etag", "revision"];
-    let rows = match value {
-        Value::Array(rows) => rows.as_slice(),
-        one => std::slice::from_ref(one),
-    };
-    let order = columns.flatten();
-    let mut head: Vec<String> = Vec::new();
-    let mut body: Vec<Vec<(usize, String)>> = Vec::new();
-    for row in rows {
-        let members: Vec<(String, &Value)> = match (row, &order) {
-            (Value::Object(members), Some(order)) => order
-                .iter()
-                .filter_map(|key| members.get(key).map(|member| (key.clone(), member)))
-                .collect(),
-            (Value::Object(members), None) => members
-                .iter()
-                .map(|(key, member)| (key.clone(), member))
-                .collect(),
-            (Value::Array(items), _) => items
-                .iter()
-                .enumerate()
-                .map(|(index, item)| (format!("Column{}", index + 1), item))
-                .collect(),
-            (other, _) => vec![("Result".to_owned(), other)],
-        };
-        let mut cells = Vec::new();
-        for (key, member) in members {
-            let nested = matches!(member, Value::Array(_) | Value::Object(_) | Value::Null);
-            if nested || SKIPPED.contains(&key.as_str()) {
-                continue;
-            }
-            let title = capitalised(&key);
-            let column = head
-                .iter()
-                .position(|known| *known == title)
-                .unwrap_or_else(|| {
-                    head.push(title);
-                    head.len() - 1
-                });
-            cells.push((column, tsv_cell(Some(member))));
+/// A cell as Python prints it, since scripts written for `az` compare with these words.
+fn tsv_cell(value: &Selected) -> String {
+    match value {
+        Selected::Array(items) => items.len().to_string(),
+        Selected::Object(_) => String::new(),
+        other => python(other, false),
+    }
+}
+
+/// A value as Python prints it: `None`, `True`, `{'a': 1}`. `quoted`: strings in quotes, as inside of others.
+fn python(value: &Selected, quoted: bool) -> String {
+    match value {
+        Selected::Null => "None".to_owned(),
+        Selected::Bool(true) => "True".to_owned(),
+        Selected::Bool(false) => "False".to_owned(),
+        Selected::Number(number) => number.to_string(),
+        Selected::String(text) if quoted => python_string(text),
+        Selected::String(text) => text.to_string(),
+        Selected::Array(items) => {
+            let items: Vec<String> = items.iter().map(|item| python(item, true)).collect();
+            format!("[{}]", items.join(", "))
         }
-        body.push(cells);
+        Selected::Object(object) => {
+            let members: Vec<String> = object
+                .members
+                .iter()
+                .map(|(name, value)| format!("{}: {}", python_string(name), python(value, true)))
+                .collect();
+            format!("{{{}}}", members.join(", "))
+        }
+    }
+}
+
+fn python_string(text: &str) -> String {
+    let quote = if text.contains('\'') && !text.contains('"') {
+        '"'
+    } else {
+        '\''
+    };
+    let mut out = String::from(quote);
+    for letter in text.chars() {
+        match letter {
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            letter if letter == quote => {
+                out.push('\\');
+                out.push(letter);
+            }
+            letter if letter.is_control() => {
+                let _ = write!(out, "\\x{:02x}", u32::from(letter));
+            }
+            letter => out.push(letter),
+        }
+    }
+    out.push(quote);
+    out
+}
+
+/// The layout is `tabulate`'s "simple", as `az` prints: two spaces between columns, a rule below the head.
+fn table(value: &Selected) -> String {
+    const SKIPPED: [&str; 4] = ["id", "type", "etag", "revision"];
+    let mut head: IndexSet<String> = IndexSet::new();
+    let mut body: Vec<Vec<(usize, String)>> = Vec::new();
+    for row in rows(value) {
+        let cells: Vec<(String, String)> = match row {
+            Selected::Object(object) => {
+                let simple = object.members.iter().filter(|(name, member)| {
+                    let nested = matches!(
+                        member,
+                        Selected::Array(_) | Selected::Object(_) | Selected::Null
+                    );
+                    !nested && !SKIPPED.contains(&name.as_ref())
+                });
+                simple
+                    .map(|(name, member)| (capitalised(name), python(member, false)))
+                    .collect()
+            }
+            Selected::Array(items) => {
+                let numbered = items.iter().enumerate();
+                numbered
+                    .map(|(index, item)| (format!("Column{}", index + 1), table_cell(item)))
+                    .collect()
+            }
+            other => vec![("Result".to_owned(), table_cell(other))],
+        };
+        let placed = cells
+            .into_iter()
+            .map(|(title, cell)| (head.insert_full(title).0, cell));
+        body.push(placed.collect());
     }
     if head.is_empty() {
         return "\n".to_owned();
@@ -329,6 +344,14 @@ fn line(out: &mut String, widths: &[usize], cell: impl Fn(usize) -> String) {
     out.push('\n');
 }
 
+/// `tabulate` leaves a cell of Python's `None` empty.
+fn table_cell(value: &Selected) -> String {
+    match value {
+        Selected::Null => String::new(),
+        other => python(other, false),
+    }
+}
+
 fn capitalised(key: &str) -> String {
     let mut chars = key.chars();
     chars
@@ -348,7 +371,41 @@ mod tests {
     }
 
     #[test]
+    fn a_hash_keeps_its_order_whatever_follows_it() {
+        let value = json!([{"name": "k1", "ips": "10.0.0.4"}, {"name": "k2", "ips": "10.0.0.5"}]);
+        let hash = "[].{VM:name,IP:ips}";
+        for after in [
+            "",
+            " | [?VM=='k1']",
+            "[?VM=='k1']",
+            " | [0]",
+            " | sort_by(@, &IP)",
+            " | reverse(@) | reverse(@)",
+            " | max_by(@, &'x')",
+            " | map(&@, @)",
+            " | [:1]",
+        ] {
+            let query = format!("{hash}{after}");
+            let tsv = rendered(value.clone(), Format::Tsv, Some(&query));
+            assert!(tsv.starts_with("k1\t10.0.0.4\n"), "{query}: {tsv}");
+            let table = rendered(value.clone(), Format::Table, Some(&query));
+            assert!(table.starts_with("VM    IP\n"), "{query}: {table}");
+        }
+    }
+
+    #[test]
+    fn table_cells_are_as_python_prints_them() {
+        let value = json!([["a", null, {"k": ["v", "it's", true, 1.5]}]]);
+        assert_eq!(
+            rendered(value, Format::Table, None).lines().last(),
+            Some("a                  {'k': ['v', \"it's\", True, 1.5]}")
+        );
+    }
+
+    #[test]
     fn a_query_of_any_depth_is_taken_or_refused() {
+        // As many as the parser takes.
+        const MOST: usize = 2000;
         let shapes: [fn(usize) -> String; 6] = [
             |n| "(".repeat(n) + "a" + &")".repeat(n),
             |n| "!".repeat(n) + "a",
@@ -362,9 +419,9 @@ mod tests {
             .stack_size(8 * 1024 * 1024)
             .spawn(move || {
                 for shape in shapes {
-                    for depth in [10, 999, MOST_NESTING, MOST_NESTING + 1, 1_000_000] {
+                    for depth in [10, 999, MOST, MOST + 1, 1_000_000] {
                         let compiled = Query::compile(&shape(depth));
-                        assert!(compiled.is_err() || depth <= MOST_NESTING);
+                        assert!(compiled.is_err() || depth <= MOST);
                         if let Ok(query) = compiled {
                             let _ = query.apply(&serde_json::json!({"a": [1]}));
                         }

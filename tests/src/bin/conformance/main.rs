@@ -22,6 +22,7 @@ mod credentials;
 mod go;
 mod mutations;
 mod parity;
+mod query;
 mod sdks;
 mod ssh;
 mod suite;
@@ -43,6 +44,7 @@ const GROUPS: &[Group] = &[
     ("java", sdks::java),
     ("ansible", ansible::cases),
     ("ssh", ssh::cases),
+    ("query", query::cases),
     ("parity", parity::cases),
     ("credentials", credentials::cases),
     ("contract", contract::cases),
@@ -54,7 +56,7 @@ fn az_cases() -> Vec<Case> {
     all.into_iter().flatten().collect()
 }
 
-const USAGE: &str = "usage: conformance [--mutate] [--list] [az|go|python|js|java|ansible|ssh|parity|credentials|contract|CASE ...]";
+const USAGE: &str = "usage: conformance [--mutate] [--list] [az|go|python|js|java|ansible|ssh|query|parity|credentials|contract|CASE ...]";
 
 fn main() -> ExitCode {
     let mut wanted = Vec::new();

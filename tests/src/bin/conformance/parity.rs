@@ -182,7 +182,11 @@ static STORIES: &[(&str, &[Row])] = &[
                 "vm list -d",
                 "az vm list -d -g {g}",
                 "az-provision vm list -d -g {g}",
-                READ,
+                &[
+                    Form::Json,
+                    Form::Table,
+                    Form::Tsv("[].{VM:name,IP:publicIps} | [?VM!='none']"),
+                ],
             ),
             row(
                 "vm stop",
