@@ -1,46 +1,12 @@
 //! Applying an expression.
 
+use crate::error::EvaluationError;
 use crate::functions::Argument;
+use crate::order::order;
 use crate::tree::{Comparison, Node};
 use crate::value::{Order, Value};
 use std::cmp::Ordering;
 use std::sync::Arc;
-
-/// An expression that does not fit the document.
-#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-pub enum EvaluationError {
-    /// A function was given what it does not take.
-    #[error("{function}() takes {wanted}, and was given {found}")]
-    Type {
-        /// The function.
-        function: &'static str,
-        /// What it takes.
-        wanted: &'static str,
-        /// What it was given.
-        found: String,
-    },
-    /// Two values of different types were ordered.
-    #[error("'{operator}' does not compare {left} with {right}")]
-    Incomparable {
-        /// The operator, or the function that orders.
-        operator: &'static str,
-        /// The type of the first.
-        left: &'static str,
-        /// The type of the second.
-        right: &'static str,
-    },
-    /// A number too large to be rounded, or other arithmetic without a result.
-    #[error("{function}() has no result for {number}")]
-    Arithmetic {
-        /// The function.
-        function: &'static str,
-        /// The number.
-        number: String,
-    },
-    /// `&expression` where no function takes it.
-    #[error("an expression reference ('&…') is an argument of a function, not a value")]
-    Reference,
-}
 
 pub(crate) fn evaluate(node: &Node, value: &Value) -> Result<Value, EvaluationError> {
     Ok(match node {
@@ -123,7 +89,9 @@ pub(crate) fn evaluate(node: &Node, value: &Value) -> Result<Value, EvaluationEr
         )?,
         Node::Call(function, arguments) => {
             let arguments = arguments.iter().map(|argument| match argument {
-                Node::Reference(expression) => Ok(Argument::Reference(expression)),
+                Node::Reference(expression) => Ok(Argument::Reference(Box::new(|item| {
+                    evaluate(expression, item)
+                }))),
                 other => evaluate(other, value).map(Argument::Value),
             });
             function.call(arguments.collect::<Result<_, _>>()?)?
@@ -220,23 +188,6 @@ fn compare(comparison: Comparison, left: &Value, right: &Value) -> Result<Value,
         return Ok(Value::Null);
     }
     order(left, right, comparison.sign()).map(|order| Value::Bool(fits(order)))
-}
-
-/// The order of two numbers or of two strings, which go by their code points.
-pub(crate) fn order(
-    left: &Value,
-    right: &Value,
-    operator: &'static str,
-) -> Result<Ordering, EvaluationError> {
-    match (left, right) {
-        (Value::Number(left), Value::Number(right)) => Ok(left.compare(*right)),
-        (Value::String(left), Value::String(right)) => Ok(left.cmp(right)),
-        (left, right) => Err(EvaluationError::Incomparable {
-            operator,
-            left: left.type_name(),
-            right: right.type_name(),
-        }),
-    }
 }
 
 /// `==`: 0 and 1 are not false and true, unless they are inside of something.

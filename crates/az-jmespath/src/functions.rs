@@ -1,8 +1,9 @@
 //! The functions of JMESPath, as jmespath.py has them.
 
-use crate::evaluate::{EvaluationError, evaluate, order};
+use crate::error::EvaluationError;
+use crate::function::Function;
 use crate::number::Number;
-use crate::tree::Node;
+use crate::order::order;
 use crate::value::{Order, Value};
 use indexmap::IndexMap;
 use std::cmp::Ordering;
@@ -12,87 +13,13 @@ use std::sync::Arc;
 pub(crate) enum Argument<'a> {
     Value(Value),
     /// `&expression`
-    Reference(&'a Node),
+    Reference(Reference<'a>),
 }
 
-/// Names the functions, with how many arguments each takes; `true`: or more.
-macro_rules! functions {
-    ($($variant:ident $name:literal $count:literal $more:literal),* $(,)?) => {
-        /// A function.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum Function { $($variant),* }
-
-        impl Function {
-            const ALL: &[Function] = &[$(Function::$variant),*];
-
-            pub(crate) fn name(self) -> &'static str {
-                match self { $(Function::$variant => $name),* }
-            }
-
-            fn count(self) -> (usize, bool) {
-                match self { $(Function::$variant => ($count, $more)),* }
-            }
-        }
-    };
-}
-
-functions! {
-    Abs "abs" 1 false,
-    Avg "avg" 1 false,
-    Ceil "ceil" 1 false,
-    Contains "contains" 2 false,
-    EndsWith "ends_with" 2 false,
-    Floor "floor" 1 false,
-    Join "join" 2 false,
-    Keys "keys" 1 false,
-    Length "length" 1 false,
-    Map "map" 2 false,
-    Max "max" 1 false,
-    MaxBy "max_by" 2 false,
-    Merge "merge" 1 true,
-    Min "min" 1 false,
-    MinBy "min_by" 2 false,
-    NotNull "not_null" 1 true,
-    Reverse "reverse" 1 false,
-    Sort "sort" 1 false,
-    SortBy "sort_by" 2 false,
-    StartsWith "starts_with" 2 false,
-    Sum "sum" 1 false,
-    ToArray "to_array" 1 false,
-    ToNumber "to_number" 1 false,
-    ToString "to_string" 1 false,
-    Type "type" 1 false,
-    Values "values" 1 false,
-}
+/// An expression that a function applies to values of its choice.
+pub(crate) type Reference<'a> = Box<dyn Fn(&Value) -> Result<Value, EvaluationError> + 'a>;
 
 impl Function {
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        let mut all = Self::ALL.iter().copied();
-        all.find(|function| function.name() == name)
-    }
-
-    /// What is said of a function that is not known.
-    pub(crate) fn unknown(name: &str) -> String {
-        let all: Vec<_> = Self::ALL.iter().map(|function| function.name()).collect();
-        format!(
-            "there is no function {name}(); there are {}",
-            all.join(", ")
-        )
-    }
-
-    pub(crate) fn check_count(self, given: usize) -> Result<(), String> {
-        let (count, more) = self.count();
-        if given == count || more && given > count {
-            return Ok(());
-        }
-        let least = if more { "at least " } else { "" };
-        let plural = if count == 1 { "" } else { "s" };
-        Err(format!(
-            "{}() takes {least}{count} argument{plural}, and has {given}",
-            self.name()
-        ))
-    }
-
     pub(crate) fn call(self, arguments: Vec<Argument<'_>>) -> Result<Value, EvaluationError> {
         let mut arguments = Arguments {
             function: self,
@@ -152,14 +79,14 @@ impl Function {
             Function::Map => {
                 let expression = arguments.reference()?;
                 let items = arguments.array()?;
-                let found = items.iter().map(|item| evaluate(expression, item));
+                let found = items.iter().map(expression);
                 Value::array(found.collect::<Result<_, _>>()?)
             }
             Function::Max => self.outermost(&arguments.sortable()?, Ordering::Greater)?,
             Function::Min => self.outermost(&arguments.sortable()?, Ordering::Less)?,
             Function::MaxBy | Function::MinBy => {
                 let items = arguments.array()?;
-                let keys = self.keys(&items, arguments.reference()?)?;
+                let keys = self.keys(&items, &arguments.reference()?)?;
                 let wanted = if self == Function::MaxBy {
                     Ordering::Greater
                 } else {
@@ -196,7 +123,7 @@ impl Function {
             }
             Function::SortBy => {
                 let items = arguments.array()?;
-                let keys = self.keys(&items, arguments.reference()?)?;
+                let keys = self.keys(&items, &arguments.reference()?)?;
                 self.sorted(&items, &keys)?
             }
             Function::ToArray => match arguments.value()? {
@@ -235,9 +162,13 @@ impl Function {
     }
 
     /// What each item is ordered by: numbers or strings.
-    fn keys(self, items: &[Value], expression: &Node) -> Result<Vec<Value>, EvaluationError> {
+    fn keys(
+        self,
+        items: &[Value],
+        expression: &Reference<'_>,
+    ) -> Result<Vec<Value>, EvaluationError> {
         let keys = items.iter().map(|item| {
-            let key = evaluate(expression, item)?;
+            let key = expression(item)?;
             match key {
                 Value::Number(_) | Value::String(_) => Ok(key),
                 other => Err(self.refuse("an expression that gives numbers or strings", &other)),
@@ -321,7 +252,7 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    fn reference(&mut self) -> Result<&'a Node, EvaluationError> {
+    fn reference(&mut self) -> Result<Reference<'a>, EvaluationError> {
         match self.next() {
             Argument::Reference(expression) => Ok(expression),
             Argument::Value(value) => {

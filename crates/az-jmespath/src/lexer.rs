@@ -1,6 +1,6 @@
 //! An expression's tokens.
 
-use crate::parser::ParseError;
+use crate::error::ParseError;
 use crate::tree::Comparison;
 use crate::value::Value;
 use std::sync::Arc;

@@ -18,17 +18,19 @@
 
 #![forbid(unsafe_code)]
 
+mod error;
 mod evaluate;
+mod function;
 mod functions;
 mod lexer;
 mod number;
+mod order;
 mod parser;
 mod tree;
 mod value;
 
-pub use evaluate::EvaluationError;
+pub use error::{EvaluationError, ParseError};
 pub use number::Number;
-pub use parser::ParseError;
 pub use value::{Object, Order, Value};
 
 /// An expression, ready to be applied.

@@ -1,27 +1,9 @@
 //! From tokens to a tree, by operator precedence as jmespath.py has it.
 
-use crate::functions::Function;
+use crate::error::ParseError;
+use crate::function::Function;
 use crate::lexer::{Placed, Token, tokens};
 use crate::tree::{Comparison, Node};
-
-/// An expression that cannot be read.
-#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-#[error("at column {}: {reason}", .at + 1)]
-pub struct ParseError {
-    /// Where, in characters from the beginning.
-    pub at: usize,
-    /// Why.
-    pub reason: String,
-}
-
-impl ParseError {
-    pub(crate) fn at(at: usize, reason: impl Into<String>) -> Self {
-        ParseError {
-            at,
-            reason: reason.into(),
-        }
-    }
-}
 
 /// How many characters of an expression may open a level of its tree: reading, evaluating and dropping it go down on the
 /// stack, and a stack that overflows ends the program without a word.

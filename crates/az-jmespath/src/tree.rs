@@ -1,6 +1,6 @@
 //! An expression as a tree.
 
-use crate::functions::Function;
+use crate::function::Function;
 use crate::value::Value;
 use std::sync::Arc;
 
