@@ -5,9 +5,12 @@ use crate::function::Function;
 use crate::lexer::{Placed, Token, tokens};
 use crate::tree::{Comparison, Node};
 
-/// How many characters of an expression may open a level of its tree: reading, evaluating and dropping it go down on the
-/// stack, and a stack that overflows ends the program without a word.
-const MOST_LEVELS: usize = 2000;
+/// How many levels an expression's tree may have: reading, evaluating and dropping it go down it on the stack, and a
+/// stack that overflows ends the program without a word. jmespath.py ends at about as many.
+const MOST_LEVELS: usize = 400;
+
+/// How many operators may make a tree, before its levels are counted.
+const MOST_OPERATORS: usize = 2000;
 
 /// How strongly a token holds on to what stands before it.
 fn power(token: &Token) -> u8 {
@@ -32,33 +35,38 @@ fn power(token: &Token) -> u8 {
 const ENDS_PROJECTION: u8 = 10;
 
 pub(crate) fn parse(text: &str) -> Result<Node, ParseError> {
-    let levels = text
-        .chars()
-        .filter(|letter| "([{!&|.<>=*".contains(*letter));
-    if levels.count() > MOST_LEVELS {
-        return Err(ParseError::at(
-            0,
-            format!("it has more than {MOST_LEVELS} brackets and operators"),
-        ));
-    }
     let mut parser = Parser {
         tokens: tokens(text)?,
         at: 0,
+        depth: 0,
+        operators: 0,
     };
     if matches!(parser.token(), Token::End) {
         return Err(ParseError::at(0, "it is empty"));
     }
     let node = parser.expression(0)?;
     match parser.token() {
+        Token::End if node.levels() > MOST_LEVELS => Err(too_deep()),
         Token::End => Ok(node),
         _ => Err(parser.unexpected("the end")),
     }
+}
+
+fn too_deep() -> ParseError {
+    ParseError::at(
+        0,
+        format!("it is nested more than {MOST_LEVELS} levels deep"),
+    )
 }
 
 struct Parser {
     /// The last one is the end.
     tokens: Vec<Placed>,
     at: usize,
+    /// How many expressions are being read, one within the other.
+    depth: usize,
+    /// How many operators have been read.
+    operators: usize,
 }
 
 impl Parser {
@@ -98,10 +106,22 @@ impl Parser {
     }
 
     fn expression(&mut self, binding: u8) -> Result<Node, ParseError> {
+        self.depth += 1;
+        if self.depth > MOST_LEVELS {
+            return Err(too_deep());
+        }
         let mut left = self.beginning()?;
         while binding < power(self.token()) {
+            self.operators += 1;
+            if self.operators > MOST_OPERATORS {
+                return Err(ParseError::at(
+                    0,
+                    format!("it has more than {MOST_OPERATORS} operators"),
+                ));
+            }
             left = self.continuation(left)?;
         }
+        self.depth -= 1;
         Ok(left)
     }
 

@@ -48,6 +48,41 @@ pub(crate) enum Node {
     Reference(Box<Node>),
 }
 
+impl Node {
+    /// How deep the tree below this node is, itself included; counted without going down on the stack.
+    pub(crate) fn levels(&self) -> usize {
+        let mut deepest = 0;
+        let mut open = vec![(self, 1)];
+        while let Some((node, level)) = open.pop() {
+            deepest = deepest.max(level);
+            open.extend(node.parts().into_iter().map(|part| (part, level + 1)));
+        }
+        deepest
+    }
+
+    fn parts(&self) -> Vec<&Node> {
+        match self {
+            Node::Current
+            | Node::Field(_)
+            | Node::Literal(_)
+            | Node::Index(_)
+            | Node::Slice { .. } => vec![],
+            Node::Chain(parts) | Node::List(parts) | Node::Call(_, parts) => parts.iter().collect(),
+            Node::Hash(members) => members.iter().map(|(_, part)| part).collect(),
+            Node::Projection { of, each } | Node::Values { of, each } => vec![of, each],
+            Node::Filter {
+                of,
+                each,
+                condition,
+            } => vec![of, each, condition],
+            Node::Or(left, right) | Node::And(left, right) | Node::Comparison(_, left, right) => {
+                vec![left, right]
+            }
+            Node::Flatten(part) | Node::Not(part) | Node::Reference(part) => vec![part],
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Comparison {
     Equal,

@@ -398,15 +398,19 @@ mod tests {
         let value = json!([["a", null, {"k": ["v", "it's", true, 1.5]}]]);
         assert_eq!(
             rendered(value, Format::Table, None).lines().last(),
-            Some("a                  {'k': ['v', \"it's\", True, 1.5]}")
+            Some("a                     {'k': ['v', \"it's\", True, 1.5]}")
         );
     }
 
     #[test]
     fn a_query_of_any_depth_is_taken_or_refused() {
-        // As many as the parser takes.
+        // No shape of this many levels is taken.
         const MOST: usize = 2000;
-        let shapes: [fn(usize) -> String; 6] = [
+        let shapes: [fn(usize) -> String; 10] = [
+            |n| "a".to_owned() + &" | a".repeat(n),
+            |n| "a".to_owned() + &"[?b]".repeat(n),
+            |n| "a".to_owned() + &"[]".repeat(n),
+            |n| "a".to_owned() + &" == a".repeat(n),
             |n| "(".repeat(n) + "a" + &")".repeat(n),
             |n| "!".repeat(n) + "a",
             |n| "a".to_owned() + &".a".repeat(n),
@@ -419,7 +423,7 @@ mod tests {
             .stack_size(8 * 1024 * 1024)
             .spawn(move || {
                 for shape in shapes {
-                    for depth in [10, 999, MOST, MOST + 1, 1_000_000] {
+                    for depth in [10, 130, 199, 399, 400, 999, MOST, MOST + 1, 1_000_000] {
                         let compiled = Query::compile(&shape(depth));
                         assert!(compiled.is_err() || depth <= MOST);
                         if let Ok(query) = compiled {
