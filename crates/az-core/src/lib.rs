@@ -21,4 +21,5 @@ pub mod identity;
 pub mod keyvault;
 pub mod name;
 pub mod origin;
+pub mod run_again;
 pub mod subscription;

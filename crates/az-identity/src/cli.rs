@@ -29,6 +29,7 @@ impl CommandLine for Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Create a user-assigned identity
+    #[command(after_long_help = az_core::run_again::help("az-identity create"))]
     Create(Create),
     /// Show a user-assigned identity
     Show(Named),

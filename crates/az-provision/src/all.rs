@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 /// Creates the group, then the machine and the vault side by side. When one of the two fails the other is
 /// still brought to its end, so that the next run has less to do.
 pub(crate) async fn run(session: &Session, args: All) -> Result<Value, Failure> {
-    let machine = vm::create::Request::checked(session, &args.vm_name, args.machine)?;
+    let machine = vm::request::Request::checked(session, &args.vm_name, args.machine)?;
     let group = GroupCreate {
         name: args.resource_group.clone(),
         location: args.location.clone(),
@@ -26,7 +26,7 @@ pub(crate) async fn run(session: &Session, args: All) -> Result<Value, Failure> 
         tags: args.tags.to_json(),
         no_wait: false,
     };
-    let target = vm::create::Target {
+    let target = vm::request::Target {
         group: &id,
         location: &args.location,
         tags: args.tags.to_json(),

@@ -75,6 +75,7 @@ impl Tags {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Group {
     /// Create a resource group
+    #[command(after_long_help = az_core::run_again::help("az-provision group create"))]
     Create(GroupCreate),
     /// Show a resource group
     Show(GroupName1),
@@ -108,6 +109,7 @@ pub(crate) struct GroupName1 {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Vm {
     /// Create a virtual machine with its network
+    #[command(after_long_help = az_core::run_again::help("az-provision vm create"))]
     Create(Box<VmCreate>),
     /// Show a virtual machine
     Show(VmShow),
@@ -254,9 +256,15 @@ pub(crate) struct Machine {
     /// Make a key pair in ~/.ssh unless there is one
     #[arg(long)]
     pub(crate) generate_ssh_keys: bool,
+    /// Kind of the key pair to use or to make; RSA is made by ssh-keygen [default: what is there, else Ed25519]
+    #[arg(long, value_enum, ignore_case = true)]
+    pub(crate) ssh_key_type: Option<SshKeyType>,
     /// Public IP address, created unless it exists; "" for none [default: its name with PublicIP behind it]
     #[arg(long)]
     pub(crate) public_ip_address: Option<String>,
+    /// SKU of a new public IP address [default: Standard]
+    #[arg(long, value_enum, ignore_case = true)]
+    pub(crate) public_ip_sku: Option<PublicIpSku>,
     /// Network security group, created unless it exists; "" for none [default: its name with NSG behind it]
     #[arg(long)]
     pub(crate) nsg: Option<String>,
@@ -269,18 +277,27 @@ pub(crate) struct Machine {
     /// Virtual network, created unless it exists [default: one of the resource group, else its name with VNET behind it]
     #[arg(long)]
     pub(crate) vnet_name: Option<NetworkName>,
-    /// Address space of a new virtual network
-    #[arg(long, default_value = "10.0.0.0/16", value_name = "CIDR")]
-    pub(crate) vnet_address_prefix: ipnet::Ipv4Net,
+    /// Address space of a new virtual network [default: 10.0.0.0/16]
+    #[arg(long, value_name = "CIDR")]
+    pub(crate) vnet_address_prefix: Option<ipnet::Ipv4Net>,
     /// Subnet in it [default: its name with Subnet behind it]
     #[arg(long, requires = "vnet_name")]
     pub(crate) subnet: Option<NetworkName>,
-    /// Address range of a new subnet
-    #[arg(long, default_value = "10.0.0.0/24", value_name = "CIDR")]
-    pub(crate) subnet_address_prefix: ipnet::Ipv4Net,
+    /// Address range of a new subnet [default: 10.0.0.0/24]
+    #[arg(long, value_name = "CIDR")]
+    pub(crate) subnet_address_prefix: Option<ipnet::Ipv4Net>,
     /// Size of the OS disk in GB [default: the image's]
     #[arg(long, value_name = "GB", value_parser = clap::value_parser!(u32).range(1..=4095))]
     pub(crate) os_disk_size_gb: Option<u32>,
+    /// SKU of the machine's disks, as Premium_LRS, StandardSSD_LRS or Standard_LRS [default: Azure's for the size]
+    #[arg(long, value_name = "SKU")]
+    pub(crate) storage_sku: Option<String>,
+    /// Sizes of empty data disks in GB
+    #[arg(long, num_args = 1.., value_name = "GB", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) data_disk_sizes_gb: Vec<u32>,
+    /// Spot machines are cheaper, and Azure may take them back at any time
+    #[arg(long, value_enum, ignore_case = true)]
+    pub(crate) priority: Option<Priority>,
     /// Availability zone
     #[arg(short, long, value_parser = ["1", "2", "3"])]
     pub(crate) zone: Option<String>,
@@ -324,6 +341,76 @@ pub(crate) enum AuthenticationType {
     Ssh,
 }
 
+/// The kinds of keys that Azure takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+pub(crate) enum SshKeyType {
+    /// id_ed25519
+    Ed25519,
+    /// id_rsa
+    #[value(name = "RSA")]
+    Rsa,
+}
+
+impl SshKeyType {
+    /// The private key's file in ~/.ssh.
+    pub(crate) fn file(self) -> &'static str {
+        match self {
+            SshKeyType::Ed25519 => "id_ed25519",
+            SshKeyType::Rsa => "id_rsa",
+        }
+    }
+
+    /// As OpenSSH calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            SshKeyType::Ed25519 => "ssh-ed25519",
+            SshKeyType::Rsa => "ssh-rsa",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+pub(crate) enum PublicIpSku {
+    /// Retired by Azure for new addresses
+    Basic,
+    /// Static, and closed unless a security group opens it
+    Standard,
+}
+
+impl PublicIpSku {
+    /// As the API spells it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            PublicIpSku::Basic => "Basic",
+            PublicIpSku::Standard => "Standard",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+pub(crate) enum Priority {
+    /// Azure's older word for Spot
+    Low,
+    /// Never taken back
+    Regular,
+    /// Cheaper, taken back when Azure needs it
+    Spot,
+}
+
+impl Priority {
+    /// As the API spells it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Priority::Low => "Low",
+            Priority::Regular => "Regular",
+            Priority::Spot => "Spot",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "UPPER")]
 pub(crate) enum NsgRule {
@@ -338,6 +425,7 @@ pub(crate) enum NsgRule {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keyvault {
     /// Create a key vault
+    #[command(after_long_help = az_core::run_again::help("az-provision keyvault create"))]
     Create(KeyvaultCreate),
     /// Show a key vault
     Show {
@@ -388,6 +476,9 @@ pub(crate) struct Vault {
     /// How many days a deleted vault and its secrets can be recovered
     #[arg(long, default_value = "90", value_name = "DAYS", value_parser = clap::value_parser!(u16).range(7..=90))]
     pub(crate) retention_days: u16,
+    /// Whether the vault can be reached from the internet [default: Enabled]
+    #[arg(long, value_enum, ignore_case = true)]
+    pub(crate) public_network_access: Option<PublicNetworkAccess>,
     /// standard, or premium with hardware-backed keys
     #[arg(long, default_value = "standard", value_parser = ["standard", "premium"], ignore_case = true)]
     pub(crate) sku: String,
@@ -397,6 +488,25 @@ pub(crate) struct Vault {
     /// Purge a deleted vault that holds the name, with all its secrets, then create a new one
     #[arg(long)]
     pub(crate) purge_deleted: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+pub(crate) enum PublicNetworkAccess {
+    /// By private endpoints only
+    Disabled,
+    /// From everywhere
+    Enabled,
+}
+
+impl PublicNetworkAccess {
+    /// As the API spells it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            PublicNetworkAccess::Disabled => "Disabled",
+            PublicNetworkAccess::Enabled => "Enabled",
+        }
+    }
 }
 
 #[derive(Args, Debug)]

@@ -66,6 +66,9 @@ impl Plan<'_> {
             // Azure takes only true here: protection cannot be turned off.
             body["properties"]["enablePurgeProtection"] = json!(true);
         }
+        if let Some(access) = vault.public_network_access {
+            body["properties"]["publicNetworkAccess"] = access.as_str().into();
+        }
         if let Some(tags) = &self.tags {
             body["tags"] = tags.clone();
         }
@@ -84,7 +87,8 @@ pub(crate) async fn ensure(session: &Session, plan: &Plan<'_>) -> Result<Value, 
     {
         compare(&there, plan).doing(&doing)?;
         // An earlier run may have been interrupted while the vault was still being made.
-        return Ok(shape_vault(&finish(session, plan, &doing, there).await?));
+        let there = finish(session, plan, &doing, there).await?;
+        return Ok(shape_vault(&retag(session, plan, &doing, there).await?));
     }
     let tenant = session.tenant().await?;
     let mut body = plan.body(&tenant);
@@ -119,6 +123,29 @@ async fn finish(
         .wait_for_resource(plan.id(), versions::KEY_VAULT, there)
         .await
         .doing(doing)
+}
+
+/// Gives a vault that is there the tags that are asked for.
+async fn retag(
+    session: &Session,
+    plan: &Plan<'_>,
+    doing: &str,
+    there: Value,
+) -> Result<Value, Failure> {
+    let is = there.get("tags").cloned().unwrap_or_else(|| json!({}));
+    let Some(tags) = plan.tags.as_ref().filter(|tags| **tags != is) else {
+        return Ok(there);
+    };
+    let arm = session.arm()?;
+    let body = json!({"tags": tags});
+    let answer = arm
+        .patch(plan.id(), versions::KEY_VAULT, body)
+        .await
+        .doing(doing)?;
+    if session.is_dry_run() {
+        return Ok(there);
+    }
+    arm.wait(answer).await.doing(doing)
 }
 
 /// Says how a vault that is there differs from the wanted one, if it does.
@@ -162,6 +189,17 @@ fn compare(there: &Value, plan: &Plan<'_>) -> Result<(), Failure> {
                 .unwrap_or(false)
                 .to_string(),
             protection.to_string(),
+        );
+    }
+    if let Some(access) = wanted.public_network_access {
+        // A vault that nobody closed is open.
+        let is = properties["publicNetworkAccess"]
+            .as_str()
+            .unwrap_or("Enabled");
+        check(
+            "publicNetworkAccess",
+            is.to_owned(),
+            access.as_str().to_owned(),
         );
     }
     if differences.is_empty() {

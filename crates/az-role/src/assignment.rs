@@ -83,15 +83,28 @@ struct Assignment<'a> {
 }
 
 impl Assignment<'_> {
-    /// The name is derived from what the assignment says, so that the same one again is the same resource.
+    /// The name is derived from what the assignment says, so that the same one again is the same resource. One that says
+    /// something else, though for the same principal, role and scope, is refused by Azure as there already; under the same
+    /// name it would take the other's place without a word.
     fn name(&self) -> Uuid {
-        let text = format!(
+        let mut text = format!(
             "{}|{}|{}",
             self.args.scope,
             self.principal.id,
             self.role.name()
         )
         .to_lowercase();
+        for more in [
+            &self.args.description,
+            &self.args.condition,
+            &self.args.condition_version,
+        ] {
+            match more {
+                Some(more) => text.push_str(&format!("|{more}")),
+                None => text.push('|'),
+            }
+        }
+        let text = text.trim_end_matches('|');
         Uuid::new_v5(&Uuid::NAMESPACE_URL, text.as_bytes())
     }
 
@@ -161,13 +174,37 @@ impl Assignment<'_> {
             text("scope").eq_ignore_ascii_case(self.args.scope.as_str())
                 && role.is_some_and(|role| role.name().eq_ignore_ascii_case(self.role.name()))
         });
-        same.map(shape).ok_or_else(|| {
-            Failure::new(
+        let Some(same) = same else {
+            return Err(Failure::new(
                 Status::Conflict,
                 "Azure says that it exists, but does not list it",
             )
-            .hint("Run the same command again in a minute.")
-        })
+            .hint("Run the same command again in a minute."));
+        };
+        self.compare(same)?;
+        Ok(shape(same))
+    }
+
+    /// Says how an assignment that is there differs from what the flags ask for.
+    fn compare(&self, there: &Value) -> Result<(), Failure> {
+        let mut differences = Vec::new();
+        for (name, want) in [
+            ("description", &self.args.description),
+            ("condition", &self.args.condition),
+        ] {
+            let is = there["properties"][name].as_str().unwrap_or_default();
+            if let Some(want) = want.as_ref().filter(|want| *want != is) {
+                differences.push(format!("{name} is '{is}', not '{want}'"));
+            }
+        }
+        if differences.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Status::Conflict,
+            format!("it exists already, and its {}", differences.join(", its ")),
+        )
+        .hint("Delete it first ('az-role assignment delete'), or leave the flag out."))
     }
 }
 

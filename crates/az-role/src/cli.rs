@@ -40,6 +40,7 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Assignment {
     /// Assign a role
+    #[command(after_long_help = az_core::run_again::help("az-role assignment create"))]
     Create(Create),
     /// List role assignments
     List(List),

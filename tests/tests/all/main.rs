@@ -15,6 +15,7 @@ mod principals;
 mod provision;
 mod regressions;
 mod role;
+mod run_again;
 mod scripts;
 mod secret;
 mod ssh;

@@ -13,6 +13,7 @@ mod report;
 mod run;
 mod secret_args;
 mod session;
+mod text_or_file;
 
 pub use args::{ErrorFormat, GlobalArgs, parse_duration};
 pub use failure::{Doing, EXIT_STATUS, Failure, Status};
@@ -22,3 +23,4 @@ pub use output::{Format, Query};
 pub use run::{CommandLine, main};
 pub use secret_args::SecretArgs;
 pub use session::Session;
+pub use text_or_file::{TextOrFile, home, text_or_file};

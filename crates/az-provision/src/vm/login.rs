@@ -1,7 +1,7 @@
 //! Who may sign in to a machine, and how.
 
-use crate::cli::{AuthenticationType, Machine};
-use az_core::cli::{Failure, Session, Status, prompt};
+use crate::cli::{AuthenticationType, Machine, SshKeyType};
+use az_core::cli::{Failure, Session, Status, TextOrFile, prompt, text_or_file};
 use az_credential::Env;
 use secrecy::{ExposeSecret, SecretString};
 use ssh_key::{Algorithm, LineEnding, PrivateKey, PublicKey, rand_core::OsRng};
@@ -14,8 +14,30 @@ use std::{
 pub(crate) struct Login {
     pub(crate) username: String,
     pub(crate) password: Option<SecretString>,
-    /// OpenSSH public keys, a line each.
-    pub(crate) keys: Vec<String>,
+    pub(crate) keys: Keys,
+    /// Whether the arguments say how to sign in, or leave it to what is at hand.
+    pub(crate) given: bool,
+}
+
+/// The keys that a machine's user signs in with.
+pub(crate) enum Keys {
+    /// None: the user has a password.
+    None,
+    /// These OpenSSH public keys, a line each.
+    These(Vec<String>),
+    /// A new pair, which is made when nothing else can be found wrong any more.
+    New(SshKeyType),
+}
+
+impl Keys {
+    /// The public keys, made where they are to be new.
+    pub(crate) fn made(&self, session: &Session) -> Result<Vec<String>, Failure> {
+        match self {
+            Keys::None => Ok(vec![]),
+            Keys::These(keys) => Ok(keys.clone()),
+            Keys::New(kind) => Ok(vec![generate_keys(session, *kind)?]),
+        }
+    }
 }
 
 /// User names that Azure refuses.
@@ -94,7 +116,8 @@ impl Login {
                 (false, true) => AuthenticationType::Ssh,
                 // `az` takes the user's key; without one, a person is asked for a password.
                 (false, false)
-                    if default_public_key(env).is_none() && std::io::stdin().is_terminal() =>
+                    if default_public_key(env, args.ssh_key_type).is_none()
+                        && std::io::stdin().is_terminal() =>
                 {
                     AuthenticationType::Password
                 }
@@ -122,13 +145,14 @@ impl Login {
             check_password(password.expose_secret()).map_err(Failure::usage)?;
         }
         let keys = match kind {
-            AuthenticationType::Password => vec![],
-            _ => public_keys(session, args)?,
+            AuthenticationType::Password => Keys::None,
+            _ => keys(session, args)?,
         };
         Ok(Login {
             username,
             password,
             keys,
+            given: with_password || with_keys || args.authentication_type.is_some(),
         })
     }
 }
@@ -225,41 +249,53 @@ fn ssh_folder(env: &Env) -> Option<PathBuf> {
         .map(|home| Path::new(home).join(".ssh"))
 }
 
-fn default_public_key(env: &Env) -> Option<PathBuf> {
+/// The user's own public key: of the kind that is asked for, else of either.
+fn default_public_key(env: &Env, kind: Option<SshKeyType>) -> Option<PathBuf> {
     let folder = ssh_folder(env)?;
-    ["id_rsa.pub", "id_ed25519.pub"]
-        .iter()
-        .map(|name| folder.join(name))
+    let kinds = [SshKeyType::Rsa, SshKeyType::Ed25519];
+    kinds
+        .into_iter()
+        .filter(|one| kind.is_none_or(|kind| kind == *one))
+        .map(|kind| folder.join(format!("{}.pub", kind.file())))
         .find(|path| path.is_file())
 }
 
-fn public_keys(session: &Session, args: &Machine) -> Result<Vec<String>, Failure> {
+fn keys(session: &Session, args: &Machine) -> Result<Keys, Failure> {
     if !args.ssh_key_values.is_empty() {
-        return args
-            .ssh_key_values
-            .iter()
-            .map(|value| public_key(value))
-            .collect();
+        let mut all = Vec::new();
+        for value in &args.ssh_key_values {
+            all.extend(public_keys(&session.env, value)?);
+        }
+        return Ok(Keys::These(all));
     }
-    if let Some(path) = default_public_key(&session.env) {
-        return Ok(vec![public_key(&path.display().to_string())?]);
+    if let Some(path) = default_public_key(&session.env, args.ssh_key_type) {
+        let keys = public_keys(&session.env, &path.display().to_string())?;
+        return Ok(Keys::These(keys));
     }
     if !args.generate_ssh_keys {
         return Err(Failure::usage("there is neither a password nor an SSH key to sign in with").hint(
             "Give --generate-ssh-keys, --ssh-key-values KEY|FILE, or --admin-password-file FILE|-.",
         ));
     }
-    Ok(vec![generate_keys(session)?])
+    let kind = args.ssh_key_type.unwrap_or(SshKeyType::Ed25519);
+    let private = ssh_folder(&session.env).map(|folder| folder.join(kind.file()));
+    if private.is_some_and(|path| path.is_file()) {
+        // A run that was interrupted made the one half: the pair is not new.
+        return Ok(Keys::These(vec![generate_keys(session, kind)?]));
+    }
+    Ok(Keys::New(kind))
 }
 
-/// A key as given, or the one in the file of that name. A key that was given is not shown: it may be a private one.
-fn public_key(value: &str) -> Result<String, Failure> {
-    let (text, shown) = match std::fs::read_to_string(value) {
-        Ok(text) => (text, format!(" '{value}'")),
-        Err(_) if value.contains([' ', '\n']) => (value.to_owned(), String::new()),
-        Err(error) => {
+/// A key as given, or those in the file of that name, a line each. A key that was given is not shown: it may be a
+/// private one.
+fn public_keys(env: &Env, value: &str) -> Result<Vec<String>, Failure> {
+    let (text, shown) = match text_or_file(env, value) {
+        Ok(TextOrFile::File { path, text }) => (text, format!(" '{}'", path.display())),
+        Ok(TextOrFile::Text(text)) => (text, String::new()),
+        Err((path, error)) => {
             return Err(Failure::usage(format!(
-                "--ssh-key-values '{value}': {error}"
+                "--ssh-key-values '{}': {error}",
+                path.display()
             )));
         }
     };
@@ -269,47 +305,87 @@ fn public_key(value: &str) -> Result<String, Failure> {
                 .hint("Give the public one, as ~/.ssh/id_ed25519.pub."),
         );
     }
-    let key = PublicKey::from_openssh(text.trim()).map_err(|error| {
-        Failure::usage(format!(
-            "--ssh-key-values{shown}: not an OpenSSH public key: {error}"
-        ))
-    })?;
+    let lines = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let keys: Vec<String> = lines
+        .map(|line| {
+            public_key(line)
+                .map_err(|reason| Failure::usage(format!("--ssh-key-values{shown}: {reason}")))
+        })
+        .collect::<Result<_, _>>()?;
+    if keys.is_empty() {
+        return Err(Failure::usage(format!(
+            "--ssh-key-values{shown}: there is no key in it"
+        )));
+    }
+    Ok(keys)
+}
+
+/// A line of OpenSSH, if it is a key that Azure takes: RSA from 2048 bits on, and Ed25519.
+/// <https://learn.microsoft.com/azure/virtual-machines/linux/mac-create-ssh-keys#supported-ssh-key-formats>
+fn public_key(line: &str) -> Result<String, String> {
+    const FEWEST_BITS: usize = 2048;
+    let key = PublicKey::from_openssh(line)
+        .map_err(|error| format!("not an OpenSSH public key: {error}"))?;
+    if let Some(rsa) = key.key_data().rsa() {
+        let modulus = rsa.n.as_positive_bytes().unwrap_or_default();
+        let unused = modulus
+            .first()
+            .map_or(0, |byte| byte.leading_zeros() as usize);
+        let bits = modulus.len() * 8 - unused;
+        if bits < FEWEST_BITS {
+            return Err(format!(
+                "this RSA key has {bits} bits; Azure takes {FEWEST_BITS} and more"
+            ));
+        }
+        return Ok(line.to_owned());
+    }
     match key.algorithm() {
-        // https://learn.microsoft.com/azure/virtual-machines/linux/mac-create-ssh-keys#supported-ssh-key-formats
-        Algorithm::Rsa { .. } | Algorithm::Ed25519 => Ok(text.trim().to_owned()),
-        other => Err(Failure::usage(format!(
-            "--ssh-key-values: Azure takes RSA and Ed25519 keys, not {other}"
-        ))),
+        Algorithm::Ed25519 => Ok(line.to_owned()),
+        Algorithm::Ecdsa { .. } => Err(
+            "this is an ECDSA key; Azure takes RSA and Ed25519 keys ('ssh-keygen -t ed25519')"
+                .to_owned(),
+        ),
+        other => Err(format!(
+            "Azure takes RSA and Ed25519 keys, not {other} ('ssh-keygen -t ed25519')"
+        )),
     }
 }
 
-fn generate_keys(session: &Session) -> Result<String, Failure> {
+/// The pair in ~/.ssh, made if it is not there. Gives the public key.
+fn generate_keys(session: &Session, kind: SshKeyType) -> Result<String, Failure> {
     let failed =
         |reason: String| Failure::new(Status::Failed, format!("generating SSH keys: {reason}"));
     let folder = ssh_folder(&session.env)
         .ok_or_else(|| failed("there is no home folder (HOME)".to_owned()))?;
-    let private_path = folder.join("id_ed25519");
-    let public_path = folder.join("id_ed25519.pub");
+    let private_path = folder.join(kind.file());
+    let public_path = folder.join(format!("{}.pub", kind.file()));
     if session.is_dry_run() {
-        return Ok("ssh-ed25519 <a new key>".to_owned());
+        return Ok(format!("{} <a new key>", kind.name()));
     }
     let at = |path: &Path, error: std::io::Error| failed(format!("{}: {error}", path.display()));
-    let key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519)
-        .map_err(|error| failed(error.to_string()))?;
-    let private = key
-        .to_openssh(LineEnding::LF)
-        .map_err(|error| failed(error.to_string()))?;
     create_folder(&folder).map_err(|error| at(&folder, error))?;
-    let made = write_new(&private_path, private.as_bytes(), 0o600)
-        .map_err(|error| at(&private_path, error))?;
     // An interrupted run leaves a private key alone, and another run at the same time makes its own: the key that is
     // there counts, and its public half can be had from it. The format keeps that in clear even with a passphrase.
-    let key = if made {
-        key
-    } else {
-        PrivateKey::read_openssh_file(&private_path)
-            .map_err(|error| failed(format!("{}: {error}", private_path.display())))?
-    };
+    let mut made = false;
+    if !private_path.exists() {
+        made = match kind {
+            SshKeyType::Ed25519 => {
+                let key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519)
+                    .map_err(|error| failed(error.to_string()))?;
+                let private = key
+                    .to_openssh(LineEnding::LF)
+                    .map_err(|error| failed(error.to_string()))?;
+                write_new(&private_path, private.as_bytes(), 0o600)
+                    .map_err(|error| at(&private_path, error))?
+            }
+            SshKeyType::Rsa => run_ssh_keygen(&private_path).map_err(failed)?,
+        };
+    }
+    let key = PrivateKey::read_openssh_file(&private_path)
+        .map_err(|error| failed(format!("{}: {error}", private_path.display())))?;
     let public = key
         .public_key()
         .to_openssh()
@@ -326,6 +402,36 @@ fn generate_keys(session: &Session) -> Result<String, Failure> {
         public_path.display()
     ));
     Ok(public)
+}
+
+/// RSA keys are OpenSSH's to make: the arithmetic would be a third of this program. Says whether it made one.
+fn run_ssh_keygen(path: &Path) -> Result<bool, String> {
+    let draft = path.with_extension(format!("{}.new", std::process::id()));
+    let output = std::process::Command::new("ssh-keygen")
+        .args([
+            "-q", "-t", "rsa", "-b", "3072", "-m", "RFC4716", "-N", "", "-C", "", "-f",
+        ])
+        .arg(&draft)
+        .stdin(std::process::Stdio::null())
+        .output()
+        .map_err(|error| {
+            format!("ssh-keygen: {error}; --ssh-key-type Ed25519 needs no other program")
+        })?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("ssh-keygen: {}", said.trim()));
+    }
+    let linked = std::fs::hard_link(&draft, path);
+    let public = draft.with_extension("new.pub");
+    for file in [&draft, &public] {
+        // What is left of a draft is of no use to anyone, and no error.
+        let _ = std::fs::remove_file(file);
+    }
+    match linked {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(format!("{}: {error}", path.display())),
+    }
 }
 
 #[cfg(unix)]

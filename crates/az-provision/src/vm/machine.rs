@@ -141,22 +141,20 @@ async fn details(arm: &Client, id: &ResourceId, expand: &str) -> Result<Value, F
     Ok(shaped)
 }
 
-/// What `az vm create` prints of a machine; of its identities as of those just assigned, where that was asked for.
-pub(super) async fn summary(
-    arm: &Client,
+/// What `az vm create` prints of a machine that was read with its instance view; of its identities as of those just
+/// assigned, where that was asked for.
+pub(super) fn summary(
     id: &ResourceId,
+    machine: &Value,
+    network: &Addresses,
     assigned: bool,
-) -> Result<Value, Failure> {
-    let machine = arm
-        .get_with(id, versions::COMPUTE, &[("$expand", "instanceView")])
-        .await?;
-    let network = Addresses::read(arm, &machine).await?;
+) -> Value {
     let mut summary = json!({
         "fqdns": network.names.join(","),
         "id": machine["id"],
         "location": machine["location"],
         "macAddress": network.mac.join(","),
-        "powerState": power_state(&machine),
+        "powerState": power_state(machine),
         "privateIpAddress": network.private.join(","),
         "publicIpAddress": network.public.join(","),
         "resourceGroup": id.resource_group(),
@@ -170,7 +168,7 @@ pub(super) async fn summary(
     } else if identity.is_object() {
         summary["identity"] = identity.clone();
     }
-    Ok(summary)
+    summary
 }
 
 fn power_state(machine: &Value) -> String {
@@ -190,9 +188,10 @@ fn power_state(machine: &Value) -> String {
     words.join(",")
 }
 
-/// The addresses of all of a machine's interfaces.
+/// A machine's interfaces, and the addresses of all of them.
 #[derive(Default)]
-struct Addresses {
+pub(super) struct Addresses {
+    interfaces: Vec<Value>,
     public: Vec<String>,
     private: Vec<String>,
     names: Vec<String>,
@@ -200,7 +199,12 @@ struct Addresses {
 }
 
 impl Addresses {
-    async fn read(arm: &Client, machine: &Value) -> Result<Self, Failure> {
+    /// The first interface, as it was read; null if there is none.
+    pub(super) fn first(&self) -> &Value {
+        self.interfaces.first().unwrap_or(&Value::Null)
+    }
+
+    pub(super) async fn read(arm: &Client, machine: &Value) -> Result<Self, Failure> {
         let interfaces = machine
             .pointer("/properties/networkProfile/networkInterfaces")
             .and_then(Value::as_array);
@@ -239,6 +243,7 @@ impl Addresses {
                 .names
                 .extend(owned(&address["properties"]["dnsSettings"]["fqdn"]));
         }
+        addresses.interfaces = interfaces;
         Ok(addresses)
     }
 }

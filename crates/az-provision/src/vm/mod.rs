@@ -1,5 +1,6 @@
 //! Virtual machines.
 
+mod compare;
 pub(crate) mod create;
 mod data;
 mod image;
@@ -7,6 +8,7 @@ mod login;
 mod machine;
 mod network;
 pub(crate) mod power;
+pub(crate) mod request;
 pub(crate) mod run_command;
 
 pub(crate) use machine::{delete, list, show, sizes};

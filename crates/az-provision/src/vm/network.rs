@@ -1,6 +1,6 @@
 //! The network that a new machine is given.
 
-use crate::cli::{Machine, NsgRule};
+use crate::cli::{Machine, NsgRule, PublicIpSku};
 use az_core::{
     arm::{ArmError, Client, ResourceId, versions},
     cli::{Doing, Failure, Status},
@@ -8,6 +8,11 @@ use az_core::{
 };
 use futures::try_join;
 use serde_json::{Value, json};
+use std::net::Ipv4Addr;
+
+/// The ranges of a new network, as `az` has them.
+const DEFAULT_VNET: ipnet::Ipv4Net = ipnet::Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 16);
+const DEFAULT_SUBNET: ipnet::Ipv4Net = ipnet::Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 24);
 
 /// What is to be there for one machine, with `az`'s names.
 pub(crate) struct Network {
@@ -20,7 +25,17 @@ pub(crate) struct Network {
     rule: Option<NsgRule>,
     ports: Vec<String>,
     public_ip: Option<NetworkName>,
+    public_ip_sku: Option<PublicIpSku>,
     zone: Option<String>,
+    given: Given,
+}
+
+/// Which flags were given: what is there is compared with these alone.
+struct Given {
+    public_ip: bool,
+    nsg: bool,
+    vnet_prefix: bool,
+    subnet_prefix: bool,
 }
 
 impl Network {
@@ -48,28 +63,33 @@ impl Network {
             }
             Ok(())
         };
-        range(&args.vnet_address_prefix, "--vnet-address-prefix", 2)?;
-        range(&args.subnet_address_prefix, "--subnet-address-prefix", 2)?;
-        if !args
-            .vnet_address_prefix
-            .contains(&args.subnet_address_prefix)
-        {
+        let vnet_prefix = args.vnet_address_prefix.unwrap_or(DEFAULT_VNET);
+        let subnet_prefix = args.subnet_address_prefix.unwrap_or(DEFAULT_SUBNET);
+        range(&vnet_prefix, "--vnet-address-prefix", 2)?;
+        range(&subnet_prefix, "--subnet-address-prefix", 2)?;
+        if !vnet_prefix.contains(&subnet_prefix) {
             return Err(Failure::usage(format!(
-                "--subnet-address-prefix {} is not within --vnet-address-prefix {}",
-                args.subnet_address_prefix, args.vnet_address_prefix
+                "--subnet-address-prefix {subnet_prefix} is not within --vnet-address-prefix {vnet_prefix}"
             )));
         }
         Ok(Network {
             machine: machine.to_owned(),
             vnet: args.vnet_name.clone(),
             subnet: args.subnet.clone(),
-            vnet_prefix: args.vnet_address_prefix,
-            subnet_prefix: args.subnet_address_prefix,
+            vnet_prefix,
+            subnet_prefix,
             nsg: named(&args.nsg, "NSG")?,
             rule: args.nsg_rule,
             ports: args.open_ports.clone(),
             public_ip: named(&args.public_ip_address, "PublicIP")?,
+            public_ip_sku: args.public_ip_sku,
             zone: args.zone.clone(),
+            given: Given {
+                public_ip: args.public_ip_address.is_some(),
+                nsg: args.nsg.is_some(),
+                vnet_prefix: args.vnet_address_prefix.is_some(),
+                subnet_prefix: args.subnet_address_prefix.is_some(),
+            },
         })
     }
 
@@ -140,7 +160,9 @@ impl Network {
         };
         let id = network(group, "networkSecurityGroups", name.as_str());
         let body = base(json!({"securityRules": self.rules(windows)}));
-        create_unless_there(arm, &id, body).await.map(Some)
+        let there = create_unless_there(arm, &id, body).await?;
+        refuse(&id, there.map_or(vec![], |there| self.closed(&there)))?;
+        Ok(Some(id))
     }
 
     /// The public address, if one is asked for.
@@ -155,11 +177,14 @@ impl Network {
         };
         let id = network(group, "publicIPAddresses", name.as_str());
         let mut body = base(json!({"publicIPAllocationMethod": "Static"}));
-        body["sku"] = json!({"name": "Standard"});
+        let sku = self.public_ip_sku.unwrap_or(PublicIpSku::Standard);
+        body["sku"] = json!({"name": sku.as_str()});
         if let Some(zone) = &self.zone {
             body["zones"] = json!([zone]);
         }
-        create_unless_there(arm, &id, body).await.map(Some)
+        let there = create_unless_there(arm, &id, body).await?;
+        refuse(&id, there.map_or(vec![], |there| self.other_sku(&there)))?;
+        Ok(Some(id))
     }
 
     /// The properties of the machine's interface.
@@ -187,14 +212,7 @@ impl Network {
     /// a machine must not be on the internet, or without a firewall, against what was asked for.
     fn compare(&self, nic: &ResourceId, there: &Value) -> Result<(), Failure> {
         let properties = &there["properties"];
-        let last = |id: &Value| {
-            let id = id.as_str().unwrap_or_default();
-            id.rsplit('/').next().unwrap_or_default().to_owned()
-        };
-        let shown = |name: &str| match name {
-            "" => "none".to_owned(),
-            name => format!("'{name}'"),
-        };
+        let last = |id: &Value| last_part(id.as_str().unwrap_or_default()).to_owned();
         let mut differences = Vec::new();
         for (what, is, want) in [
             (
@@ -210,7 +228,7 @@ impl Network {
         ] {
             let want = want.as_ref().map_or("", NetworkName::as_str);
             if !is.eq_ignore_ascii_case(want) {
-                differences.push(format!("{what} is {}, not {}", shown(&is), shown(want)));
+                differences.push(format!("{what} is {}, not {}", quoted(&is), quoted(want)));
             }
         }
         if differences.is_empty() {
@@ -288,10 +306,15 @@ impl Network {
             .map_or_else(|| format!("{}Subnet", self.machine), ToString::to_string);
         let (vnet_id, existing) = self.virtual_network(arm, group, location).await?;
         let vnet = match existing {
-            Some(vnet) => arm
-                .wait_for_resource(&vnet_id, versions::NETWORK, vnet)
-                .await
-                .doing(format!("creating {vnet_id}"))?,
+            Some(vnet) => {
+                let vnet = arm
+                    .wait_for_resource(&vnet_id, versions::NETWORK, vnet)
+                    .await
+                    .doing(format!("creating {vnet_id}"))?;
+                let subnet = self.chosen(&vnet, &subnet_name);
+                refuse(&vnet_id, self.other_ranges(&vnet, subnet))?;
+                vnet
+            }
             None => {
                 let body = base(json!({
                     "addressSpace": {"addressPrefixes": [self.vnet_prefix.to_string()]},
@@ -305,22 +328,7 @@ impl Network {
                 made
             }
         };
-        let named = vnet["properties"]["subnets"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .find(|subnet| {
-                subnet["name"]
-                    .as_str()
-                    .is_some_and(|name| name.eq_ignore_ascii_case(&subnet_name))
-            });
-        let found = named.or_else(|| {
-            if self.subnet.is_none() {
-                first_subnet(&vnet)
-            } else {
-                None
-            }
-        });
+        let found = self.chosen(&vnet, &subnet_name);
         match found.and_then(|subnet| subnet["id"].as_str()) {
             Some(id) => Ok(id.parse()?),
             None => {
@@ -334,6 +342,134 @@ impl Network {
                 Ok(id)
             }
         }
+    }
+
+    /// The subnet of a network that a machine would be put in, if the network has it: the named one, or else the first.
+    fn chosen<'a>(&self, vnet: &'a Value, name: &str) -> Option<&'a Value> {
+        let subnets = vnet["properties"]["subnets"].as_array();
+        let named = subnets.into_iter().flatten().find(|subnet| {
+            subnet["name"]
+                .as_str()
+                .is_some_and(|there| there.eq_ignore_ascii_case(name))
+        });
+        match named {
+            None if self.subnet.is_none() => first_subnet(vnet),
+            named => named,
+        }
+    }
+
+    /// How the network of a machine that is there differs from what the flags ask for; `interface` is the machine's first.
+    pub(super) async fn differences(
+        &self,
+        arm: &Client,
+        interface: &Value,
+    ) -> Result<Vec<String>, Failure> {
+        let properties = &interface["properties"];
+        let configuration = &properties["ipConfigurations"][0]["properties"];
+        let address = configuration["publicIPAddress"]["id"].as_str();
+        let group = properties["networkSecurityGroup"]["id"].as_str();
+        let subnet = configuration["subnet"]["id"].as_str();
+        let vnet = subnet.and_then(|id| id.split("/subnets/").next());
+        let mut differences = Vec::new();
+        let mut named = |what: &str, is: Option<&str>, want: Option<&NetworkName>| {
+            let is = last_part(is.unwrap_or_default());
+            let want = want.map_or("", NetworkName::as_str);
+            if !is.eq_ignore_ascii_case(want) {
+                differences.push(format!("{what} is {}, not {}", quoted(is), quoted(want)));
+            }
+        };
+        if self.given.public_ip {
+            named("public IP address", address, self.public_ip.as_ref());
+        }
+        if self.given.nsg {
+            named("security group", group, self.nsg.as_ref());
+        }
+        if self.vnet.is_some() {
+            named("virtual network", vnet, self.vnet.as_ref());
+        }
+        if self.subnet.is_some() {
+            named("subnet", subnet, self.subnet.as_ref());
+        }
+        // What the machine's interface does not show is read where a flag asks for it.
+        let read = async |id: Option<&str>, wanted: bool| match id.filter(|_| wanted) {
+            Some(id) => arm.get(id, versions::NETWORK).await.map(Some),
+            None => Ok(None),
+        };
+        let ranges = self.given.vnet_prefix || self.given.subnet_prefix;
+        let (group, address, vnet) = try_join!(
+            read(group, self.rule.is_some() || !self.ports.is_empty()),
+            read(address, self.public_ip_sku.is_some()),
+            read(vnet, ranges),
+        )?;
+        differences.extend(group.map_or(vec![], |group| self.closed(&group)));
+        differences.extend(address.map_or(vec![], |address| self.other_sku(&address)));
+        if let Some(vnet) = vnet {
+            let own = self.chosen(&vnet, last_part(subnet.unwrap_or_default()));
+            differences.extend(self.other_ranges(&vnet, own));
+        }
+        Ok(differences)
+    }
+
+    /// Which ports a security group that is there does not open though flags ask for them, or opens though they forbid it.
+    fn closed(&self, group: &Value) -> Vec<String> {
+        let name = group["name"].as_str().unwrap_or_default();
+        let wanted = self.rules_asked_for();
+        let mut differences: Vec<String> = wanted
+            .iter()
+            .filter(|port| !opens(group, port))
+            .map(|port| format!("security group '{name}' does not open port {port}"))
+            .collect();
+        if self.rule == Some(NsgRule::None) {
+            let open = ["22", "3389"]
+                .into_iter()
+                .filter(|port| !self.ports.iter().any(|known| known == port) && opens(group, port));
+            differences
+                .extend(open.map(|port| format!("security group '{name}' opens port {port}")));
+        }
+        differences
+    }
+
+    /// The ports that the flags name.
+    fn rules_asked_for(&self) -> Vec<&str> {
+        let rule = match self.rule {
+            Some(NsgRule::Ssh) => Some("22"),
+            Some(NsgRule::Rdp) => Some("3389"),
+            Some(NsgRule::None) | None => None,
+        };
+        rule.into_iter()
+            .chain(self.ports.iter().map(String::as_str))
+            .collect()
+    }
+
+    fn other_sku(&self, address: &Value) -> Vec<String> {
+        let is = address["sku"]["name"].as_str().unwrap_or("Basic");
+        match self.public_ip_sku.map(PublicIpSku::as_str) {
+            Some(want) if !is.eq_ignore_ascii_case(want) => {
+                vec![format!("public IP address is of SKU '{is}', not '{want}'")]
+            }
+            _ => vec![],
+        }
+    }
+
+    /// How a network's ranges are not those that flags ask for.
+    fn other_ranges(&self, vnet: &Value, subnet: Option<&Value>) -> Vec<String> {
+        let mut differences = Vec::new();
+        let mut check = |what: &str, of: &Value, is: Vec<&str>, want: ipnet::Ipv4Net| {
+            if !is.contains(&want.to_string().as_str()) {
+                let name = of["name"].as_str().unwrap_or_default();
+                differences.push(format!("{what} '{name}' has {}, not {want}", is.join(", ")));
+            }
+        };
+        if self.given.vnet_prefix {
+            let is = texts(&vnet["properties"]["addressSpace"]["addressPrefixes"]);
+            check("virtual network", vnet, is, self.vnet_prefix);
+        }
+        if let (true, Some(subnet)) = (self.given.subnet_prefix, subnet) {
+            let mut is = texts(&subnet["properties"]["addressPrefixes"]);
+            is.extend(subnet["properties"]["addressPrefix"].as_str());
+            check("subnet", subnet, is, self.subnet_prefix);
+        }
+        differences
     }
 
     fn rules(&self, windows: bool) -> Vec<Value> {
@@ -367,6 +503,52 @@ impl Network {
     }
 }
 
+fn last_part(id: &str) -> &str {
+    id.rsplit('/').next().unwrap_or_default()
+}
+
+fn quoted(name: &str) -> String {
+    match name {
+        "" => "none".to_owned(),
+        name => format!("'{name}'"),
+    }
+}
+
+fn texts(values: &Value) -> Vec<&str> {
+    let values = values.as_array().into_iter().flatten();
+    values.filter_map(Value::as_str).collect()
+}
+
+/// Whether a security group has a rule that lets a port in, given as `80` or `8000-8100`.
+fn opens(group: &Value, port: &str) -> bool {
+    let ends = |range: &str| -> Option<(u16, u16)> {
+        if range == "*" {
+            return Some((0, u16::MAX));
+        }
+        match range.split_once('-') {
+            Some((from, to)) => Some((from.parse().ok()?, to.parse().ok()?)),
+            None => range.parse().ok().map(|port| (port, port)),
+        }
+    };
+    let rules = group["properties"]["securityRules"].as_array();
+    rules.into_iter().flatten().any(|rule| {
+        let rule = &rule["properties"];
+        let text = |member: &str| rule[member].as_str().unwrap_or_default();
+        let mut ranges = texts(&rule["destinationPortRanges"]);
+        ranges.extend(rule["destinationPortRange"].as_str());
+        let within = ranges.into_iter().any(|range| {
+            let (Some(range), Some(wanted)) = (ends(range), ends(port)) else {
+                return false;
+            };
+            range.0 <= wanted.0 && wanted.1 <= range.1
+        });
+        within
+            && text("direction").eq_ignore_ascii_case("Inbound")
+            && text("access").eq_ignore_ascii_case("Allow")
+            && ["tcp", "*"].contains(&text("protocol").to_ascii_lowercase().as_str())
+    })
+}
+
 fn network(group: &ResourceId, kind: &str, name: &str) -> ResourceId {
     group.resource("Microsoft.Network", kind, name)
 }
@@ -382,26 +564,40 @@ fn first_subnet(vnet: &Value) -> Option<&Value> {
         })
 }
 
+/// Makes a resource be there; gives it if it was there already.
 async fn create_unless_there(
     arm: &Client,
     id: &ResourceId,
     body: Value,
-) -> Result<ResourceId, Failure> {
+) -> Result<Option<Value>, Failure> {
     match arm
         .find(id, versions::NETWORK)
         .await
         .doing(format!("reading {id}"))?
     {
-        Some(there) => {
-            arm.wait_for_resource(id, versions::NETWORK, there)
-                .await
-                .doing(format!("creating {id}"))?;
-        }
-        None => {
-            put(arm, id, body).await?;
-        }
+        Some(there) => arm
+            .wait_for_resource(id, versions::NETWORK, there)
+            .await
+            .doing(format!("creating {id}"))
+            .map(Some),
+        None => put(arm, id, body).await.map(|_| None),
     }
-    Ok(id.clone())
+}
+
+/// The failure that says how a resource that is there, and would be used, is not as the flags want it.
+fn refuse(id: &ResourceId, differences: Vec<String>) -> Result<(), Failure> {
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Status::Conflict,
+        format!(
+            "'{}' exists already, and its {}",
+            id.name(),
+            differences.join(", its ")
+        ),
+    )
+    .hint("What is there is not changed: leave the flag out, give another name, or change it yourself."))
 }
 
 /// Creates or replaces a resource; gives it as it then is.
