@@ -22,6 +22,7 @@ pub(crate) async fn run(session: &Session, args: All) -> Result<Value, Failure> 
         name: &args.vault_name,
         group: &id,
         location: &args.location,
+        location_given: true,
         vault: &args.vault,
         tags: args.tags.to_json(),
         no_wait: false,

@@ -25,6 +25,7 @@ pub(crate) async fn create(session: &Session, args: &KeyvaultCreate) -> Result<V
         name: &args.name,
         group: &group,
         location: &location,
+        location_given: args.location.is_some(),
         vault: &args.vault,
         tags: args.tags.to_json(),
         no_wait: args.no_wait,
@@ -37,6 +38,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) name: &'a VaultName,
     pub(crate) group: &'a ResourceId,
     pub(crate) location: &'a Location,
+    /// Whether somebody chose the location: a vault that is recovered comes back where it was.
+    pub(crate) location_given: bool,
     pub(crate) vault: &'a Vault,
     pub(crate) tags: Option<Value>,
     pub(crate) no_wait: bool,
@@ -48,10 +51,10 @@ impl Plan<'_> {
             .resource("Microsoft.KeyVault", "vaults", self.name.as_str())
     }
 
-    fn body(&self, tenant: &str) -> Value {
+    fn body(&self, tenant: &str, location: &str) -> Value {
         let vault = self.vault;
         let mut body = json!({
-            "location": self.location.canonical(),
+            "location": location,
             "properties": {
                 "tenantId": tenant,
                 "sku": {"name": vault.sku.to_lowercase(), "family": "A"},
@@ -91,11 +94,17 @@ pub(crate) async fn ensure(session: &Session, plan: &Plan<'_>) -> Result<Value, 
         return Ok(shape_vault(&retag(session, plan, &doing, there).await?));
     }
     let tenant = session.tenant().await?;
-    let mut body = plan.body(&tenant);
-    if plan.vault.purge_deleted {
-        purge(session, plan, &doing).await?;
+    let mut body = plan.body(&tenant, &plan.location.canonical());
+    if plan.vault.purge_deleted
+        && let Some(deleted) = Deleted::find(arm, plan).await.doing(&doing)?
+    {
+        purge(session, plan, &deleted).await.doing(&doing)?;
     }
-    if plan.vault.recover && deleted(arm, plan).await.doing(&doing)?.is_some() {
+    if plan.vault.recover
+        && let Some(deleted) = Deleted::find(arm, plan).await.doing(&doing)?
+    {
+        deleted.check_place(plan).doing(&doing)?;
+        body = plan.body(&tenant, deleted.location());
         body["properties"]["createMode"] = json!("recover");
     }
     let answer = match arm.put(plan.id(), versions::KEY_VAULT, body).await {
@@ -213,27 +222,112 @@ fn compare(there: &Value, plan: &Plan<'_>) -> Result<(), Failure> {
 }
 
 /// A deleted vault that holds the name, as far as this subscription can see.
-async fn deleted(arm: &Client, plan: &Plan<'_>) -> Result<Option<Value>, ArmError> {
-    arm.find(deleted_id(plan), versions::KEY_VAULT).await
+struct Deleted(Value);
+
+impl Deleted {
+    /// Looked for where the vault is to be, then everywhere: a name is held in all regions.
+    async fn find(arm: &Client, plan: &Plan<'_>) -> Result<Option<Self>, ArmError> {
+        let subscription =
+            ResourceId::subscription(plan.group.subscription_id().unwrap_or_default());
+        let here = subscription
+            .resource(
+                "Microsoft.KeyVault",
+                "locations",
+                &plan.location.canonical(),
+            )
+            .child("deletedVaults", plan.name.as_str());
+        if let Some(found) = arm.find(here, versions::KEY_VAULT).await? {
+            return Ok(Some(Deleted(found)));
+        }
+        let path = format!("{subscription}/providers/Microsoft.KeyVault/deletedVaults");
+        let all = arm.list(path, versions::KEY_VAULT, &[]).await?;
+        let same = |vault: &Value| {
+            vault["name"]
+                .as_str()
+                .is_some_and(|name| name.eq_ignore_ascii_case(plan.name.as_str()))
+        };
+        Ok(all.into_iter().find(same).map(Deleted))
+    }
+
+    fn id(&self) -> &str {
+        self.0["id"].as_str().unwrap_or_default()
+    }
+
+    fn location(&self) -> &str {
+        self.0["properties"]["location"]
+            .as_str()
+            .unwrap_or_default()
+    }
+
+    /// The resource group that it was deleted from.
+    fn group(&self) -> Option<ResourceId> {
+        let id = self.0["properties"]["vaultId"].as_str()?;
+        let id: ResourceId = id.parse().ok()?;
+        Some(ResourceId::group(
+            id.subscription_id()?,
+            id.resource_group()?,
+        ))
+    }
+
+    /// A vault is recovered where it was, region and group: <https://learn.microsoft.com/azure/key-vault/general/key-vault-recovery>
+    fn check_place(&self, plan: &Plan<'_>) -> Result<(), Failure> {
+        let elsewhere = |what: &str, hint: String| {
+            Failure::new(
+                Status::Conflict,
+                format!("the deleted vault '{}' {what}", plan.name),
+            )
+            .hint(hint)
+        };
+        if plan.location_given && !same_location(self.location(), plan.location) {
+            return Err(elsewhere(
+                &format!(
+                    "is in location '{}', and can be recovered only there",
+                    self.location()
+                ),
+                format!(
+                    "Give --location {}, or --purge-deleted to remove it for good.",
+                    self.location()
+                ),
+            ));
+        }
+        match self.group() {
+            Some(group) if group != *plan.group => Err(elsewhere(
+                &format!(
+                    "was in resource group '{}', and can be recovered only there",
+                    group.name()
+                ),
+                format!(
+                    "Give --resource-group {}, or --purge-deleted to remove it for good.",
+                    group.name()
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Why it cannot be purged, if it is protected.
+    fn protected(&self, plan: &Plan<'_>) -> Option<Failure> {
+        if self.0["properties"]["purgeProtectionEnabled"] != true {
+            return None;
+        }
+        let date = self.0["properties"]["scheduledPurgeDate"]
+            .as_str()
+            .unwrap_or("the end of its retention");
+        let failure = Failure::new(
+            Status::Conflict,
+            format!(
+                "a deleted vault in location '{}' holds the name '{}' and is protected from being purged until {date}",
+                self.location(),
+                plan.name
+            ),
+        );
+        Some(failure.hint("Recover it with --recover, or choose another name."))
+    }
 }
 
-fn deleted_id(plan: &Plan<'_>) -> ResourceId {
-    ResourceId::subscription(plan.group.subscription_id().unwrap_or_default())
-        .resource(
-            "Microsoft.KeyVault",
-            "locations",
-            &plan.location.canonical(),
-        )
-        .child("deletedVaults", plan.name.as_str())
-}
-
-async fn purge(session: &Session, plan: &Plan<'_>, doing: &str) -> Result<(), Failure> {
-    let arm = session.arm()?;
-    let Some(vault) = deleted(arm, plan).await.doing(doing)? else {
-        return Ok(());
-    };
-    if vault["properties"]["purgeProtectionEnabled"] == true {
-        return Err(protected(plan, &vault).doing(doing));
+async fn purge(session: &Session, plan: &Plan<'_>, deleted: &Deleted) -> Result<(), Failure> {
+    if let Some(failure) = deleted.protected(plan) {
+        return Err(failure);
     }
     session.confirm_by_name(
         &format!(
@@ -243,27 +337,11 @@ async fn purge(session: &Session, plan: &Plan<'_>, doing: &str) -> Result<(), Fa
         plan.name.as_str(),
     )?;
     let _shown = session.progress(format!("Purging deleted vault {}", plan.name));
-    let path = format!("{}/purge", deleted_id(plan));
-    let answer = arm
-        .post(&path, versions::KEY_VAULT, &[])
-        .await
-        .doing(doing)?;
-    arm.wait(answer).await.doing(doing)?;
+    let arm = session.arm()?;
+    let path = format!("{}/purge", deleted.id());
+    let answer = arm.post(&path, versions::KEY_VAULT, &[]).await?;
+    arm.wait(answer).await?;
     Ok(())
-}
-
-fn protected(plan: &Plan<'_>, vault: &Value) -> Failure {
-    let date = vault["properties"]["scheduledPurgeDate"]
-        .as_str()
-        .unwrap_or("the end of its retention");
-    Failure::new(
-        Status::Conflict,
-        format!(
-            "a deleted vault holds the name '{}' and is protected from being purged until {date}",
-            plan.name
-        ),
-    )
-    .hint("Recover it with --recover, or choose another name.")
 }
 
 /// Why Azure refused the name: held by a deleted vault of ours, or taken by someone else.
@@ -272,13 +350,20 @@ async fn explain(arm: &Client, plan: &Plan<'_>, error: ArmError) -> Failure {
         return error.into();
     }
     let code = error.code().map(str::to_owned);
-    let mut failure = match deleted(arm, plan).await {
-        Ok(Some(vault)) if vault["properties"]["purgeProtectionEnabled"] == true => protected(plan, &vault),
-        Ok(Some(_)) => {
-            Failure::new(Status::Conflict, format!("a deleted vault holds the name '{}'", plan.name)).hint(
+    let mut failure = match Deleted::find(arm, plan).await {
+        Ok(Some(deleted)) => deleted.protected(plan).unwrap_or_else(|| {
+            Failure::new(
+                Status::Conflict,
+                format!(
+                    "a deleted vault in location '{}' holds the name '{}'",
+                    deleted.location(),
+                    plan.name
+                ),
+            )
+            .hint(
                 "Give --recover to get it back with its secrets, or --purge-deleted to remove it for good; or choose another name.",
             )
-        }
+        }),
         _ if code.as_deref() == Some("VaultAlreadyExists") => {
             Failure::new(Status::Conflict, format!("the name '{}' is taken by another vault", plan.name))
                 .hint("Vault names are unique in the whole cloud: choose another.")

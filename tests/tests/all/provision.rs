@@ -426,6 +426,53 @@ fn a_deleted_vault_holds_its_name_until_it_is_recovered_or_purged() {
 }
 
 #[test]
+fn a_vault_that_was_deleted_elsewhere_holds_its_name_too() {
+    let azure = Azure::start().with_group();
+    azure
+        .run("az-provision group create -n other -l westus2")
+        .assert()
+        .success();
+    let create = |group: &str, more: &str| {
+        azure.run(&format!(
+            "az-provision keyvault create -g {group} -n {VAULT} {more}"
+        ))
+    };
+    let delete = || {
+        azure
+            .run(&format!("az-cleanup keyvault delete -n {VAULT}"))
+            .assert()
+            .success();
+    };
+    create(GROUP, "-l westus2").assert().success();
+    delete();
+    // The message names the region, and the flags that help.
+    create(GROUP, "").assert().code(6).stderr(
+        contains("in location 'westus2'")
+            .and(contains("--recover"))
+            .and(contains("--purge-deleted")),
+    );
+    create(GROUP, "-l eastus --recover")
+        .assert()
+        .code(6)
+        .stderr(contains("is in location 'westus2'").and(contains("--location westus2")));
+    create("other", "--recover").assert().code(6).stderr(
+        contains(format!("was in resource group '{GROUP}'"))
+            .and(contains(format!("--resource-group {GROUP}"))),
+    );
+    // Nobody chose a location: it comes back where it was.
+    let recovered = json(&create(GROUP, "--recover").assert().success());
+    assert_eq!(recovered["location"], "westus2");
+    delete();
+    let new = json(
+        &create("other", "-l eastus --purge-deleted --yes")
+            .assert()
+            .success(),
+    );
+    assert_eq!(new["location"], "eastus");
+    assert_eq!(azure.json("az-cleanup keyvault list-deleted"), json!([]));
+}
+
+#[test]
 fn purge_protection_names_the_date() {
     let azure = Azure::start().with_group();
     let create = format!(
