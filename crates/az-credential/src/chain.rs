@@ -124,8 +124,8 @@ impl DefaultAzureCredential {
 
     fn outcome(&self, name: CredentialName, error: &azure_core::Error) -> Outcome {
         let outcome = match name {
-            CredentialName::Environment => environment::failed(error),
-            CredentialName::WorkloadIdentity => workload_identity::failed(error),
+            CredentialName::Environment => environment::failed(&self.parts, error),
+            CredentialName::WorkloadIdentity => workload_identity::failed(&self.parts, error),
             CredentialName::ManagedIdentity => managed_identity::failed(&self.parts, error),
             CredentialName::AzureCli
             | CredentialName::AzureDeveloperCli

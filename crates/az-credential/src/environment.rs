@@ -1,7 +1,7 @@
 //! `EnvironmentCredential`: a service principal from environment variables.
 
 use crate::{
-    advice::advice,
+    advice::{Sent, advice},
     certificate::{Certificate, CertificateAssertion},
     error::{Outcome, reason},
     parts::Parts,
@@ -80,6 +80,10 @@ pub(super) fn build(parts: &Parts) -> Result<Arc<dyn TokenCredential>, Outcome> 
 }
 
 /// A service principal that Entra ID refuses ends the search.
-pub(super) fn failed(error: &azure_core::Error) -> Outcome {
-    Outcome::refused(reason(error), advice(error))
+pub(super) fn failed(parts: &Parts, error: &azure_core::Error) -> Outcome {
+    let sent = match parts.env.get("AZURE_CLIENT_SECRET") {
+        Some(_) => Sent::Secret,
+        None => Sent::Certificate,
+    };
+    Outcome::refused(reason(error), advice(error, &sent))
 }

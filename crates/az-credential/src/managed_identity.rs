@@ -132,6 +132,15 @@ pub(super) fn failed(parts: &Parts, error: &azure_core::Error) -> Outcome {
             ),
             "Assign it with 'az-identity vm assign', or unset AZURE_CLIENT_ID for the machine's own identity.",
         ),
+        // The service names none of them to whom it does not know.
+        (Some((StatusCode::BadRequest, Some(response))), None)
+            if contains(response, "Multiple user assigned identities") =>
+        {
+            Outcome::unavailable(
+                "the machine has several user-assigned identities, and none is named",
+                "Set AZURE_CLIENT_ID to the client id of one of them: 'az-identity vm show -g GROUP -n MACHINE', where you are signed in, lists them.",
+            )
+        }
         (Some((StatusCode::BadRequest, response)), None) => Outcome::unavailable(
             format!("the machine has no identity to use{}", said(response)),
             ADVICE,

@@ -1,6 +1,6 @@
 //! What the chain, and each credential of it, is made of.
 
-use crate::{cloud::Cloud, env::Env};
+use crate::{cloud::Cloud, entra_answer::EntraAnswers, env::Env};
 use azure_core::http::{
     ClientOptions, ExponentialRetryOptions, RetryOptions, Transport, UserAgentOptions,
 };
@@ -36,6 +36,7 @@ impl Parts {
     /// Options for the pipelines of `azure_identity`.
     pub(crate) fn client_options(&self) -> ClientOptions {
         ClientOptions {
+            per_call_policies: vec![EntraAnswers::policy()],
             transport: Some(self.transport.clone()),
             cloud: Some(self.cloud.configuration()),
             user_agent: UserAgentOptions {

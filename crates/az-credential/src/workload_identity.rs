@@ -1,14 +1,13 @@
 //! `WorkloadIdentityCredential`: a federated token, as the workload identity webhook of Kubernetes sets it up.
 
 use crate::{
-    advice::advice,
+    advice::{Sent, advice},
     error::{Outcome, reason},
+    federated_token::FederatedToken,
     parts::Parts,
 };
 use azure_core::credentials::TokenCredential;
-use azure_identity::{
-    ClientAssertionCredentialOptions, WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
-};
+use azure_identity::{ClientAssertionCredential, ClientAssertionCredentialOptions};
 use std::sync::Arc;
 
 /// The credential that the variables describe.
@@ -29,25 +28,26 @@ pub(super) fn build(parts: &Parts) -> Result<Arc<dyn TokenCredential>, Outcome> 
             ));
         }
     };
-    let options = WorkloadIdentityCredentialOptions {
-        credential_options: ClientAssertionCredentialOptions {
-            client_options: parts.client_options(),
-        },
-        client_id: Some(client_id),
-        tenant_id: Some(tenant_id),
-        token_file_path: Some(file.into()),
-    };
+    let token = FederatedToken::at(file);
     // The token's file is read here: it is set up, so a missing file ends the search.
-    let made = WorkloadIdentityCredential::new(Some(options)).map_err(|error| {
+    let invalid = |reason: String| {
         Outcome::refused(
-            reason(&error),
+            reason,
             "Check AZURE_FEDERATED_TOKEN_FILE and AZURE_TENANT_ID.",
         )
-    })?;
+    };
+    token.read().map_err(invalid)?;
+    let options = ClientAssertionCredentialOptions {
+        client_options: parts.client_options(),
+    };
+    let made = ClientAssertionCredential::new(tenant_id, client_id, token, Some(options))
+        .map_err(|error| invalid(reason(&error)))?;
     Ok(made)
 }
 
 /// A federated token that Entra ID refuses ends the search.
-pub(super) fn failed(error: &azure_core::Error) -> Outcome {
-    Outcome::refused(reason(error), advice(error))
+pub(super) fn failed(parts: &Parts, error: &azure_core::Error) -> Outcome {
+    let file = parts.env.get("AZURE_FEDERATED_TOKEN_FILE");
+    let sent = file.and_then(|file| FederatedToken::at(file).shown());
+    Outcome::refused(reason(error), advice(error, &Sent::FederatedToken(sent)))
 }
