@@ -22,4 +22,5 @@ pub mod keyvault;
 pub mod name;
 pub mod origin;
 pub mod run_again;
+pub mod shown;
 pub mod subscription;

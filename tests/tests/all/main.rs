@@ -10,6 +10,7 @@ mod extensions;
 mod foreign_links;
 mod identity;
 mod machine;
+mod mistakes;
 mod powershell;
 mod principals;
 mod provision;

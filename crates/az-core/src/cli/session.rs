@@ -10,6 +10,7 @@ use super::{
 use crate::{
     arm::{self, Client, DryRun, ResourceId, versions},
     connection::{Connection, application_id},
+    shown::shown,
     subscription::{self, Subscription},
 };
 use az_credential::{Cloud, DefaultAzureCredential, Env, Options};
@@ -248,13 +249,20 @@ impl Session {
             .filter(|_| self.global.output == Format::Table && self.query.is_none())
             .map(Query::compile)
             .transpose()?;
-        write_out(&output::render(
+        let text = output::render(
             result,
             text,
             self.global.output,
             self.query.as_ref().or(columns.as_ref()),
             colour,
-        )?)
+        )?;
+        // JSON has no control characters but those of its own colours; the other forms have those of the values.
+        if std::io::stdout().is_terminal()
+            && !matches!(self.global.output, Format::Json | Format::Jsonc)
+        {
+            return write_out(&shown(&text));
+        }
+        write_out(&text)
     }
 
     /// Prints one result of several on one line.

@@ -1,7 +1,7 @@
 //! Who may sign in to a machine, and how.
 
 use crate::cli::{AuthenticationType, Machine, SshKeyType};
-use az_core::cli::{Failure, Session, Status, TextOrFile, prompt, text_or_file};
+use az_core::cli::{Failure, Session, Status, TextOrFile, home, prompt, text_or_file};
 use az_credential::Env;
 use secrecy::{ExposeSecret, SecretString};
 use ssh_key::{Algorithm, LineEnding, PrivateKey, PublicKey, rand_core::OsRng};
@@ -102,7 +102,7 @@ impl Login {
             .clone()
             .unwrap_or_else(|| default_username(env));
         check_username(&username).map_err(Failure::usage)?;
-        let given = read_password(args)?;
+        let given = read_password(env, args)?;
         if args.admin_password.is_some() {
             session.warn("--admin-password is visible to everyone who can list this computer's processes; --admin-password-file or the prompt are not");
         }
@@ -218,13 +218,20 @@ fn check_password(password: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn read_password(args: &Machine) -> Result<Option<SecretString>, Failure> {
+fn read_password(env: &Env, args: &Machine) -> Result<Option<SecretString>, Failure> {
     if let Some(password) = &args.admin_password {
+        if let Some(file) = password.expose_secret().strip_prefix('@')
+            && home(env, file).is_file()
+        {
+            return Err(Failure::usage("--admin-password takes the password itself")
+                .hint(format!("Write --admin-password-file {file}.")));
+        }
         return Ok(Some(password.clone()));
     }
     let Some(path) = &args.admin_password_file else {
         return Ok(None);
     };
+    let path = &home(env, &path.to_string_lossy());
     let mut text = String::new();
     let read = if path == Path::new("-") {
         std::io::stdin().read_to_string(&mut text)
@@ -327,6 +334,18 @@ fn public_keys(env: &Env, value: &str) -> Result<Vec<String>, Failure> {
 /// <https://learn.microsoft.com/azure/virtual-machines/linux/mac-create-ssh-keys#supported-ssh-key-formats>
 fn public_key(line: &str) -> Result<String, String> {
     const FEWEST_BITS: usize = 2048;
+    let kind = line.split_whitespace().next().unwrap_or_default();
+    let other = ["ecdsa-", "sk-", "ssh-dss"];
+    if other.iter().any(|start| kind.starts_with(start)) {
+        let name = if kind.starts_with("ecdsa-") {
+            "an ECDSA key".to_owned()
+        } else {
+            format!("a key of '{kind}'")
+        };
+        return Err(format!(
+            "this is {name}; Azure takes RSA and Ed25519 keys ('ssh-keygen -t ed25519')"
+        ));
+    }
     let key = PublicKey::from_openssh(line)
         .map_err(|error| format!("not an OpenSSH public key: {error}"))?;
     if let Some(rsa) = key.key_data().rsa() {
@@ -344,10 +363,6 @@ fn public_key(line: &str) -> Result<String, String> {
     }
     match key.algorithm() {
         Algorithm::Ed25519 => Ok(line.to_owned()),
-        Algorithm::Ecdsa { .. } => Err(
-            "this is an ECDSA key; Azure takes RSA and Ed25519 keys ('ssh-keygen -t ed25519')"
-                .to_owned(),
-        ),
         other => Err(format!(
             "Azure takes RSA and Ed25519 keys, not {other} ('ssh-keygen -t ed25519')"
         )),

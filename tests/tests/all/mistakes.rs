@@ -1,0 +1,29 @@
+//! What people get wrong: `data/mistakes.tsv`, line by line.
+
+use end_to_end::Azure;
+use predicates::{prelude::*, str::contains};
+
+#[test]
+fn every_mistake_ends_with_its_status_and_its_words() {
+    let azure = Azure::start().with_group().with_vm().with_vault();
+    let writes = azure.writes();
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    let lines = include_str!("data/mistakes.tsv").lines();
+    for line in lines.filter(|line| !line.starts_with('#')) {
+        count += 1;
+        let mut parts = line.splitn(3, '\t');
+        let mut part = || parts.next().unwrap_or_default();
+        let (status, words, command) = (part(), part(), part());
+        let status: i32 = status.parse().expect("a status");
+        let output = azure.shell(command).output().expect("bash runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let raw = said.chars().any(|c| c.is_control() && !"\n\t".contains(c));
+        if output.status.code() != Some(status) || !contains(words).eval(&said) || raw {
+            wrong.push(format!("{line}\n  {:?}: {said}", output.status.code()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(count >= 20, "only {count} mistakes");
+    assert_eq!(azure.writes(), writes, "nothing is changed");
+}
