@@ -3,6 +3,7 @@
 
 mod cleanup;
 mod contracts;
+mod defaults;
 mod deployments;
 mod durability;
 mod environment;

@@ -2,6 +2,7 @@
 //! standard input.
 
 mod args;
+mod defaults;
 mod failure;
 mod identities;
 pub mod lines;

@@ -24,6 +24,7 @@ pub enum Format {
     /// A table, for people
     Table,
     /// YAML
+    #[value(alias = "yamlc")]
     Yaml,
     /// One sentence, where a command has one
     Text,

@@ -2,12 +2,13 @@
 
 use super::{
     args::{ErrorFormat, GlobalArgs},
+    defaults,
     failure::{Failure, Status},
     prompt,
     report::report,
     session::Session,
 };
-use az_credential::Env;
+use az_credential::{AzConfig, Env};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::{future::Future, process::ExitCode};
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
@@ -33,11 +34,23 @@ where
         report(C::NAME, &failure, error_format());
         return ExitCode::from(failure.status as u8);
     }
-    let cli = match C::try_parse() {
+    let env = Env::from_process();
+    let config = AzConfig::read(&env);
+    let command = match defaults::apply(C::command(), C::NAME, &config) {
+        Ok(command) => command,
+        Err(failure) => {
+            report(C::NAME, &failure, error_format());
+            return ExitCode::from(failure.status as u8);
+        }
+    };
+    let cli = match parse::<C>(command) {
         Ok(cli) => cli,
         Err(error) => return usage_error::<C>(&shortened(error)),
     };
-    let global = cli.global().clone();
+    let mut global = cli.global().clone();
+    global.only_show_errors |=
+        !global.verbose && !global.debug && config.is_on("core", "only_show_errors");
+    let no_color = env.get("NO_COLOR").is_some() || config.is_on("core", "no_color");
     log_to_stderr(&global);
     let signals = watch_for_interrupt(C::NAME, global.error_format);
     let result = tokio::runtime::Builder::new_current_thread()
@@ -47,7 +60,7 @@ where
         .and_then(|runtime| {
             signals?;
             runtime.block_on(async {
-                let session = Session::new(C::NAME, global.clone(), Env::from_process())?;
+                let session = Session::new(C::NAME, global.clone(), env, no_color)?;
                 tokio::select! {
                     result = run(cli, session) => result,
                     _ = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
@@ -61,6 +74,11 @@ where
             ExitCode::from(failure.status as u8)
         }
     }
+}
+
+fn parse<C: CommandLine>(mut command: clap::Command) -> Result<C, clap::Error> {
+    let mut matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    C::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
 /// Ends the tool on Ctrl-C where the runtime cannot: while it is blocked in a read of standard input, in a prompt

@@ -33,6 +33,8 @@ pub struct Session {
     pub env: Env,
     /// The cloud that it talks to.
     pub cloud: Cloud,
+    /// Nothing is coloured.
+    no_color: bool,
     query: Option<Query>,
     dry_run: Option<DryRun>,
     transport: OnceLock<Transport>,
@@ -42,7 +44,12 @@ pub struct Session {
 }
 
 impl Session {
-    pub(super) fn new(tool: &'static str, global: GlobalArgs, env: Env) -> Result<Self, Failure> {
+    pub(super) fn new(
+        tool: &'static str,
+        global: GlobalArgs,
+        env: Env,
+        no_color: bool,
+    ) -> Result<Self, Failure> {
         let query = global.query.as_deref().map(Query::compile).transpose()?;
         let cloud = Cloud::resolve(global.cloud.as_deref(), &env)
             .map_err(|error| Failure::usage(error.to_string()))?;
@@ -52,6 +59,7 @@ impl Session {
             global,
             env,
             cloud,
+            no_color,
             query,
             dry_run,
             transport: OnceLock::new(),
@@ -243,8 +251,7 @@ impl Session {
         let mut result = result.clone();
         add_resource_group(&mut result);
         let result = &result;
-        let colour = self.global.output == Format::Jsonc
-            && output::takes_colour(self.env.get("NO_COLOR").is_some());
+        let colour = self.global.output == Format::Jsonc && output::takes_colour(self.no_color);
         let columns = columns
             .filter(|_| self.global.output == Format::Table && self.query.is_none())
             .map(Query::compile)
@@ -319,7 +326,7 @@ impl Session {
     /// Shows on a terminal what is being waited for, until the returned guard is dropped.
     pub fn progress(&self, message: impl Into<String>) -> Progress {
         let shown = std::io::stderr().is_terminal()
-            && self.env.get("NO_COLOR").is_none()
+            && !self.no_color
             && !self.global.debug
             && !self.global.only_show_errors;
         let bar = if shown {
