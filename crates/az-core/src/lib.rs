@@ -20,6 +20,7 @@ pub mod graph;
 pub mod identity;
 pub mod keyvault;
 pub mod name;
+pub mod nearest;
 pub mod origin;
 pub mod run_again;
 pub mod shown;

@@ -23,6 +23,8 @@ fn every_mistake_ends_with_its_status_and_its_words() {
             wrong.push(format!("{line}\n  {:?}: {said}", output.status.code()));
         }
     }
+    let keys = azure.scratch().join(".ssh");
+    assert!(!keys.exists(), "a key pair was made for a mistake");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(count >= 20, "only {count} mistakes");
     assert_eq!(azure.writes(), writes, "nothing is changed");

@@ -4,6 +4,7 @@
 mod args;
 mod defaults;
 mod failure;
+pub mod habits;
 mod identities;
 pub mod lines;
 mod many;
@@ -14,6 +15,7 @@ mod report;
 mod run;
 mod secret_args;
 mod session;
+mod suggest;
 mod text_or_file;
 
 pub use args::{ErrorFormat, GlobalArgs, parse_duration};

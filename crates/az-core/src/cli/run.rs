@@ -4,9 +4,10 @@ use super::{
     args::{ErrorFormat, GlobalArgs},
     defaults,
     failure::{Failure, Status},
-    prompt,
+    habits, prompt,
     report::report,
     session::Session,
+    suggest::suggest,
 };
 use az_credential::{AzConfig, Env};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -61,8 +62,14 @@ where
             signals?;
             runtime.block_on(async {
                 let session = Session::new(C::NAME, global.clone(), env, no_color)?;
+                let work = async {
+                    match run(cli, session.clone()).await {
+                        Err(failure) => Err(suggest(&session, failure).await),
+                        done => done,
+                    }
+                };
                 tokio::select! {
-                    result = run(cli, session) => result,
+                    result = work => result,
                     _ = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
                 }
             })
@@ -150,6 +157,18 @@ fn usage_error<C: CommandLine>(error: &clap::Error) -> ExitCode {
             Failure::usage(line).hint("See --help.")
         }
         ErrorFormat::Text => Failure::usage(text),
+    };
+    let words: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let failure = match habits::meant(C::NAME, &words) {
+        // In place of what clap guesses.
+        Some(line) => {
+            let first = failure.message.split("\n\n").next().unwrap_or_default();
+            Failure::usage(first).hint(format!("Here it is '{line}'."))
+        }
+        None => failure,
     };
     report(C::NAME, &failure, error_format());
     ExitCode::from(Status::Usage as u8)

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     arm::{self, Client, DryRun, ResourceId, versions},
     connection::{Connection, application_id},
+    nearest::did_you_mean,
     shown::shown,
     subscription::{self, Subscription},
 };
@@ -18,13 +19,26 @@ use azure_core::{credentials::TokenCredential, http::Transport};
 use serde_json::{Value, json};
 use std::{
     io::{IsTerminal, Write},
+    ops::Deref,
     path::Path,
     sync::{Arc, OnceLock},
 };
 use tokio::sync::OnceCell;
 
-/// One run of a tool.
-pub struct Session {
+/// One run of a tool. Copies are the same run.
+#[derive(Clone)]
+pub struct Session(Arc<State>);
+
+impl Deref for Session {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.0
+    }
+}
+
+/// What a run knows, and what it has made so far.
+pub struct State {
     /// The tool's name.
     pub tool: &'static str,
     /// The global arguments.
@@ -54,7 +68,7 @@ impl Session {
         let cloud = Cloud::resolve(global.cloud.as_deref(), &env)
             .map_err(|error| Failure::usage(error.to_string()))?;
         let dry_run = global.dry_run.then(DryRun::default);
-        Ok(Session {
+        Ok(Session(Arc::new(State {
             tool,
             global,
             env,
@@ -66,7 +80,7 @@ impl Session {
             credential: OnceLock::new(),
             arm: OnceLock::new(),
             subscription: OnceCell::new(),
-        })
+        })))
     }
 
     /// The process's one HTTP client.
@@ -204,11 +218,22 @@ impl Session {
             .filter_map(|resource| resource["id"].as_str())
             .collect();
         match ids.as_slice() {
-            [] => Err(Failure::new(
-                Status::NotFound,
-                format!("there is no {what} '{name}' in subscription '{subscription}'"),
-            )
-            .hint("Check the name and --subscription.")),
+            [] => {
+                let failure = Failure::new(
+                    Status::NotFound,
+                    format!("there is no {what} '{name}' in subscription '{subscription}'"),
+                );
+                let filter = format!("resourceType eq '{resource_type}'");
+                // Whoever may not list them gets no suggestion.
+                let all = self
+                    .arm()?
+                    .list(&path, versions::RESOURCES, &[("$filter", &filter)])
+                    .await
+                    .unwrap_or_default();
+                let names = all.iter().filter_map(|one| one["name"].as_str());
+                let near = did_you_mean(name, names).map_or_else(String::new, |near| near + " ");
+                Err(failure.hint(format!("{near}Check the name and --subscription.")))
+            }
             [id] => Ok(id.parse()?),
             several => Err(Failure::usage(format!(
                 "several {what}s are named '{name}': {}",

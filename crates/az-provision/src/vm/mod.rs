@@ -10,5 +10,6 @@ mod network;
 pub(crate) mod power;
 pub(crate) mod request;
 pub(crate) mod run_command;
+mod size;
 
 pub(crate) use machine::{delete, list, show, sizes};
