@@ -2,11 +2,21 @@
 
 use end_to_end::Azure;
 use predicates::{prelude::*, str::contains};
+use serde_json::Value;
 
 #[test]
 fn every_mistake_ends_with_its_status_and_its_words() {
     let azure = Azure::start().with_group().with_vm().with_vault();
-    let writes = azure.writes();
+    let writes = || {
+        let done = |exchange: &&Value| {
+            let service = exchange["url"]
+                .as_str()
+                .is_some_and(|url| !url.contains("/oauth2/"));
+            service && exchange["method"] != "GET" && exchange["status"].as_u64() < Some(300)
+        };
+        azure.log().iter().filter(done).count()
+    };
+    let before = writes();
     let mut wrong = Vec::new();
     let mut count = 0;
     let lines = include_str!("data/mistakes.tsv").lines();
@@ -27,5 +37,5 @@ fn every_mistake_ends_with_its_status_and_its_words() {
     assert!(!keys.exists(), "a key pair was made for a mistake");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(count >= 20, "only {count} mistakes");
-    assert_eq!(azure.writes(), writes, "nothing is changed");
+    assert_eq!(writes(), before, "nothing is changed");
 }
