@@ -11,6 +11,7 @@ mod extensions;
 mod foreign_links;
 mod identity;
 mod machine;
+mod machine_commands;
 mod mistakes;
 mod powershell;
 mod principals;

@@ -1,5 +1,6 @@
 //! The network that a new machine is given.
 
+use super::security_rules::{opens, texts};
 use crate::cli::{Machine, NsgRule, PublicIpSku};
 use az_core::{
     arm::{ArmError, Client, ResourceId, versions},
@@ -543,41 +544,6 @@ fn quoted(name: &str) -> String {
         "" => "none".to_owned(),
         name => format!("'{name}'"),
     }
-}
-
-fn texts(values: &Value) -> Vec<&str> {
-    let values = values.as_array().into_iter().flatten();
-    values.filter_map(Value::as_str).collect()
-}
-
-/// Whether a security group has a rule that lets a port in, given as `80` or `8000-8100`.
-fn opens(group: &Value, port: &str) -> bool {
-    let ends = |range: &str| -> Option<(u16, u16)> {
-        if range == "*" {
-            return Some((0, u16::MAX));
-        }
-        match range.split_once('-') {
-            Some((from, to)) => Some((from.parse().ok()?, to.parse().ok()?)),
-            None => range.parse().ok().map(|port| (port, port)),
-        }
-    };
-    let rules = group["properties"]["securityRules"].as_array();
-    rules.into_iter().flatten().any(|rule| {
-        let rule = &rule["properties"];
-        let text = |member: &str| rule[member].as_str().unwrap_or_default();
-        let mut ranges = texts(&rule["destinationPortRanges"]);
-        ranges.extend(rule["destinationPortRange"].as_str());
-        let within = ranges.into_iter().any(|range| {
-            let (Some(range), Some(wanted)) = (ends(range), ends(port)) else {
-                return false;
-            };
-            range.0 <= wanted.0 && wanted.1 <= range.1
-        });
-        within
-            && text("direction").eq_ignore_ascii_case("Inbound")
-            && text("access").eq_ignore_ascii_case("Allow")
-            && ["tcp", "*"].contains(&text("protocol").to_ascii_lowercase().as_str())
-    })
 }
 
 fn network(group: &ResourceId, kind: &str, name: &str) -> ResourceId {
