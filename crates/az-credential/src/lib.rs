@@ -60,3 +60,4 @@ pub use env::Env;
 pub use error::{Attempt, CredentialError, Outcome};
 pub use name::CredentialName;
 pub use parts::Options;
+pub use token_cache::folder as cache_folder;

@@ -2,6 +2,7 @@
 //! what waits in one file leaves the processors to the others.
 
 mod cleanup;
+mod completion;
 mod contracts;
 mod defaults;
 mod deployments;

@@ -2,6 +2,7 @@
 //! standard input.
 
 mod args;
+mod complete;
 mod defaults;
 mod failure;
 pub mod habits;

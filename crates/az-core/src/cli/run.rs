@@ -2,7 +2,7 @@
 
 use super::{
     args::{ErrorFormat, GlobalArgs},
-    defaults,
+    complete, defaults,
     failure::{Failure, Status},
     habits, prompt,
     report::report,
@@ -11,6 +11,7 @@ use super::{
 };
 use az_credential::{AzConfig, Env};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap_complete::CompleteEnv;
 use std::{future::Future, process::ExitCode};
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -31,6 +32,10 @@ where
     F: FnOnce(C, Session) -> Fut,
     Fut: Future<Output = Result<(), Failure>>,
 {
+    // A shell asks for the words that could stand here: it is answered, and nothing is done.
+    if std::env::var_os("COMPLETE").is_some() {
+        CompleteEnv::with_factory(|| complete::with_candidates(C::command(), C::NAME)).complete();
+    }
     if let Err(failure) = check_line_ends() {
         report(C::NAME, &failure, error_format());
         return ExitCode::from(failure.status as u8);
