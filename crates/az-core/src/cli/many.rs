@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::future::Future;
 
 /// How many are under way at once.
-const SIDE_BY_SIDE: usize = 8;
+pub const SIDE_BY_SIDE: usize = 8;
 
 /// Runs `act` for each item, some side by side. One item's result is printed like that of a direct argument;
 /// several give a line each, in the same order. An item that fails is reported with its line number and does

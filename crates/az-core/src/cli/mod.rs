@@ -3,6 +3,7 @@
 
 mod args;
 mod failure;
+mod habits;
 mod identities;
 pub mod lines;
 mod many;
@@ -18,7 +19,7 @@ mod text_or_file;
 pub use args::{ErrorFormat, GlobalArgs, parse_duration};
 pub use failure::{Doing, EXIT_STATUS, Failure, Status};
 pub use identities::read_identities;
-pub use many::for_each;
+pub use many::{SIDE_BY_SIDE, for_each};
 pub use output::{Format, Query};
 pub use run::{CommandLine, main};
 pub use secret_args::SecretArgs;

@@ -273,6 +273,11 @@ impl Session {
         )?)
     }
 
+    /// Prints bytes as they are, for what is neither a table nor JSON: lines for a shell, a backup.
+    pub fn print_raw(&self, bytes: &[u8]) -> Result<(), Failure> {
+        write_out(bytes)
+    }
+
     /// Prints a request that a dry run does not send; for clients other than Resource Manager's.
     pub fn print_planned(
         &self,
@@ -367,9 +372,9 @@ impl Drop for Progress {
 
 /// Writes to standard output. When the reader has gone (`| head -1`), the tool ends quietly: what it did is
 /// done, and nobody wants to read of it.
-fn write_out(text: &str) -> Result<(), Failure> {
+fn write_out(text: impl AsRef<[u8]>) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(text.as_ref()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(Failure::new(
             Status::Failed,
