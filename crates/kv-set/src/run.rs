@@ -8,7 +8,7 @@ use crate::{
 };
 use az_core::{
     arm::REDACTED,
-    cli::{Doing, Failure, Session},
+    cli::{Doing, Failure, Session, Status},
     connection::Connection,
     keyvault::{
         Access, Retries, SecretRef, Vault, VaultError, client, explain, service_error, shape_secret,
@@ -161,7 +161,7 @@ impl<'a> Run<'a> {
         };
         let restored = match self.access.wait_for(restore).await {
             Ok(restored) => Ok(restored),
-            Err(error) => Err(self.explained(connection, error).await),
+            Err(error) => Err(with_hint(self.explained(connection, error).await)),
         };
         let restored = restored.doing(format!(
             "restoring a secret to vault '{}'",
@@ -172,5 +172,19 @@ impl<'a> Run<'a> {
 
     async fn explained(&self, connection: &Connection, error: azure_core::Error) -> Failure {
         explain(connection, &self.vault, error).await.into()
+    }
+}
+
+/// What to do where a vault does not take a backup.
+fn with_hint(failure: Failure) -> Failure {
+    match failure.status {
+        Status::Conflict if failure.hint.is_none() => failure.hint(
+            "Restore it to another vault, or make room first, with 'az-cleanup secret delete' and 'az-cleanup secret purge'.",
+        ),
+        // Whatever is wrong with it.
+        Status::Failed if failure.code.is_some() => failure.hint(
+            "A backup is what 'kv-get --backup' or 'az keyvault secret backup' wrote, of a vault in the same subscription and geography.",
+        ),
+        _ => failure,
     }
 }

@@ -70,7 +70,7 @@ fn a_backup_is_a_private_file_that_another_vault_restores() {
         .run("kv-set --restore s.backup --vault-name kv-other")
         .assert()
         .code(6)
-        .stderr(contains("already exists"));
+        .stderr(contains("already exists").and(contains("az-cleanup secret purge")));
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn what_is_no_backup_is_not_restored() {
     };
     restore("garbage")
         .code(1)
-        .stderr(contains("Malformed backup blob"));
+        .stderr(contains("Malformed backup blob").and(contains("kv-get --backup")));
     restore("empty").code(2);
     restore("none").code(2).stderr(contains("'none'"));
     azure
