@@ -1,14 +1,15 @@
 //! What the user may say.
 
 use az_core::{
-    cli::{CommandLine, GlobalArgs},
+    cli::{CommandLine, GlobalArgs, SecretArgs, parse_duration},
     name::{GroupName, Location, VaultName},
 };
 use clap::{Args, Parser, Subcommand};
+use std::time::Duration;
 
-/// Delete resource groups; delete, recover and purge key vaults.
+/// Delete resource groups; delete, recover and purge key vaults and secrets.
 ///
-/// The commands, flags and results are those of `az group delete` and `az keyvault`.
+/// The commands, flags and results are those of `az group delete`, `az keyvault` and `az keyvault secret`.
 #[derive(Debug, Parser)]
 #[command(name = "az-cleanup", version, propagate_version = true, after_help = az_core::cli::EXIT_STATUS)]
 pub(crate) struct Cli {
@@ -33,6 +34,9 @@ pub(crate) enum Command {
     /// Key vaults
     #[command(subcommand)]
     Keyvault(Keyvault),
+    /// Secrets of a key vault
+    #[command(subcommand)]
+    Secret(Secret),
     /// Delete a resource group, wait, and purge every vault that was in it
     ///
     /// When an earlier run was interrupted, the next one goes on: the vaults of a group that is gone already are
@@ -90,6 +94,46 @@ pub(crate) enum Keyvault {
     Recover(Deleted),
     /// List deleted vaults
     ListDeleted,
+    /// Secrets, as 'az keyvault secret' names them
+    #[command(subcommand, hide = true)]
+    Secret(Secret),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Secret {
+    /// Delete a secret with all its versions; it can be recovered until its retention ends
+    ///
+    /// Waits until it is among the deleted secrets. One that is not there any more is no error.
+    #[command(
+        after_help = "Example: az-cleanup secret delete --name db-password --vault-name my-vault"
+    )]
+    Delete(OneSecret),
+    /// Remove a deleted secret for good
+    ///
+    /// The name is free some seconds later. One that is not there any more is no error.
+    #[command(
+        after_help = "Example: az-cleanup secret purge --name db-password --vault-name my-vault"
+    )]
+    Purge(OneSecret),
+    /// Bring a deleted secret back with all its versions
+    ///
+    /// Waits until it can be read. One that is there is no error.
+    #[command(
+        after_help = "Example: az-cleanup secret recover --name db-password --vault-name my-vault"
+    )]
+    Recover(OneSecret),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct OneSecret {
+    #[command(flatten)]
+    pub(crate) secret: SecretArgs,
+    /// Do not wait for the operation to end
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// How long to go on asking while a new role assignment is not effective yet, as 10m
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "0s")]
+    pub(crate) wait_for_access: Duration,
 }
 
 #[derive(Args, Debug)]

@@ -1,10 +1,11 @@
-//! Deletes resource groups; deletes, recovers and purges key vaults: step 5 of the tutorial.
+//! Deletes resource groups; deletes, recovers and purges key vaults and their secrets: step 5 of the tutorial.
 #![forbid(unsafe_code)]
 
 mod all;
 mod cli;
 mod group;
 mod keyvault;
+mod secret;
 
 use az_core::cli::{Failure, Session};
 use cli::{Cli, Command, Group, Keyvault};
@@ -39,6 +40,9 @@ async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
         }
         Command::Keyvault(Keyvault::Recover(args)) => keyvault::recover(&session, &args).await?,
         Command::Keyvault(Keyvault::ListDeleted) => keyvault::list_deleted(&session).await?,
+        Command::Secret(command) | Command::Keyvault(Keyvault::Secret(command)) => {
+            return secret::run(&session, &command).await;
+        }
         Command::All {
             resource_group,
             force,

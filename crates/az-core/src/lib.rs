@@ -16,6 +16,7 @@ pub mod arm;
 pub mod cli;
 pub mod connection;
 pub mod date;
+pub mod dotenv;
 pub mod graph;
 pub mod identity;
 pub mod keyvault;

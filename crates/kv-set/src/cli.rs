@@ -1,5 +1,6 @@
 //! What the user may say.
 
+use crate::encoding::Encoding;
 use az_core::{
     cli::{CommandLine, GlobalArgs, SecretArgs, parse_duration},
     name::{InvalidName, parse_tag},
@@ -7,22 +8,43 @@ use az_core::{
 use azure_core::time::{OffsetDateTime, parse_rfc3339};
 use clap::{Args, Parser};
 use secrecy::SecretString;
-use std::{convert::Infallible, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, convert::Infallible, path::PathBuf, time::Duration};
 
-/// Write a secret to a key vault.
+/// Write a secret to a key vault, or many; change a secret's attributes; restore one.
 ///
 /// The value comes from standard input, unless --value-file, --value-env or --value says otherwise; on a terminal it is
 /// asked for without echo. Each run makes a new version. The result is what 'az keyvault secret set' prints, with the value
 /// left out unless --show-value.
 #[derive(Debug, Parser)]
-#[command(name = "kv-set", version, after_help = AFTER)]
+#[command(name = "kv-set", version, disable_version_flag = true, after_help = AFTER)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) secret: SecretArgs,
+
+    /// What follows the name. One of these words may be meant as the value: they are never shown
+    #[arg(hide = true, value_name = "WORD", value_parser = parse_secret)]
+    pub(crate) surplus: Vec<SecretString>,
+
     #[command(flatten)]
     pub(crate) source: Source,
+
+    /// How a file or standard input is read: base64 and hex keep any bytes as text, of utf-16le, utf-16be and ascii the
+    /// text is kept. The tag file-encoding says which, as 'az keyvault secret download' reads it
+    #[arg(short, long, value_enum, ignore_case = true, help_heading = "Value", conflicts_with_all = ["value_env", "value"])]
+    pub(crate) encoding: Option<Encoding>,
+
+    /// Write only where the value, or what else is given here, differs from what is there: no new version otherwise
+    #[arg(long, help_heading = "Value")]
+    pub(crate) only_changed: bool,
+
     #[command(flatten)]
     pub(crate) properties: Properties,
+    #[command(flatten)]
+    pub(crate) instead: Instead,
+
+    /// The version whose attributes change [default: the latest]; alone, show the version of this tool
+    #[arg(short = 'V', long, short_alias = 'v', num_args = 0..=1, value_name = "VERSION")]
+    pub(crate) version: Option<Option<String>>,
 
     /// Show the value in the result
     #[arg(long)]
@@ -40,10 +62,19 @@ const AFTER: &str = "\
 Several secrets: 'kv-set -' reads JSON objects from standard input, one a line, with name and value, and as you like \
 contentType, tags and attributes (enabled, expires, notBefore), as kv-get prints them; it prints a line for each.
 
+A file of variables: 'kv-set --from .env' writes a secret for each KEY=VALUE, or for each member of a JSON object. A vault \
+takes only letters, digits and hyphens in a name: DB_PASSWORD is written as DB-PASSWORD, and 'kv-get --env' names it \
+DB_PASSWORD again. Two keys for one name are refused (a vault does not tell a from A), and so is a key that has no value. \
+Values may stand in single quotes (literal) or double quotes (with \\n and the like), over several lines; nothing is expanded.
+
 Examples:
   printf %s \"$password\" | kv-set db-password --vault-name my-vault
   kv-set tls-key --vault-name my-vault --value-file key.pem --content-type application/x-pem-file
+  kv-set certificate --vault-name my-vault --value-file cert.pfx --encoding base64
   kv-get db-password --vault-name old | kv-set - --vault-name new
+  kv-set --from .env --only-changed --vault-name my-vault
+  kv-set db-password --attributes-only --expires 2030-12-31 --vault-name my-vault
+  kv-set --restore db-password.backup --vault-name my-vault
 
 Exit status: 0 done, 1 failed, 2 usage or invalid input, 3 not found, 4 not signed in, 5 access denied, 6 conflict with \
 what exists, 7 gave up waiting, 130 interrupted.";
@@ -74,6 +105,27 @@ pub(crate) struct Source {
     pub(crate) value: Option<SecretString>,
 }
 
+/// What else the tool does than writing one value.
+#[derive(Args, Debug)]
+#[group(multiple = false)]
+#[command(next_help_heading = "Instead of writing one value")]
+pub(crate) struct Instead {
+    /// Change what is given here of the secret's latest version, or of --version, and make no new one; standard input is not
+    /// read. As 'az keyvault secret set-attributes'
+    #[arg(long, visible_alias = "set-attributes", conflicts_with_all = ["value_file", "value_env", "value", "encoding", "only_changed", "show_value"])]
+    pub(crate) attributes_only: bool,
+
+    /// Write a secret for each variable of a file (.env), or for each member of its JSON object; - is standard input
+    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["name", "name_flag", "id", "value_file", "value_env", "value", "encoding"])]
+    pub(crate) from: Option<PathBuf>,
+
+    /// Restore a secret with all its versions from a backup that 'kv-get --backup' or 'az keyvault secret backup' wrote; - is
+    /// standard input
+    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["name", "name_flag", "id", "value_file", "value_env", "value", "encoding", "only_changed",
+        "show_value", "content_type", "tags", "expires", "not_before", "disabled", "enabled"])]
+    pub(crate) restore: Option<PathBuf>,
+}
+
 /// What a secret has beside its value.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Properties")]
@@ -94,9 +146,35 @@ pub(crate) struct Properties {
     #[arg(long, value_name = "DATE", value_parser = parse_date)]
     pub(crate) not_before: Option<OffsetDateTime>,
 
-    /// Write it disabled: it cannot be read until it is enabled
-    #[arg(long, num_args = 0..=1, default_value = "false", default_missing_value = "true", value_name = "BOOL")]
-    pub(crate) disabled: bool,
+    /// Disable it: it cannot be read until it is enabled
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", conflicts_with = "enabled")]
+    pub(crate) disabled: Option<bool>,
+
+    /// Enable it, as a new version is anyway
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub(crate) enabled: Option<bool>,
+}
+
+impl Properties {
+    /// Whether it is to be enabled, if that is said.
+    pub(crate) fn enabled(&self) -> Option<bool> {
+        self.enabled.or(self.disabled.map(|disabled| !disabled))
+    }
+
+    /// The tags, if they are said.
+    pub(crate) fn tags(&self) -> Option<BTreeMap<String, String>> {
+        let tags = self.tags.as_ref()?;
+        Some(tags.iter().flatten().cloned().collect())
+    }
+
+    /// Whether nothing is said.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.content_type.is_none()
+            && self.tags.is_none()
+            && self.expires.is_none()
+            && self.not_before.is_none()
+            && self.enabled().is_none()
+    }
 }
 
 fn parse_secret(text: &str) -> Result<SecretString, Infallible> {
@@ -155,7 +233,31 @@ mod tests {
 
     #[test]
     fn a_value_on_the_command_line_stays_out_of_debug_output() {
-        let cli = Cli::parse_from(["kv-set", "n", "--value", "-hunter2"]);
-        assert!(!format!("{cli:?}").contains("hunter2"));
+        for line in [
+            &["kv-set", "n", "--value", "-hunter2"][..],
+            &["kv-set", "n", "hunter2"],
+        ] {
+            let cli = Cli::parse_from(line);
+            assert!(!format!("{cli:?}").contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn enabled_and_disabled_are_two_words_for_one() {
+        for (words, enabled) in [
+            (&[][..], None),
+            (&["--disabled"], Some(false)),
+            (&["--disabled", "false"], Some(true)),
+            (&["--enabled"], Some(true)),
+            (&["--enabled", "false"], Some(false)),
+        ] {
+            let line = ["kv-set", "n"].iter().chain(words);
+            assert_eq!(
+                Cli::parse_from(line).properties.enabled(),
+                enabled,
+                "{words:?}"
+            );
+        }
+        assert!(Cli::try_parse_from(["kv-set", "n", "--enabled", "--disabled"]).is_err());
     }
 }

@@ -57,16 +57,12 @@ impl NewSecret {
         value: SecretString,
         properties: &Properties,
     ) -> Result<Self, Error> {
-        let tags: Option<BTreeMap<_, _>> = properties
-            .tags
-            .as_ref()
-            .map(|tags| tags.iter().flatten().cloned().collect());
         let secret = NewSecret {
             name,
             value,
             content_type: properties.content_type.clone(),
-            tags,
-            enabled: !properties.disabled,
+            tags: properties.tags(),
+            enabled: properties.enabled().unwrap_or(true),
             expires: properties.expires,
             not_before: properties.not_before,
         };
@@ -116,22 +112,20 @@ impl NewSecret {
         if self.value.expose_secret().len() > LONGEST_VALUE {
             return Err(Error::TooLong);
         }
-        if let Some(length) = self.content_type.as_ref().map(|text| text.chars().count())
-            && length > LONGEST_CONTENT_TYPE
-        {
-            return Err(Error::LongContentType(length));
-        }
-        if let (Some(from), Some(to)) = (self.not_before, self.expires)
-            && from >= to
-        {
-            return Err(Error::NeverValid);
-        }
-        if let Some(count) = self.tags.as_ref().map(BTreeMap::len)
-            && count > MOST_TAGS
-        {
-            return Err(Error::ManyTags(count));
-        }
+        check(
+            self.content_type.as_deref(),
+            self.tags.as_ref(),
+            self.not_before,
+            self.expires,
+        )?;
         Ok(self)
+    }
+
+    /// The same secret with one tag more.
+    pub(crate) fn tagged(mut self, key: &str, value: &str) -> Result<Self, Error> {
+        let tags = self.tags.get_or_insert_default();
+        tags.insert(key.to_owned(), value.to_owned());
+        self.checked()
     }
 
     fn wire<'a>(&'a self, value: &'a str) -> Wire<'a> {
@@ -161,6 +155,19 @@ impl NewSecret {
         Ok(Body::from(Bytes::from_owner(bytes)).into())
     }
 
+    /// Whether writing this would change nothing of what it says: not the value, and nothing else that is given.
+    pub(crate) fn is_said_by(&self, there: &Secret) -> bool {
+        let mut full = self.clone();
+        let attributes = there.attributes.clone().unwrap_or_default();
+        full.content_type = full.content_type.or_else(|| there.content_type.clone());
+        full.tags = full
+            .tags
+            .or_else(|| there.tags.clone().map(|tags| tags.into_iter().collect()));
+        full.expires = full.expires.or(attributes.expires);
+        full.not_before = full.not_before.or(attributes.not_before);
+        full.is(there)
+    }
+
     /// Whether a secret of the vault is this one.
     pub(crate) fn is(&self, there: &Secret) -> bool {
         let attributes = there.attributes.clone().unwrap_or_default();
@@ -185,6 +192,31 @@ impl NewSecret {
             && attributes.not_before.map(OffsetDateTime::unix_timestamp)
                 == self.not_before.map(OffsetDateTime::unix_timestamp)
     }
+}
+
+/// Whether a vault takes these.
+pub(crate) fn check(
+    content_type: Option<&str>,
+    tags: Option<&BTreeMap<String, String>>,
+    not_before: Option<OffsetDateTime>,
+    expires: Option<OffsetDateTime>,
+) -> Result<(), Error> {
+    if let Some(length) = content_type.map(|text| text.chars().count())
+        && length > LONGEST_CONTENT_TYPE
+    {
+        return Err(Error::LongContentType(length));
+    }
+    if let (Some(from), Some(to)) = (not_before, expires)
+        && from >= to
+    {
+        return Err(Error::NeverValid);
+    }
+    if let Some(count) = tags.map(BTreeMap::len)
+        && count > MOST_TAGS
+    {
+        return Err(Error::ManyTags(count));
+    }
+    Ok(())
 }
 
 fn date(value: &Value, member: &'static str) -> Result<Option<OffsetDateTime>, Error> {

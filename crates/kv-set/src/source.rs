@@ -2,67 +2,101 @@
 
 use crate::{
     cli::Source,
+    encoding::Encoding,
     error::{Error, LONGEST_VALUE},
 };
 use az_core::cli::{Failure, prompt};
 use az_credential::Env;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use std::{
     io::{IsTerminal, Read},
     path::Path,
 };
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
-/// The value: of the argument that was given, else of standard input, else of the person at the terminal.
+/// The value: of the argument that was given, else of standard input, else of the person at the terminal, who is asked
+/// `question`.
 ///
-/// A file counts byte for byte. Of standard input one line end at its end is left out: `echo` adds one, and `$(…)` leaves
-/// it out too.
-pub(crate) fn read(source: &Source, env: &Env) -> Result<SecretString, Failure> {
+/// A file counts byte for byte. Of standard input one line end at its end is left out, unless the encoding keeps any bytes:
+/// `echo` adds one, and `$(…)` leaves it out too.
+pub(crate) fn read(
+    source: &Source,
+    encoding: Encoding,
+    question: &str,
+    env: &Env,
+) -> Result<SecretString, Failure> {
     if let Some(value) = &source.value {
+        if value.expose_secret().starts_with('@') {
+            return Err(Error::AtFile.into());
+        }
+        check_end(value.expose_secret(), || "--value".to_owned())?;
         return Ok(value.clone());
     }
     if let Some(variable) = &source.value_env {
         let value = env
             .get(variable)
             .ok_or_else(|| Error::Variable(variable.clone()))?;
+        check_end(value, || format!("the environment variable '{variable}'"))?;
         return Ok(SecretString::from(value));
     }
     match source.value_file.as_deref() {
         Some(path) if path != Path::new("-") => {
             let unreadable = |reason| Error::File {
+                flag: "--value-file",
                 path: path.display().to_string(),
                 reason,
             };
             let file = std::fs::File::open(path).map_err(unreadable)?;
-            Ok(text(bounded(file).map_err(unreadable)?)?)
+            let bytes = bounded(file, encoding).map_err(unreadable)?;
+            Ok(text(bytes, encoding)?)
         }
-        Some(_) => Ok(stdin()?),
+        Some(_) => Ok(stdin(encoding)?),
         None if std::io::stdin().is_terminal() => {
-            let value = prompt::secret("Value", "Give --value-file.")?;
+            if encoding.keeps_bytes() {
+                return Err(Error::NoFile(encoding.name()).into());
+            }
+            let value = prompt::secret(question, "Give --value-file.")?;
             Ok(value)
         }
-        None => Ok(stdin()?),
+        None => Ok(stdin(encoding)?),
     }
 }
 
-fn stdin() -> Result<SecretString, Error> {
-    let mut bytes = bounded(std::io::stdin().lock()).map_err(Error::Stdin)?;
-    let kept = without_line_end(&bytes).len();
-    bytes.truncate(kept);
+fn check_end(value: &str, of: impl FnOnce() -> String) -> Result<(), Error> {
+    if value.ends_with('\r') {
+        return Err(Error::CarriageReturn(of()));
+    }
+    Ok(())
+}
+
+fn stdin(encoding: Encoding) -> Result<SecretString, Error> {
+    let mut bytes = bounded(std::io::stdin().lock(), encoding).map_err(Error::Stdin)?;
+    if !encoding.keeps_bytes() {
+        let kept = without_line_end(&bytes).len();
+        bytes.truncate(kept);
+    }
     if bytes.is_empty() {
         Err(Error::Empty)
     } else {
-        text(bytes)
+        text(bytes, encoding)
+    }
+}
+
+/// The most bytes that a value is made of: those of UTF-16 are twice as many as its text's.
+fn most(encoding: Encoding) -> usize {
+    match encoding {
+        Encoding::Utf16Le | Encoding::Utf16Be => LONGEST_VALUE * 2 + 2,
+        _ => LONGEST_VALUE,
     }
 }
 
 /// All that there is, up to more than a vault takes: a device or a runaway pipe has no end. The room is taken at once,
 /// so that growing leaves no copy behind.
-fn bounded(from: impl Read) -> std::io::Result<Zeroizing<Vec<u8>>> {
+fn bounded(from: impl Read, encoding: Encoding) -> std::io::Result<Zeroizing<Vec<u8>>> {
     // One byte too many, after a line end of two that is left out.
-    const ENOUGH: usize = LONGEST_VALUE + 3;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(ENOUGH + 1));
-    from.take(ENOUGH as u64).read_to_end(&mut bytes)?;
+    let enough = most(encoding) + 3;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(enough + 1));
+    from.take(enough as u64).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -71,24 +105,19 @@ fn without_line_end(bytes: &[u8]) -> &[u8] {
     bytes.strip_suffix(b"\r").unwrap_or(bytes)
 }
 
-fn text(mut bytes: Zeroizing<Vec<u8>>) -> Result<SecretString, Error> {
+fn text(bytes: Zeroizing<Vec<u8>>, encoding: Encoding) -> Result<SecretString, Error> {
     // Before the text is looked at: the bound may have cut a character in two.
-    if bytes.len() > LONGEST_VALUE {
+    if bytes.len() > most(encoding) {
         return Err(Error::TooLong);
     }
-    match String::from_utf8(std::mem::take(&mut *bytes)) {
-        Ok(text) => Ok(SecretString::from(text)),
-        Err(error) => {
-            error.into_bytes().zeroize();
-            Err(Error::NotText)
-        }
-    }
+    encoding.text(bytes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use secrecy::ExposeSecret;
+
+    const UTF8: Encoding = Encoding::Utf8;
 
     fn source() -> Source {
         Source {
@@ -121,6 +150,8 @@ mod tests {
                 value_file: Some(path.clone()),
                 ..source()
             },
+            UTF8,
+            "Value",
             &Env::default(),
         );
         std::fs::remove_file(path).expect("removed");
@@ -129,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_stream_without_end_is_read_no_further_than_needed() {
-        let bytes = bounded(std::io::repeat(b'a')).expect("read");
+        let bytes = bounded(std::io::repeat(b'a'), UTF8).expect("read");
         assert!(bytes.len() > LONGEST_VALUE && bytes.len() < LONGEST_VALUE + 10);
     }
 
@@ -140,9 +171,10 @@ mod tests {
             ..source()
         };
         let env = Env::from_pairs([("V", "v")]);
-        assert_eq!(read(&source, &env).expect("read").expose_secret(), "v");
+        let read = |env| read(&source, UTF8, "Value", env);
+        assert_eq!(read(&env).expect("read").expose_secret(), "v");
         assert!(
-            read(&source, &Env::default())
+            read(&Env::default())
                 .expect_err("not set")
                 .message
                 .contains("'V'")
@@ -152,8 +184,27 @@ mod tests {
     #[test]
     fn bytes_that_are_no_text_are_refused() {
         assert!(matches!(
-            text(Zeroizing::new(vec![0xff])),
+            text(Zeroizing::new(vec![0xff]), UTF8),
             Err(Error::NotText)
         ));
+    }
+
+    #[test]
+    fn what_a_flag_would_hide_is_refused() {
+        let given = |value: &str| Source {
+            value: Some(value.into()),
+            ..source()
+        };
+        for bad in ["@secret.txt", "hunter2\r"] {
+            let refused = read(&given(bad), UTF8, "Value", &Env::default()).expect_err(bad);
+            assert!(!refused.to_string().contains(bad), "{refused}");
+        }
+        let env = Env::from_pairs([("V", "v\r")]);
+        let source = Source {
+            value_env: Some("V".to_owned()),
+            ..source()
+        };
+        let refused = read(&source, UTF8, "Value", &env).expect_err("a carriage return");
+        assert!(refused.message.contains("'V' ends in"), "{refused}");
     }
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::future::Future;
 
 /// How many are under way at once.
-const SIDE_BY_SIDE: usize = 8;
+pub const SIDE_BY_SIDE: usize = 8;
 
 /// Runs `act` for each machine that the arguments name, as [`for_each`] does.
 ///

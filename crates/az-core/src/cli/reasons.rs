@@ -196,10 +196,10 @@ fn vault_hint(error: &VaultAnswer) -> Option<&'static str> {
         "ForbiddenByFirewall" | "ForbiddenByConnection" => {
             "The vault's network rules keep this address out: run it from an allowed network."
         }
-        "SecretDisabled" => "Enable it with 'az keyvault secret set-attributes --enabled true'.",
+        "SecretDisabled" => "Enable it with 'kv-set NAME --attributes-only --enabled'.",
         "SecretNotFound" => "'kv-get --list' shows the names.",
         "ObjectIsDeletedButRecoverable" => {
-            "A deleted secret holds the name: recover it with 'az keyvault secret recover', or purge it with 'az keyvault secret purge'."
+            "A deleted secret holds the name: recover it with 'az-cleanup secret recover', or purge it with 'az-cleanup secret purge'."
         }
         "ObjectIsBeingDeleted" | "ObjectIsBeingRecovered" => {
             "Run the same command again in a minute."

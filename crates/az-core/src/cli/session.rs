@@ -313,6 +313,11 @@ impl Session {
         )?)
     }
 
+    /// Prints bytes as they are, for what is neither a table nor JSON: lines for a shell, a backup.
+    pub fn print_raw(&self, bytes: &[u8]) -> Result<(), Failure> {
+        write_bytes(bytes)
+    }
+
     /// Prints a request that a dry run does not send; for clients other than Resource Manager's.
     pub fn print_planned(
         &self,
@@ -405,11 +410,15 @@ impl Drop for Progress {
     }
 }
 
+fn write_out(text: &str) -> Result<(), Failure> {
+    write_bytes(text.as_bytes())
+}
+
 /// Writes to standard output. When the reader has gone (`| head -1`), the tool ends quietly: what it did is
 /// done, and nobody wants to read of it.
-fn write_out(text: &str) -> Result<(), Failure> {
+fn write_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(Failure::new(
             Status::Failed,

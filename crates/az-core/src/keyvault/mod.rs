@@ -10,4 +10,6 @@ pub use access::Access;
 pub use address::{InvalidAddress, InvalidVersion, SecretRef, Vault, parse_version};
 pub use client::{Retries, client};
 pub use error::{ServiceError, VaultError, explain, service_error};
-pub use shape::{sentence, shape_item, shape_secret, shape_vault};
+pub use shape::{
+    sentence, shape_deleted, shape_deleted_item, shape_item, shape_secret, shape_vault,
+};

@@ -2,7 +2,9 @@
 
 use crate::date::python_date;
 use azure_core::time::{OffsetDateTime, to_rfc3339};
-use azure_security_keyvault_secrets::models::{Secret, SecretAttributes, SecretProperties};
+use azure_security_keyvault_secrets::models::{
+    DeletedSecret, DeletedSecretProperties, Secret, SecretAttributes, SecretProperties,
+};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -28,6 +30,38 @@ pub fn shape_item(secret: &SecretProperties) -> Value {
         "id": secret.id,
         "managed": secret.managed,
         "name": name(secret.id.as_deref()),
+        "tags": tags(secret.tags.as_ref()),
+    })
+}
+
+/// A deleted secret as `az keyvault secret show-deleted` and `delete` print it.
+pub fn shape_deleted(secret: &DeletedSecret) -> Value {
+    json!({
+        "attributes": attributes(secret.attributes.as_ref()),
+        "contentType": secret.content_type,
+        "deletedDate": date(secret.deleted_date),
+        "id": secret.id,
+        "kid": secret.kid,
+        "managed": secret.managed,
+        "name": name(secret.id.as_deref()),
+        "recoveryId": secret.recovery_id,
+        "scheduledPurgeDate": date(secret.scheduled_purge_date),
+        "tags": tags(secret.tags.as_ref()),
+        "value": null,
+    })
+}
+
+/// A deleted secret of a list as `az keyvault secret list-deleted` prints it.
+pub fn shape_deleted_item(secret: &DeletedSecretProperties) -> Value {
+    json!({
+        "attributes": attributes(secret.attributes.as_ref()),
+        "contentType": secret.content_type,
+        "deletedDate": date(secret.deleted_date),
+        "id": secret.id,
+        "managed": secret.managed,
+        "name": name(secret.id.as_deref()),
+        "recoveryId": secret.recovery_id,
+        "scheduledPurgeDate": date(secret.scheduled_purge_date),
         "tags": tags(secret.tags.as_ref()),
     })
 }
@@ -101,7 +135,6 @@ fn attributes(attributes: Option<&SecretAttributes>) -> Value {
     let Some(attributes) = attributes else {
         return Value::Null;
     };
-    let date = |date: Option<OffsetDateTime>| date.map(|date| python_date(&to_rfc3339(&date)));
     json!({
         "created": date(attributes.created),
         "enabled": attributes.enabled,
@@ -111,6 +144,10 @@ fn attributes(attributes: Option<&SecretAttributes>) -> Value {
         "recoveryLevel": attributes.recovery_level.as_ref().map(ToString::to_string),
         "updated": date(attributes.updated),
     })
+}
+
+fn date(date: Option<OffsetDateTime>) -> Option<String> {
+    date.map(|date| python_date(&to_rfc3339(&date)))
 }
 
 fn tags(tags: Option<&HashMap<String, String>>) -> Value {

@@ -2,6 +2,7 @@
 //! (<https://learn.microsoft.com/rest/api/keyvault/secrets>).
 
 mod access;
+mod backup;
 mod error;
 mod secrets;
 

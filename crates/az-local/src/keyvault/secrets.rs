@@ -1,4 +1,4 @@
-//! Secrets: set, get, update, list, delete, recover, purge, back up.
+//! Secrets: set, get, update, list, delete, recover, purge.
 
 use super::access::{Access, Act};
 use super::error::Error;
@@ -20,8 +20,6 @@ const LONGEST_VALUE: usize = 25 * 1024;
 const LARGEST_PAGE: usize = 25;
 /// Versions that a purge takes away in its own transaction.
 const PURGED_AT_ONCE: usize = 500;
-/// <https://learn.microsoft.com/azure/key-vault/general/service-limits#backup-keys-secrets-certificates>
-const MOST_BACKED_UP: usize = 500;
 
 /// Versions that do not tell how long what is deleted can be recovered (recorded at 7.0: Azure/azure-cli,
 /// src/azure-cli/azure/cli/command_modules/keyvault/tests/latest/recordings/test_keyvault_softdelete.yaml).
@@ -34,7 +32,7 @@ pub(crate) struct Call<'a> {
 }
 
 impl Call<'_> {
-    fn vault(&self) -> &str {
+    pub(super) fn vault(&self) -> &str {
         self.access.vault.name()
     }
 
@@ -42,7 +40,7 @@ impl Call<'_> {
         self.access.cx.now.unix_timestamp()
     }
 
-    fn tx(&self) -> &Transaction<'_> {
+    pub(super) fn tx(&self) -> &Transaction<'_> {
         self.access.cx.tx
     }
 
@@ -51,7 +49,7 @@ impl Call<'_> {
         Ok(self.tx().get(&secrets::key_of(self.vault(), name))?)
     }
 
-    fn body(&self) -> Result<Map<String, Value>, Error> {
+    pub(super) fn body(&self) -> Result<Map<String, Value>, Error> {
         let parsed: Result<Value, _> = serde_json::from_slice(&self.request.body);
         match parsed {
             Ok(Value::Object(members)) => Ok(members),
@@ -93,19 +91,7 @@ impl Call<'_> {
                 ),
             ));
         }
-        if let Some(deleted) = self.deleted(name)? {
-            if let Some(busy) = deleted.busy(self.access.cx.now) {
-                return Err(Error::busy(name, busy));
-            }
-            return Err(Error::Inner {
-                status: 409,
-                code: "Conflict",
-                inner: "ObjectIsDeletedButRecoverable",
-                message: format!(
-                    "Secret {name} is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the secret can only be recovered or purged."
-                ),
-            });
-        }
+        self.refuse_taken(name)?;
         let newest: Option<Secret> = self.tx().get(&secrets::key_of(self.vault(), name))?;
         let number = newest.map_or(0, |newest| newest.newest + 1);
         let mut made = SecretVersion {
@@ -127,7 +113,25 @@ impl Call<'_> {
         Ok(Response::json(StatusCode::OK, &self.view(&made, true)))
     }
 
-    fn find(&self, name: &str, version: Option<&str>) -> Result<SecretVersion, Error> {
+    /// A deleted secret holds its name until it is purged.
+    pub(super) fn refuse_taken(&self, name: &str) -> Result<(), Error> {
+        let Some(deleted) = self.deleted(name)? else {
+            return Ok(());
+        };
+        if let Some(busy) = deleted.busy(self.access.cx.now) {
+            return Err(Error::busy(name, busy));
+        }
+        Err(Error::Inner {
+            status: 409,
+            code: "Conflict",
+            inner: "ObjectIsDeletedButRecoverable",
+            message: format!(
+                "Secret {name} is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the secret can only be recovered or purged."
+            ),
+        })
+    }
+
+    pub(super) fn find(&self, name: &str, version: Option<&str>) -> Result<SecretVersion, Error> {
         let missing = || Error::not_found(name);
         if self.deleted(name)?.is_some() {
             return Err(missing());
@@ -344,61 +348,6 @@ impl Call<'_> {
         Ok(Response::json(StatusCode::OK, &self.view(&last, false)))
     }
 
-    /// `POST /secrets/{name}/backup`
-    pub(crate) fn backup(&self, name: &str) -> Result<Response, Error> {
-        check_name(name)?;
-        self.access.require(Act::Backup, Some(name))?;
-        self.find(name, None)?;
-        let below = secrets::prefix(self.vault(), name);
-        let page = self
-            .tx()
-            .page::<SecretVersion>(&Range::Below(&below), None, MOST_BACKED_UP)?;
-        if page.next.is_some() {
-            return Err(Error::bad(
-                "BackupFailed",
-                format!(
-                    "Secret {name} has more than {MOST_BACKED_UP} versions and cannot be backed up."
-                ),
-            ));
-        }
-        let content = serde_json::to_vec(&page.items).map_err(|error| Error::Other {
-            status: 500,
-            code: "InternalError",
-            message: error.to_string(),
-        })?;
-        Ok(Response::json(
-            StatusCode::OK,
-            &json!({"value": URL_SAFE_NO_PAD.encode(content)}),
-        ))
-    }
-
-    /// `POST /secrets/restore`
-    pub(crate) fn restore(&self) -> Result<Response, Error> {
-        self.access.require(Act::Restore, None)?;
-        let broken = || Error::bad("BadParameter", "The backup blob is invalid.");
-        let body = self.body()?;
-        let blob = body
-            .get("value")
-            .and_then(Value::as_str)
-            .ok_or_else(broken)?;
-        let content = URL_SAFE_NO_PAD.decode(blob).map_err(|_| broken())?;
-        let mut versions: Vec<SecretVersion> =
-            serde_json::from_slice(&content).map_err(|_| broken())?;
-        let last = versions.last().cloned().ok_or_else(broken)?;
-        if secrets::newest(self.tx(), self.vault(), &last.name)?.is_some() {
-            return Err(Error::Other {
-                status: 409,
-                code: "Conflict",
-                message: format!("A secret with the name {} already exists.", last.name),
-            });
-        }
-        for version in &mut versions {
-            version.vault = self.vault().to_owned();
-            secrets::add(self.tx(), version)?;
-        }
-        Ok(Response::json(StatusCode::OK, &self.view(&last, false)))
-    }
-
     fn attributes(&self, secret: &SecretVersion) -> Value {
         let mut attributes = json!({
             "enabled": secret.enabled,
@@ -419,7 +368,7 @@ impl Call<'_> {
     }
 
     /// A secret with its version in the id, with its value on request.
-    fn view(&self, secret: &SecretVersion, with_value: bool) -> Value {
+    pub(super) fn view(&self, secret: &SecretVersion, with_value: bool) -> Value {
         let mut view = self.item(secret, true);
         if with_value {
             view["value"] = json!(secret.value);
@@ -505,7 +454,7 @@ fn decode_skip(token: &str) -> Option<String> {
     String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()
 }
 
-fn check_name(name: &str) -> Result<(), Error> {
+pub(super) fn check_name(name: &str) -> Result<(), Error> {
     if (1..=127).contains(&name.len())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
     {

@@ -2,6 +2,7 @@
 
 pub(crate) mod addresses;
 pub(crate) mod authority;
+pub(crate) mod backup_key;
 pub(crate) mod deployments;
 pub(crate) mod directory;
 pub(crate) mod document;

@@ -2,6 +2,7 @@
 
 use super::addresses::Address;
 use super::authority::StoredAuthority;
+use super::backup_key::StoredBackupKey;
 use super::deployments::Deployment;
 use super::directory::{Application, ServicePrincipal, Subscription, Tenant};
 use super::document::Document;
@@ -49,6 +50,7 @@ pub(super) fn commands() -> String {
     table::<ServicePrincipal>(&mut commands);
     table::<Settings>(&mut commands);
     table::<StoredAuthority>(&mut commands);
+    table::<StoredBackupKey>(&mut commands);
     table::<StoredClient>(&mut commands);
     table::<StoredKey>(&mut commands);
     table::<StoredSecret>(&mut commands);

@@ -487,6 +487,82 @@ static STORIES: &[(&str, &[Row])] = &[
                 "kv-get --list --vault-name {kv}",
                 &[Form::Json, Form::Table, Form::Tsv("[].name")],
             ),
+            row(
+                "keyvault secret list-versions",
+                "az keyvault secret list-versions --vault-name {kv} --name v",
+                "kv-get v --list-versions --vault-name {kv}",
+                &[Form::Json, Form::Table, Form::Tsv("length(@)")],
+            )
+            .after(
+                "for value in one two; do echo $value | kv-set v --vault-name {kv} -o none; done",
+            ),
+            row(
+                "keyvault secret set-attributes",
+                "az keyvault secret set-attributes --vault-name {kv} -n v --expires 2031-01-02T03:04:05Z --tags c=d --content-type text/plain",
+                "kv-set --attributes-only --vault-name {kv} -n v --expires 2031-01-02T03:04:05Z --tags c=d --content-type text/plain",
+                READ,
+            ),
+            row(
+                "keyvault secret backup",
+                "az keyvault secret backup --vault-name {kv} -n v --file {kv}.backup",
+                "kv-get --backup {kv}.backup --vault-name {kv} -n v",
+                ONCE,
+            ),
+            row(
+                "keyvault secret delete",
+                "az keyvault secret delete --vault-name {kv} -n v",
+                "az-cleanup secret delete --vault-name {kv} -n v",
+                ONCE,
+            ),
+            row(
+                "keyvault secret delete, none",
+                "az keyvault secret delete --vault-name {kv} -n none",
+                "az-cleanup secret delete --vault-name {kv} -n none",
+                ONCE,
+            ),
+            row(
+                "keyvault secret show-deleted",
+                "az keyvault secret show-deleted --vault-name {kv} -n v",
+                "kv-get --deleted --vault-name {kv} -n v",
+                READ,
+            ),
+            row(
+                "keyvault secret list-deleted",
+                "az keyvault secret list-deleted --vault-name {kv}",
+                "kv-get --deleted --vault-name {kv}",
+                &[Form::Json, Form::Table, Form::Tsv("[].name")],
+            ),
+            row(
+                "keyvault secret recover",
+                "az keyvault secret recover --vault-name {kv} -n v",
+                "az-cleanup secret recover --vault-name {kv} -n v",
+                ONCE,
+            ),
+            row(
+                "keyvault secret recover, none",
+                "az keyvault secret recover --vault-name {kv} -n none",
+                "az-cleanup secret recover --vault-name {kv} -n none",
+                ONCE,
+            ),
+            row(
+                "keyvault secret purge",
+                "az keyvault secret purge --vault-name {kv} -n v",
+                "az-cleanup secret purge --vault-name {kv} -n v",
+                ONCE,
+            )
+            .after("az-cleanup secret delete --vault-name {kv} -n v -o none"),
+            row(
+                "keyvault secret purge, none",
+                "az keyvault secret purge --vault-name {kv} -n v",
+                "az-cleanup secret purge --vault-name {kv} -n v",
+                ONCE,
+            ),
+            row(
+                "keyvault secret restore",
+                "az keyvault secret restore --vault-name {kv} --file {kv}.backup",
+                "kv-set --restore {kv}.backup --vault-name {kv}",
+                ONCE,
+            ),
         ],
     ),
 ];
@@ -543,6 +619,21 @@ const MEANT: &[(&str, &str, &str)] = &[
         "keyvault secret set, again",
         "json",
         "az tags each value with the encoding that it read it in; ours sets the tags that were asked for",
+    ),
+    (
+        "keyvault secret delete, none",
+        "exit",
+        "what is gone already is no error; az ends with 3",
+    ),
+    (
+        "keyvault secret recover, none",
+        "exit",
+        "what is not found is 3; az ends with 1",
+    ),
+    (
+        "keyvault secret purge, none",
+        "exit",
+        "what is gone already is no error; az ends with 3",
     ),
     (
         "vm restart",

@@ -9,5 +9,6 @@ mod locks;
 mod refusal;
 mod round_trip;
 mod schemas;
+mod secret_backup;
 mod secret_deletion;
 mod versions;
