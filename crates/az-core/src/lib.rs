@@ -17,6 +17,7 @@ pub mod cli;
 pub mod connection;
 pub mod date;
 pub mod dotenv;
+pub mod examples;
 pub mod graph;
 pub mod identity;
 pub mod keyvault;

@@ -10,6 +10,7 @@ mod durability;
 mod environment;
 mod extensions;
 mod foreign_links;
+mod help;
 mod identity;
 mod machine;
 mod machine_commands;

@@ -6,6 +6,7 @@ mod complete;
 mod defaults;
 mod failure;
 pub mod habits;
+mod help;
 mod identities;
 pub mod lines;
 mod machine_args;
@@ -23,6 +24,7 @@ mod text_or_file;
 
 pub use args::{ErrorFormat, GlobalArgs, parse_duration};
 pub use failure::{Doing, EXIT_STATUS, Failure, Status};
+pub use help::dressed;
 pub use identities::read_identities;
 pub use machine_args::{Machine, MachineArgs};
 pub use many::{SIDE_BY_SIDE, for_each, for_each_machine, for_each_of};

@@ -4,7 +4,7 @@ use super::{
     args::{ErrorFormat, GlobalArgs},
     complete, defaults,
     failure::{Failure, Status},
-    habits, prompt,
+    habits, help, prompt,
     report::report,
     session::Session,
     suggest::suggest,
@@ -51,6 +51,14 @@ where
     };
     let cli = match parse::<C>(command) {
         Ok(cli) => cli,
+        // Whoever does not read the help need not wait for it to be put together.
+        Err(error) if error.kind() == ErrorKind::DisplayHelp => {
+            let whole = help::dressed(C::command());
+            return match parse::<C>(whole) {
+                Ok(_) => ExitCode::SUCCESS,
+                Err(error) => usage_error::<C>(&error),
+            };
+        }
         Err(error) => return usage_error::<C>(&shortened(error)),
     };
     let mut global = cli.global().clone();
