@@ -237,6 +237,18 @@ impl Client {
         .await
     }
 
+    /// Asks a question that has a body. Nothing is written, so it is sent in a dry run, too.
+    pub async fn ask(
+        &self,
+        path: impl AsRef<str>,
+        api_version: &str,
+        question: &Value,
+    ) -> Result<Value, ArmError> {
+        let url = self.url(path.as_ref(), api_version, &[])?;
+        let body = Body::from(question.clone());
+        Ok(self.send(Method::Post, url, Some(&body)).await?.body)
+    }
+
     /// Deletes what is at `path`, with more query parameters.
     pub async fn delete(
         &self,

@@ -6,6 +6,7 @@ mod client;
 mod error;
 mod id;
 mod operation;
+mod permissions;
 pub mod versions;
 
 /// Base64, in which Resource Manager takes what is not text.
@@ -14,3 +15,4 @@ pub use body::{Body, REDACTED};
 pub use client::{Answer, Client, ClientOptions, DryRun, Planned};
 pub use error::{ArmError, ServiceError};
 pub use id::{InvalidResourceId, ResourceId};
+pub use permissions::Permissions;

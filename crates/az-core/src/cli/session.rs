@@ -8,7 +8,8 @@ use super::{
     report::{report, say},
 };
 use crate::{
-    arm::{self, Client, DryRun, ResourceId, versions},
+    arm::{self, ArmError, Client, DryRun, ResourceId, versions},
+    caller::Caller,
     connection::{Connection, application_id},
     nearest::did_you_mean,
     shown::shown,
@@ -52,7 +53,7 @@ pub struct State {
     query: Option<Query>,
     dry_run: Option<DryRun>,
     transport: OnceLock<Transport>,
-    credential: OnceLock<Arc<dyn TokenCredential>>,
+    chain: OnceLock<Arc<DefaultAzureCredential>>,
     arm: OnceLock<Client>,
     subscription: OnceCell<Subscription>,
 }
@@ -77,7 +78,7 @@ impl Session {
             query,
             dry_run,
             transport: OnceLock::new(),
-            credential: OnceLock::new(),
+            chain: OnceLock::new(),
             arm: OnceLock::new(),
             subscription: OnceCell::new(),
         })))
@@ -94,8 +95,13 @@ impl Session {
 
     /// Who asks: the chain of credentials.
     pub fn credential(&self) -> Result<Arc<dyn TokenCredential>, Failure> {
-        if let Some(credential) = self.credential.get() {
-            return Ok(credential.clone());
+        Ok(self.chain()?)
+    }
+
+    /// The same as the chain that it is, which can say what it tried.
+    pub fn chain(&self) -> Result<Arc<DefaultAzureCredential>, Failure> {
+        if let Some(chain) = self.chain.get() {
+            return Ok(chain.clone());
         }
         let made = DefaultAzureCredential::new(Options {
             env: self.env.clone(),
@@ -109,8 +115,14 @@ impl Session {
             application_id: Some(application_id(self.tool)),
         })
         .map_err(|error| Failure::new(Status::Unauthenticated, error.to_string()))?;
-        let made: Arc<dyn TokenCredential> = made;
-        Ok(self.credential.get_or_init(|| made).clone())
+        Ok(self.chain.get_or_init(|| made).clone())
+    }
+
+    /// Who the caller is, by a token for Resource Manager; `None` where the token does not tell.
+    pub async fn caller(&self) -> Result<Option<Caller>, Failure> {
+        let scope = self.cloud.resource_manager_scope();
+        let found = Caller::of(self.chain()?.as_ref(), scope).await;
+        Ok(found.map_err(ArmError::Credential)?)
     }
 
     /// What the session's clients share.
@@ -259,6 +271,18 @@ impl Session {
         self.print_in(result, text, None)
     }
 
+    /// Prints a result that is for people first: as `text`, unless a format or a query is asked for.
+    pub fn print_for_people(&self, result: &Value, text: &str) -> Result<(), Failure> {
+        if self.global.output.is_none() && self.query.is_none() {
+            return write_out(text);
+        }
+        self.print_with(result, Some(text.trim_end()))
+    }
+
+    fn format(&self) -> Format {
+        self.global.output.unwrap_or_default()
+    }
+
     /// Prints a result whose table has columns of its own: a JMESPath query that makes a hash a row.
     pub fn print_table(&self, result: &Value, columns: &str) -> Result<(), Failure> {
         self.print_in(result, None, Some(columns))
@@ -276,21 +300,20 @@ impl Session {
         let mut result = result.clone();
         add_resource_group(&mut result);
         let result = &result;
-        let colour = self.global.output == Format::Jsonc && output::takes_colour(self.no_color);
+        let colour = self.format() == Format::Jsonc && output::takes_colour(self.no_color);
         let columns = columns
-            .filter(|_| self.global.output == Format::Table && self.query.is_none())
+            .filter(|_| self.format() == Format::Table && self.query.is_none())
             .map(Query::compile)
             .transpose()?;
         let text = output::render(
             result,
             text,
-            self.global.output,
+            self.format(),
             self.query.as_ref().or(columns.as_ref()),
             colour,
         )?;
         // JSON has no control characters but those of its own colours; the other forms have those of the values.
-        if std::io::stdout().is_terminal()
-            && !matches!(self.global.output, Format::Json | Format::Jsonc)
+        if std::io::stdout().is_terminal() && !matches!(self.format(), Format::Json | Format::Jsonc)
         {
             return write_out(&shown(&text));
         }
@@ -308,7 +331,7 @@ impl Session {
         write_out(&output::render_line(
             result,
             text,
-            self.global.output,
+            self.format(),
             self.query.as_ref(),
         )?)
     }
