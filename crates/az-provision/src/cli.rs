@@ -1,5 +1,6 @@
 //! What the user may say.
 
+use crate::doctor::cli::Doctor;
 use az_core::{
     cli::{CommandLine, GlobalArgs, MachineArgs},
     name::{GroupName, Location, MachineName, NetworkName, VaultName, parse_tag},
@@ -41,6 +42,11 @@ pub(crate) enum Command {
     Keyvault(Keyvault),
     /// A resource group, then a virtual machine and a key vault in it side by side
     All(Box<All>),
+    /// Tell whether the work would go through, and what to do where it would not
+    ///
+    /// Looks at the sign-in, the network, the clock, the subscription, the permissions for each step, the providers and the
+    /// names. Nothing is written, and no check waits for more than a few seconds.
+    Doctor(Doctor),
 }
 
 /// Tags, as `az` takes them.

@@ -3,6 +3,7 @@
 
 mod all;
 mod cli;
+mod doctor;
 mod group;
 mod keyvault;
 mod vm;
@@ -99,6 +100,7 @@ async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
             keyvault::list(&session, resource_group.as_ref()).await?
         }
         Command::All(args) => all::run(&session, *args).await?,
+        Command::Doctor(args) => return doctor::run(&session, &args).await,
     };
     match columns {
         Some(columns) => session.print_table(&result, columns),

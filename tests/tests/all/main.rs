@@ -6,6 +6,7 @@ mod completion;
 mod contracts;
 mod defaults;
 mod deployments;
+mod doctor;
 mod durability;
 mod environment;
 mod extensions;

@@ -1,7 +1,6 @@
 //! What the caller may do at a scope (`Microsoft.Authorization/permissions`,
 //! <https://learn.microsoft.com/rest/api/authorization/permissions>).
 
-use super::{client::Client, error::ArmError, versions};
 use serde_json::Value;
 
 /// What the caller may do at a scope: a set for each role that it has there, or above.
@@ -18,17 +17,8 @@ struct Set {
 }
 
 impl Permissions {
-    /// Asks what the caller may do at `scope`. Conditions, locks and deny assignments are not in the answer.
-    pub async fn read(arm: &Client, scope: impl AsRef<str>) -> Result<Self, ArmError> {
-        let path = format!(
-            "{}/providers/Microsoft.Authorization/permissions",
-            scope.as_ref()
-        );
-        let sets = arm.list(path, versions::AUTHORIZATION, &[]).await?;
-        Ok(Permissions::from_arm(&sets))
-    }
-
-    /// The sets as Resource Manager lists them.
+    /// The sets as Resource Manager lists them below a scope, at `providers/Microsoft.Authorization/permissions`.
+    /// Conditions, locks and deny assignments are not in the answer.
     pub fn from_arm(sets: &[Value]) -> Self {
         Permissions(sets.iter().map(Set::from_arm).collect())
     }
