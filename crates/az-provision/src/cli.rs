@@ -642,6 +642,7 @@ impl PublicNetworkAccess {
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = PLAN)]
 pub(crate) struct All {
     /// The resource group's name
     #[arg(short = 'g', long)]
@@ -661,7 +662,17 @@ pub(crate) struct All {
     pub(crate) vault: Vault,
     #[command(flatten)]
     pub(crate) tags: Tags,
+    /// Show what is there and what would be made or changed, and write nothing
+    #[arg(long)]
+    pub(crate) plan: bool,
 }
+
+const PLAN: &str = "Example:
+  az-provision all --plan -g go-on-azure -l eastus -n go-on-azure-vm --vault-name kv-go --generate-ssh-keys
+
+With --plan the state of each resource is exists, create, change or conflict, as a tree, or as a list with -o json; where
+something is in conflict the exit status is that which the command would end in. Passwords and custom data, which Azure
+shows to nobody, are not compared. --dry-run prints the requests instead, and ends at the first conflict.";
 
 /// Secrets are kept out of what is shown, and zeroed after use.
 fn parse_secret(text: &str) -> Result<SecretString, std::convert::Infallible> {

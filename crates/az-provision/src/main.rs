@@ -6,6 +6,7 @@ mod cli;
 mod doctor;
 mod group;
 mod keyvault;
+mod plan;
 mod vm;
 mod wait;
 
@@ -99,6 +100,7 @@ async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
         Command::Keyvault(Keyvault::List { resource_group }) => {
             keyvault::list(&session, resource_group.as_ref()).await?
         }
+        Command::All(args) if args.plan => return plan::run(&session, *args).await,
         Command::All(args) => all::run(&session, *args).await?,
         Command::Doctor(args) => return doctor::run(&session, &args).await,
     };

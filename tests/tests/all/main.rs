@@ -15,6 +15,7 @@ mod identity;
 mod machine;
 mod machine_commands;
 mod mistakes;
+mod plan;
 mod powershell;
 mod principals;
 mod provision;

@@ -8,6 +8,7 @@ mod login;
 mod machine;
 mod network;
 pub(crate) mod open_port;
+pub(crate) mod plan;
 pub(crate) mod power;
 pub(crate) mod request;
 pub(crate) mod run_command;
