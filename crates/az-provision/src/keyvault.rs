@@ -19,6 +19,7 @@ const TYPE: &str = "Microsoft.KeyVault/vaults";
 
 /// Creates a vault, or finds it there and compares.
 pub(crate) async fn create(session: &Session, args: &KeyvaultCreate) -> Result<Value, Failure> {
+    session.show_each_resource();
     let group = session.group_id(args.resource_group.as_str()).await?;
     let location = match &args.location {
         Some(location) => location.clone(),
@@ -117,7 +118,6 @@ pub(crate) async fn ensure(session: &Session, plan: &Plan<'_>) -> Result<Value, 
     if plan.no_wait {
         return Ok(Value::Null);
     }
-    let _shown = session.progress(format!("Creating vault {}", plan.name));
     Ok(shape_vault(&arm.wait(answer).await.doing(&doing)?))
 }
 

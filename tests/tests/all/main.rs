@@ -18,6 +18,7 @@ mod mistakes;
 mod plan;
 mod powershell;
 mod principals;
+mod progress;
 mod provision;
 mod regressions;
 mod role;

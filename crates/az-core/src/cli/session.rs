@@ -6,6 +6,7 @@ use super::{
     output::{self, Format, Query},
     prompt,
     report::{report, say},
+    under_way::{Progress, UnderWay},
 };
 use crate::{
     arm::{self, ArmError, Client, DryRun, ResourceId, versions},
@@ -53,6 +54,7 @@ pub struct State {
     query: Option<Query>,
     dry_run: Option<DryRun>,
     transport: OnceLock<Transport>,
+    under_way: UnderWay,
     chain: OnceLock<Arc<DefaultAzureCredential>>,
     arm: OnceLock<Client>,
     subscription: OnceCell<Subscription>,
@@ -64,6 +66,7 @@ impl Session {
         global: GlobalArgs,
         env: Env,
         no_color: bool,
+        under_way: UnderWay,
     ) -> Result<Self, Failure> {
         let query = global.query.as_deref().map(Query::compile).transpose()?;
         let cloud = Cloud::resolve(global.cloud.as_deref(), &env)
@@ -78,6 +81,7 @@ impl Session {
             query,
             dry_run,
             transport: OnceLock::new(),
+            under_way,
             chain: OnceLock::new(),
             arm: OnceLock::new(),
             subscription: OnceCell::new(),
@@ -145,6 +149,7 @@ impl Session {
             arm::ClientOptions {
                 dry_run: self.dry_run.clone(),
                 timeout: self.global.timeout,
+                watch: Some(Arc::new(self.under_way.clone())),
             },
         );
         Ok(self.arm.get_or_init(|| made))
@@ -366,32 +371,26 @@ impl Session {
 
     /// Reports a failure on standard error that does not end the tool.
     pub fn report(&self, failure: &Failure) {
-        report(self.tool, failure, self.global.error_format);
+        self.under_way
+            .say_between(|| report(self.tool, failure, self.global.error_format));
     }
 
     /// Warns on standard error, unless `--only-show-errors`.
     pub fn warn(&self, message: impl std::fmt::Display) {
         if !self.global.only_show_errors {
-            say(format_args!("{}: {message}", self.tool));
+            self.under_way
+                .say_between(|| say(format_args!("{}: {message}", self.tool)));
         }
     }
 
     /// Shows on a terminal what is being waited for, until the returned guard is dropped.
     pub fn progress(&self, message: impl Into<String>) -> Progress {
-        let shown = std::io::stderr().is_terminal()
-            && !self.no_color
-            && !self.global.debug
-            && !self.global.only_show_errors;
-        let bar = if shown {
-            indicatif::ProgressBar::new_spinner()
-        } else {
-            indicatif::ProgressBar::hidden()
-        };
-        bar.set_message(message.into());
-        if shown {
-            bar.enable_steady_tick(std::time::Duration::from_millis(120));
-        }
-        Progress(bar)
+        self.under_way.message(message.into())
+    }
+
+    /// Shows on a terminal a line for each resource that is made, with its time; each stays when its resource is there.
+    pub fn show_each_resource(&self) {
+        self.under_way.show_each();
     }
 
     /// Has a destructive act confirmed, unless `--yes` or `--dry-run`.
@@ -421,15 +420,6 @@ fn add_resource_group(value: &mut Value) {
             }
         }
         _ => {}
-    }
-}
-
-/// A message on the terminal that goes when this is dropped.
-pub struct Progress(indicatif::ProgressBar);
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
     }
 }
 

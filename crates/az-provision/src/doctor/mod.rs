@@ -19,7 +19,7 @@ use cli::Doctor;
 
 /// `doctor`: looks at everything, prints it, and fails as the work would.
 pub(crate) async fn run(session: &Session, args: &Doctor) -> Result<(), Failure> {
-    let _shown = session.progress("Looking around");
+    let shown = session.progress("Looking around");
     let mut checks = vec![cloud(session), computer::proxy(&session.env)];
     let (endpoint, sign_in) = futures::join!(endpoint::check(session), sign_in::check(session));
     let (certificates_and_clock, reached) = endpoint;
@@ -34,6 +34,7 @@ pub(crate) async fn run(session: &Session, args: &Doctor) -> Result<(), Failure>
         ));
     }
     checks.push(computer::openssh(&session.env));
+    drop(shown);
     session.print_for_people(&report::data(&checks), &report::text(&checks))?;
     report::result(&checks)
 }

@@ -26,7 +26,7 @@ pub(crate) async fn run(session: &Session, args: All) -> Result<(), Failure> {
     let machine = vm::request::Request::checked(session, &args.vm_name, args.machine)?;
     let id = session.group_id(args.resource_group.as_str()).await?;
     let arm = session.arm()?;
-    let _shown = session.progress("Looking at what is there");
+    let shown = session.progress("Looking at what is there");
     let there = arm
         .find(&id, versions::RESOURCES)
         .await
@@ -59,6 +59,7 @@ pub(crate) async fn run(session: &Session, args: All) -> Result<(), Failure> {
     )];
     nodes.extend(machine);
     nodes.push(vault);
+    drop(shown);
     session.print_for_people(&report::data(&nodes), &report::text(&nodes))?;
     report::result(&nodes)
 }

@@ -2,7 +2,7 @@
 
 use super::node::{Node, State};
 use az_core::{
-    arm::ResourceId,
+    arm::{ResourceId, described},
     cli::{Failure, Status},
     shown::shown,
 };
@@ -42,7 +42,7 @@ fn parent<'a>(nodes: &'a [Node], node: &Node) -> Option<&'a ResourceId> {
 }
 
 fn line(out: &mut String, node: &Node, tree: &str) {
-    let mut said = format!("{} '{}'", what(node), node.id.name());
+    let mut said = described(&node.id);
     if !node.differences.is_empty() {
         let _ = write!(said, ": {}", node.differences.join(", "));
     }
@@ -53,21 +53,6 @@ fn line(out: &mut String, node: &Node, tree: &str) {
         node.state.as_str(),
         shown(&words.join(" "))
     );
-}
-
-fn what(node: &Node) -> String {
-    match node.kind().as_str() {
-        "Microsoft.Resources/resourceGroups" => "resource group",
-        "Microsoft.Network/virtualNetworks" => "virtual network",
-        "Microsoft.Network/virtualNetworks/subnets" => "subnet",
-        "Microsoft.Network/networkSecurityGroups" => "security group",
-        "Microsoft.Network/publicIPAddresses" => "public IP address",
-        "Microsoft.Network/networkInterfaces" => "network interface",
-        "Microsoft.Compute/virtualMachines" => "virtual machine",
-        "Microsoft.KeyVault/vaults" => "key vault",
-        other => other,
-    }
-    .to_owned()
 }
 
 /// The same as data: a list, in the order of the tree's first level.
@@ -89,7 +74,7 @@ pub(super) fn result(nodes: &[Node]) -> Result<(), Failure> {
     };
     let names: Vec<String> = conflicts
         .iter()
-        .map(|(node, _)| format!("{} '{}'", what(node), node.id.name()))
+        .map(|(node, _)| described(&node.id))
         .collect();
     Err(Failure::new(
         *status,
