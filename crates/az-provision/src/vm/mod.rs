@@ -3,6 +3,7 @@
 mod compare;
 pub(crate) mod create;
 mod data;
+mod ed25519;
 mod image;
 mod login;
 mod machine;
