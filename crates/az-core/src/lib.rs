@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 pub mod arm;
+pub mod caller;
 pub mod cli;
 pub mod connection;
 pub mod date;
@@ -24,6 +25,7 @@ pub mod keyvault;
 pub mod name;
 pub mod nearest;
 pub mod origin;
+pub mod reach;
 pub mod run_again;
 pub mod shown;
 pub mod subscription;

@@ -1,5 +1,6 @@
 //! What the user may say.
 
+use crate::doctor::cli::Doctor;
 use az_core::{
     cli::{CommandLine, GlobalArgs, MachineArgs},
     name::{GroupName, Location, MachineName, NetworkName, VaultName, parse_tag},
@@ -41,6 +42,11 @@ pub(crate) enum Command {
     Keyvault(Keyvault),
     /// A resource group, then a virtual machine and a key vault in it side by side
     All(Box<All>),
+    /// Tell whether the work would go through, and what to do where it would not
+    ///
+    /// Looks at the sign-in, the network, the clock, the subscription, the permissions for each step, the providers and the
+    /// names. Nothing is written, and no check waits for more than a few seconds.
+    Doctor(Doctor),
 }
 
 /// Tags, as `az` takes them.
@@ -638,6 +644,7 @@ impl PublicNetworkAccess {
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = PLAN)]
 pub(crate) struct All {
     /// The resource group's name
     #[arg(short = 'g', long)]
@@ -657,7 +664,17 @@ pub(crate) struct All {
     pub(crate) vault: Vault,
     #[command(flatten)]
     pub(crate) tags: Tags,
+    /// Show what is there and what would be made or changed, and write nothing
+    #[arg(long)]
+    pub(crate) plan: bool,
 }
+
+const PLAN: &str = "Example:
+  az-provision all --plan -g go-on-azure -l eastus -n go-on-azure-vm --vault-name kv-go --generate-ssh-keys
+
+With --plan the state of each resource is exists, create, change or conflict, as a tree, or as a list with -o json; where
+something is in conflict the exit status is that which the command would end in. Passwords and custom data, which Azure
+shows to nobody, are not compared. --dry-run prints the requests instead, and ends at the first conflict.";
 
 /// Secrets are kept out of what is shown, and zeroed after use.
 fn parse_secret(text: &str) -> Result<SecretString, std::convert::Infallible> {

@@ -2,6 +2,7 @@
 //! standard input.
 
 mod args;
+mod command_line;
 mod complete;
 mod defaults;
 mod failure;
@@ -21,6 +22,7 @@ mod secret_habits;
 mod session;
 mod suggest;
 mod text_or_file;
+mod under_way;
 
 pub use args::{ErrorFormat, GlobalArgs, parse_duration};
 pub use failure::{Doing, EXIT_STATUS, Failure, Status};
