@@ -116,6 +116,18 @@ static STORIES: &[(&str, &[Row])] = &[
                 &[Form::Json, Form::Table, Form::Tsv("[].name")],
             ),
             row(
+                "group exists",
+                "az group exists -n {g}",
+                "az-provision group exists -n {g}",
+                &[Form::Json, Form::Tsv("@")],
+            ),
+            row(
+                "group wait",
+                "az group wait -n {g} --created",
+                "az-provision group wait -n {g} --created",
+                ONCE,
+            ),
+            row(
                 "group delete, none",
                 "az group delete -n none --yes",
                 "az-cleanup group delete -n none --yes",
@@ -187,6 +199,24 @@ static STORIES: &[(&str, &[Row])] = &[
                     Form::Table,
                     Form::Tsv("[].{VM:name,IP:publicIps} | [?VM!='none']"),
                 ],
+            ),
+            row(
+                "vm list-ip-addresses",
+                "az vm list-ip-addresses -n {vm}",
+                "az-provision vm list-ip-addresses -n {vm}",
+                READ,
+            ),
+            row(
+                "vm open-port",
+                "az vm open-port -g {g} -n {vm} --port 80",
+                "az-provision vm open-port -g {g} -n {vm} --port 80",
+                ONCE,
+            ),
+            row(
+                "vm wait",
+                "az vm wait -g {g} -n {vm} --created",
+                "az-provision vm wait -g {g} -n {vm} --created",
+                ONCE,
             ),
             row(
                 "vm stop",
