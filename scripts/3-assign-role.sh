@@ -2,7 +2,7 @@
 # Step 3: the identity may write the vault's secrets.
 . "$(dirname -- "$0")/lib.sh"
 
-vault_id=$(say az-provision keyvault show --name "$KEY_VAULT_NAME" --query id -o tsv)
+vault_id=$(say az-provision keyvault show --resource-group "$RESOURCE_GROUP" --name "$KEY_VAULT_NAME" --query id -o tsv)
 
 if [ "$IDENTITY" = system ]; then
     assignee=$(say az-identity vm show --name "$VM_NAME" --resource-group "$RESOURCE_GROUP")

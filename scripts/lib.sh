@@ -30,6 +30,9 @@ case $IDENTITY in
 esac
 export KEY_VAULT_NAME
 
+# The steps pass JSON to each other, whatever 'az config' says of what is printed.
+export AZURE_CORE_OUTPUT=json
+
 # The tools: those built in this checkout, else those on PATH.
 scripts_dir=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 tools_dir=${AZ_TOOLS_DIR:-$scripts_dir/../target/release}

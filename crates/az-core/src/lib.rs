@@ -21,6 +21,8 @@ pub mod graph;
 pub mod identity;
 pub mod keyvault;
 pub mod name;
+pub mod nearest;
 pub mod origin;
 pub mod run_again;
+pub mod shown;
 pub mod subscription;

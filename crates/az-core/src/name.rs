@@ -3,11 +3,12 @@
 //! The rules are Azure's:
 //! <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules>.
 
+use crate::shown::shown;
 use std::{fmt, str::FromStr};
 
 /// A name, and the rule that it broke.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{}' is not a valid {what}: {rule}", shortened(value))]
+#[error("'{}' is not a valid {what}: {rule}", shown(&shortened(value)))]
 pub struct InvalidName {
     /// What the value was meant to be, as `vault name`.
     pub what: &'static str,
@@ -202,8 +203,11 @@ pub fn parse_tag(word: &str) -> Result<(String, String), InvalidName> {
         value: word.to_owned(),
         rule,
     };
-    if key.is_empty() {
+    if key.trim().is_empty() {
         return Err(broken("write it as key=value"));
+    }
+    if key.trim() != key {
+        return Err(broken("a key must not begin or end with white space"));
     }
     if key.len() > 512 || value.len() > 256 {
         return Err(broken(
@@ -263,5 +267,9 @@ mod tests {
         assert_eq!(parse_tag("a"), Ok(("a".into(), String::new())));
         assert!(parse_tag("=b").is_err());
         assert!(parse_tag("a/b=c").is_err());
+        for blank in [" =x", " ", "\t=x", " a=x", "a =x", "a\r=x"] {
+            assert!(parse_tag(blank).is_err(), "{blank:?}");
+        }
+        assert_eq!(parse_tag("a b= c"), Ok(("a b".into(), " c".into())));
     }
 }

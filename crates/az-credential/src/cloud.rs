@@ -4,12 +4,12 @@
 //! <https://learn.microsoft.com/azure/azure-government/compare-azure-government-global-azure> and
 //! <https://learn.microsoft.com/azure/china/resources-developer-guide>.
 
-use crate::env::Env;
+use crate::{az_config::AzConfig, env::Env};
 use azure_core::{
     cloud::{CloudConfiguration, CustomConfiguration},
     http::Url,
 };
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 /// One of Azure's clouds.
 #[derive(Clone, Copy)]
@@ -95,8 +95,9 @@ impl Cloud {
         if let Some(name) = env.get("AZURE_CLOUD") {
             return Cloud::named(name, "AZURE_CLOUD");
         }
-        if let Some((name, file)) = active_in_az_config(env) {
-            return Cloud::named(&name, &file.display().to_string());
+        // `az` has its own variable for it, AZURE_CLOUD_NAME, before its file.
+        if let Some(active) = AzConfig::read(env).get("cloud", "name") {
+            return Cloud::named(&active.value, &active.origin);
         }
         if let Some(host) = env.get("AZURE_AUTHORITY_HOST") {
             let unknown = || UnknownCloud {
@@ -212,39 +213,9 @@ impl std::fmt::Debug for Cloud {
     }
 }
 
-/// `[cloud] name` in `az`'s `config`, an INI file as Python's configparser reads it.
-fn active_in_az_config(env: &Env) -> Option<(String, PathBuf)> {
-    let file = env.azure_config_dir()?.join("config");
-    let text = std::fs::read_to_string(&file).ok()?;
-    ini_value(&text, "cloud", "name").map(|name| (name, file))
-}
-
-fn ini_value(text: &str, section: &str, option: &str) -> Option<String> {
-    let mut current = "";
-    let mut found = None;
-    for line in text.trim_start_matches('\u{feff}').lines().map(str::trim) {
-        if line.starts_with(['#', ';']) {
-            continue;
-        }
-        if let Some(name) = line
-            .strip_prefix('[')
-            .and_then(|line| line.split(']').next())
-        {
-            current = name;
-        } else if current == section
-            && let Some((key, value)) = line.split_once(['=', ':'])
-            && key.trim().eq_ignore_ascii_case(option)
-        {
-            found = Some(value.trim().to_owned()).filter(|value| !value.is_empty());
-        }
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     #[test]
     fn every_address_of_the_table_is_valid() {
@@ -328,22 +299,5 @@ mod tests {
             error.contains("'moon' (from --cloud)") && error.contains("AzureUSGovernment"),
             "{error}"
         );
-    }
-
-    #[test]
-    fn settings_are_read_as_az_reads_them() {
-        let text = "\u{feff}[core]\nname = x\n# name\n[cloud]\nname: AzureCloud\n; name = y\n";
-        assert_eq!(
-            ini_value(text, "cloud", "name").as_deref(),
-            Some("AzureCloud")
-        );
-        assert_eq!(ini_value("[cloud]\nname =\n", "cloud", "name"), None);
-    }
-
-    proptest! {
-        #[test]
-        fn any_settings_file_is_survived(text in "\\PC*(\n\\PC*){0,5}") {
-            let _ = ini_value(&text, "cloud", "name");
-        }
     }
 }

@@ -30,6 +30,7 @@
 #![forbid(unsafe_code)]
 
 mod advice;
+mod az_config;
 mod certificate;
 mod chain;
 mod cloud;
@@ -52,9 +53,11 @@ mod testing;
 mod token_cache;
 mod workload_identity;
 
+pub use az_config::{AzConfig, Setting};
 pub use chain::DefaultAzureCredential;
 pub use cloud::{Cloud, UnknownCloud};
 pub use env::Env;
 pub use error::{Attempt, CredentialError, Outcome};
 pub use name::CredentialName;
 pub use parts::Options;
+pub use token_cache::folder as cache_folder;

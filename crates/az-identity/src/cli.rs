@@ -1,8 +1,8 @@
 //! What the user may say.
 
 use az_core::{
-    cli::{CommandLine, GlobalArgs},
-    name::{GroupName, Location, MachineName, parse_tag},
+    cli::{CommandLine, GlobalArgs, MachineArgs},
+    name::{GroupName, Location, parse_tag},
 };
 use clap::{Args, Parser, Subcommand};
 
@@ -74,28 +74,18 @@ pub(crate) struct Named {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Vm {
-    /// Give a virtual machine identities
+    /// Give virtual machines identities
     Assign(Change),
-    /// Take identities from a virtual machine
+    /// Take identities from virtual machines
     Remove(Change),
-    /// Show a virtual machine's identities
-    Show(Machine),
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct Machine {
-    /// The machine's name
-    #[arg(short, long)]
-    pub(crate) name: MachineName,
-    /// Its resource group [default: the machine is looked for in the whole subscription]
-    #[arg(short = 'g', long)]
-    pub(crate) resource_group: Option<GroupName>,
+    /// Show the identities of virtual machines
+    Show(MachineArgs),
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Change {
     #[command(flatten)]
-    pub(crate) machine: Machine,
+    pub(crate) machine: MachineArgs,
     /// User-assigned identities, by name (in the machine's group) or id; `[system]` is the system-assigned one;
     /// - reads them from standard input
     #[arg(long, num_args = 0.., default_value = "[system]", value_name = "NAME|ID")]

@@ -21,8 +21,8 @@ async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
             session.print(&user_assigned::list(&session, resource_group.as_ref()).await?)
         }
         Command::Delete(args) => user_assigned::delete(&session, &args).await,
-        Command::Vm(Vm::Assign(args)) => session.print(&vm::assign(&session, &args).await?),
-        Command::Vm(Vm::Remove(args)) => session.print(&vm::remove(&session, &args).await?),
-        Command::Vm(Vm::Show(args)) => session.print(&vm::show(&session, &args).await?),
+        Command::Vm(Vm::Assign(args)) => vm::assign(&session, &args).await,
+        Command::Vm(Vm::Remove(args)) => vm::remove(&session, &args).await,
+        Command::Vm(Vm::Show(args)) => vm::show(&session, &args).await,
     }
 }

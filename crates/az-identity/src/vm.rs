@@ -1,34 +1,12 @@
 //! The identities of a virtual machine.
 
-use crate::cli::{Change, Machine};
+use crate::cli::Change;
 use az_core::{
     arm::{ResourceId, versions},
-    cli::{Doing, Failure, Session, read_identities},
-    identity::{Identities, kind, summary},
+    cli::{Doing, Failure, MachineArgs, Session, for_each_machine, read_identities},
+    identity::{Identities, Word, kind, summary},
 };
 use serde_json::{Value, json};
-
-async fn id_of(session: &Session, machine: &Machine) -> Result<ResourceId, Failure> {
-    match &machine.resource_group {
-        Some(group) => {
-            let group = session.group_id(group.as_str()).await?;
-            Ok(group.resource(
-                "Microsoft.Compute",
-                "virtualMachines",
-                machine.name.as_str(),
-            ))
-        }
-        None => {
-            session
-                .find_by_name(
-                    "Microsoft.Compute/virtualMachines",
-                    "virtual machine",
-                    machine.name.as_str(),
-                )
-                .await
-        }
-    }
-}
 
 async fn patch(session: &Session, id: &ResourceId, identity: Value) -> Result<Value, Failure> {
     let arm = session.arm()?;
@@ -42,11 +20,31 @@ async fn patch(session: &Session, id: &ResourceId, identity: Value) -> Result<Va
 }
 
 /// Gives a machine identities; those that it has already stay.
-pub(crate) async fn assign(session: &Session, args: &Change) -> Result<Value, Failure> {
-    let words = read_identities(&args.identities)?;
-    let id = id_of(session, &args.machine).await?;
-    let wanted = Identities::named(&words, &group_of(&id)?);
-    let machine = session.arm()?.get(&id, versions::COMPUTE).await?;
+pub(crate) async fn assign(session: &Session, args: &Change) -> Result<(), Failure> {
+    let words = &words(args)?;
+    for_each_machine(session, &args.machine, |machine| async move {
+        assign_one(session, words, &machine.id(session).await?).await
+    })
+    .await
+}
+
+/// The identities that are named, checked before anything is sent.
+fn words(args: &Change) -> Result<Vec<Word>, Failure> {
+    let both = [&args.identities, &args.machine.ids];
+    if both
+        .iter()
+        .all(|words| words.iter().any(|word| word == "-"))
+    {
+        return Err(Failure::usage(
+            "--ids and --identities cannot both read standard input",
+        ));
+    }
+    read_identities(&args.identities)
+}
+
+async fn assign_one(session: &Session, words: &[Word], id: &ResourceId) -> Result<Value, Failure> {
+    let wanted = Identities::named(words, &group_of(id)?);
+    let machine = session.arm()?.get(id, versions::COMPUTE).await?;
     let current = Identities::of(&machine);
     let missing: Vec<&ResourceId> = wanted
         .user
@@ -66,16 +64,22 @@ pub(crate) async fn assign(session: &Session, args: &Change) -> Result<Value, Fa
             .map(|id| (id.to_string(), json!({})))
             .collect();
     }
-    let machine = patch(session, &id, identity).await?;
+    let machine = patch(session, id, identity).await?;
     Ok(summary(&machine["identity"]))
 }
 
 /// Takes identities from a machine; one that it has not got is no error. Prints what is left, as `az` does.
-pub(crate) async fn remove(session: &Session, args: &Change) -> Result<Value, Failure> {
-    let words = read_identities(&args.identities)?;
-    let id = id_of(session, &args.machine).await?;
-    let unwanted = Identities::named(&words, &group_of(&id)?);
-    let machine = session.arm()?.get(&id, versions::COMPUTE).await?;
+pub(crate) async fn remove(session: &Session, args: &Change) -> Result<(), Failure> {
+    let words = &words(args)?;
+    for_each_machine(session, &args.machine, |machine| async move {
+        remove_one(session, words, &machine.id(session).await?).await
+    })
+    .await
+}
+
+async fn remove_one(session: &Session, words: &[Word], id: &ResourceId) -> Result<Value, Failure> {
+    let unwanted = Identities::named(words, &group_of(id)?);
+    let machine = session.arm()?.get(id, versions::COMPUTE).await?;
     let current = Identities::of(&machine);
     let there: Vec<&ResourceId> = current
         .user
@@ -95,15 +99,18 @@ pub(crate) async fn remove(session: &Session, args: &Change) -> Result<Value, Fa
             .map(|id| (id.to_string(), Value::Null))
             .collect();
     }
-    let machine = patch(session, &id, identity).await?;
+    let machine = patch(session, id, identity).await?;
     Ok(machine["identity"].clone())
 }
 
-/// Reads a machine's identities.
-pub(crate) async fn show(session: &Session, args: &Machine) -> Result<Value, Failure> {
-    let id = id_of(session, args).await?;
-    let machine = session.arm()?.get(&id, versions::COMPUTE).await?;
-    Ok(machine["identity"].clone())
+/// Reads machines' identities.
+pub(crate) async fn show(session: &Session, args: &MachineArgs) -> Result<(), Failure> {
+    for_each_machine(session, args, |machine| async move {
+        let id = machine.id(session).await?;
+        let machine = session.arm()?.get(&id, versions::COMPUTE).await?;
+        Ok(machine["identity"].clone())
+    })
+    .await
 }
 
 fn group_of(machine: &ResourceId) -> Result<ResourceId, Failure> {

@@ -60,8 +60,8 @@ impl Value {
         matches!(self, Value::Null)
     }
 
-    /// False, null, or empty.
-    pub(crate) fn is_false(&self) -> bool {
+    /// Whether this is false, null, or empty: what a filter leaves out.
+    pub fn is_false(&self) -> bool {
         match self {
             Value::Null | Value::Bool(false) => true,
             Value::Bool(true) | Value::Number(_) => false,

@@ -1,7 +1,7 @@
 //! What the user may say.
 
 use az_core::{
-    cli::{CommandLine, GlobalArgs},
+    cli::{CommandLine, GlobalArgs, MachineArgs},
     name::{GroupName, Location, MachineName, NetworkName, VaultName, parse_tag},
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -79,6 +79,15 @@ pub(crate) enum Group {
     Create(GroupCreate),
     /// Show a resource group
     Show(GroupName1),
+    /// Say whether a resource group exists: true or false
+    Exists(GroupName1),
+    /// Wait until a resource group is as it is to be
+    Wait {
+        #[command(flatten)]
+        group: GroupName1,
+        #[command(flatten)]
+        until: Until,
+    },
     /// List the resource groups of the subscription
     List {
         /// Only groups with this tag, as key or key=value
@@ -122,24 +131,40 @@ pub(crate) enum Vm {
         #[arg(short = 'd', long)]
         show_details: bool,
     },
-    /// Start a virtual machine
-    Start(VmAct),
-    /// Power a virtual machine off; it is still billed
+    /// List the IP addresses of virtual machines
+    ListIpAddresses {
+        /// Only those of this machine
+        #[arg(short, long)]
+        name: Option<MachineName>,
+        /// Only those of this resource group
+        #[arg(short = 'g', long)]
+        resource_group: Option<GroupName>,
+    },
+    /// Open ports of a virtual machine to the internet
+    OpenPort(OpenPort),
+    /// The users of a virtual machine
+    #[command(subcommand)]
+    User(Users),
+    /// Wait until a virtual machine is as it is to be
+    Wait(VmWait),
+    /// Start virtual machines
+    Start(VmActs),
+    /// Power virtual machines off; they are still billed
     Stop {
         #[command(flatten)]
-        act: VmAct,
+        acts: VmActs,
         /// Do not wait for its system to shut down
         #[arg(long)]
         skip_shutdown: bool,
     },
-    /// Power a virtual machine off and give its hardware back
-    Deallocate(VmAct),
-    /// Restart a virtual machine
-    Restart(VmAct),
-    /// Delete a virtual machine; its network and disk stay. One that is gone already is no error
+    /// Power virtual machines off and give their hardware back
+    Deallocate(VmActs),
+    /// Restart virtual machines
+    Restart(VmActs),
+    /// Delete virtual machines; their networks and disks stay. One that is gone already is no error
     Delete {
         #[command(flatten)]
-        act: VmAct,
+        acts: VmActs,
         /// Do not wait for its system to shut down
         #[arg(long)]
         force_deletion: bool,
@@ -176,6 +201,96 @@ pub(crate) struct RunCommand {
     /// What the script is given: as $1, $2, … and, where named, as variables
     #[arg(long, num_args = 1.., value_name = "[NAME=]VALUE")]
     pub(crate) parameters: Vec<String>,
+}
+
+/// Machines that something is done to.
+#[derive(Args, Debug)]
+pub(crate) struct VmActs {
+    #[command(flatten)]
+    pub(crate) machines: MachineArgs,
+    /// Do not wait for the operation to end
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct OpenPort {
+    /// The machine's name
+    #[arg(short, long)]
+    pub(crate) name: MachineName,
+    /// Its resource group [default: the machine is looked for in the whole subscription]
+    #[arg(short = 'g', long)]
+    pub(crate) resource_group: Option<GroupName>,
+    /// Ports, as 80,443 or 8000-8100
+    #[arg(long, required = true, value_delimiter = ',', value_name = "PORT[-PORT]", value_parser = parse_ports)]
+    pub(crate) port: Vec<String>,
+    /// Priority of the rule, a lower number goes first [default: the first that is free from 900 on]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(100..=4096))]
+    pub(crate) priority: Option<u16>,
+    /// Network security group to make where the machine has none [default: the machine's name with NSG behind it]
+    #[arg(long)]
+    pub(crate) nsg_name: Option<NetworkName>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Users {
+    /// Set a user's password or add a public key; a new user is created
+    Update(UserUpdate),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct UserUpdate {
+    #[command(flatten)]
+    pub(crate) act: VmAct,
+    /// The user
+    #[arg(short, long)]
+    pub(crate) username: String,
+    /// The new password. Exposed to everyone who can list this computer's processes and to your shell's history: prefer
+    /// --password-file
+    #[arg(short, long, conflicts_with = "password_file", allow_hyphen_values = true, value_parser = parse_secret)]
+    pub(crate) password: Option<SecretString>,
+    /// Read the new password from a file; - is standard input. One line end at its end is left out
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// A public key, or a file with one [default: without a password, ~/.ssh/id_rsa.pub or ~/.ssh/id_ed25519.pub]
+    #[arg(long, value_name = "KEY|FILE")]
+    pub(crate) ssh_key_value: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct VmWait {
+    /// The machine's name
+    #[arg(short, long)]
+    pub(crate) name: MachineName,
+    /// Its resource group
+    #[arg(short = 'g', long)]
+    pub(crate) resource_group: GroupName,
+    #[command(flatten)]
+    pub(crate) until: Until,
+}
+
+/// What is waited for.
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("until").args(["created", "updated", "exists", "deleted", "custom"]).required(true))]
+pub(crate) struct Until {
+    /// Until it has been created
+    #[arg(long)]
+    pub(crate) created: bool,
+    /// Until it has been changed
+    #[arg(long)]
+    pub(crate) updated: bool,
+    /// Until it is there
+    #[arg(long)]
+    pub(crate) exists: bool,
+    /// Until it is gone
+    #[arg(long)]
+    pub(crate) deleted: bool,
+    /// Until a JMESPath expression over it is true, as "instanceView.statuses[?code=='PowerState/running']"
+    #[arg(long, value_name = "JMESPATH")]
+    pub(crate) custom: Option<String>,
+    /// How long to pause between two looks [default: 1s at first, 30s in the end]
+    #[arg(long, value_name = "DURATION", value_parser = az_core::cli::parse_duration)]
+    pub(crate) interval: Option<std::time::Duration>,
 }
 
 /// A machine that something is done to.
@@ -435,6 +550,17 @@ pub(crate) enum Keyvault {
         /// Its resource group [default: the vault is looked for in the whole subscription]
         #[arg(short = 'g', long)]
         resource_group: Option<GroupName>,
+    },
+    /// Wait until a key vault is as it is to be
+    Wait {
+        /// The vault's name
+        #[arg(short, long)]
+        name: VaultName,
+        /// Its resource group
+        #[arg(short = 'g', long)]
+        resource_group: GroupName,
+        #[command(flatten)]
+        until: Until,
     },
     /// List key vaults
     List {

@@ -1,6 +1,9 @@
 //! Resource groups.
 
-use crate::cli::GroupCreate;
+use crate::{
+    cli::{GroupCreate, Until},
+    wait::{self, Watched},
+};
 use az_core::{
     arm::versions,
     cli::{Doing, Failure, Session, Status},
@@ -45,6 +48,29 @@ pub(crate) async fn create(session: &Session, args: &GroupCreate) -> Result<Valu
 pub(crate) async fn show(session: &Session, name: &GroupName) -> Result<Value, Failure> {
     let id = session.group_id(name.as_str()).await?;
     Ok(shape(&session.arm()?.get(&id, versions::RESOURCES).await?))
+}
+
+/// Says whether a group is there.
+pub(crate) async fn exists(session: &Session, name: &GroupName) -> Result<Value, Failure> {
+    let id = session.group_id(name.as_str()).await?;
+    let found = session.arm()?.find(&id, versions::RESOURCES).await?;
+    Ok(found.is_some().into())
+}
+
+/// `group wait`.
+pub(crate) async fn wait(
+    session: &Session,
+    name: &GroupName,
+    until: &Until,
+) -> Result<Value, Failure> {
+    let watched = Watched {
+        what: format!("resource group '{name}'"),
+        id: session.group_id(name.as_str()).await?,
+        version: versions::RESOURCES,
+        query: &[],
+        shape,
+    };
+    wait::until(session, &watched, until).await
 }
 
 /// Reads the subscription's groups, all or those with a tag.

@@ -1,8 +1,9 @@
 //! Key vaults.
 
 use crate::{
-    cli::{KeyvaultCreate, Vault},
+    cli::{KeyvaultCreate, Until, Vault},
     group::same_location,
+    wait::{self, Watched},
 };
 use az_core::{
     arm::{ArmError, Client, ResourceId, versions},
@@ -401,6 +402,24 @@ pub(crate) async fn show(
     Ok(shape_vault(
         &session.arm()?.get(&id, versions::KEY_VAULT).await?,
     ))
+}
+
+/// `keyvault wait`.
+pub(crate) async fn wait(
+    session: &Session,
+    name: &VaultName,
+    group: &GroupName,
+    until: &Until,
+) -> Result<Value, Failure> {
+    let group = session.group_id(group.as_str()).await?;
+    let watched = Watched {
+        what: format!("vault '{name}'"),
+        id: group.resource("Microsoft.KeyVault", "vaults", name.as_str()),
+        version: versions::KEY_VAULT,
+        query: &[],
+        shape: shape_vault,
+    };
+    wait::until(session, &watched, until).await
 }
 
 /// Reads the vaults of a group or of the subscription.

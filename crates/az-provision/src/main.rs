@@ -6,9 +6,10 @@ mod cli;
 mod group;
 mod keyvault;
 mod vm;
+mod wait;
 
 use az_core::cli::{Failure, Session};
-use cli::{Cli, Command, Group, Keyvault, RunCommands, Vm};
+use cli::{Cli, Command, Group, Keyvault, RunCommands, Users, Vm};
 use std::process::ExitCode;
 use vm::power::Action;
 
@@ -24,6 +25,9 @@ mod columns {
         PublicIps:publicIps, Fqdns:fqdns, Location:location, Zones:zones && join(',', zones)}";
     pub(super) const MACHINES: &str = "[].{Name:name, ResourceGroup:resourceGroup, PowerState:powerState, \
         PublicIps:publicIps, Fqdns:fqdns, Location:location, Zones:zones && join(',', zones)}";
+    pub(super) const ADDRESSES: &str = "[].virtualMachine.{VirtualMachine:name, \
+        PublicIPAddresses:network.publicIpAddresses[].ipAddress && join(',', network.publicIpAddresses[].ipAddress), \
+        PrivateIPAddresses:join(',', network.privateIpAddresses)}";
     pub(super) const CREATED: &str = "{ResourceGroup:resourceGroup, PowerState:powerState, \
         PublicIpAddress:publicIpAddress, Fqdns:fqdns, PrivateIpAddress:privateIpAddress, MacAddress:macAddress, \
         Location:location, Zones:zones}";
@@ -35,11 +39,16 @@ async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
         Command::Vm(Vm::Create(_)) => Some(columns::CREATED),
         Command::Vm(Vm::Show(_)) => Some(columns::MACHINE),
         Command::Vm(Vm::List { .. }) => Some(columns::MACHINES),
+        Command::Vm(Vm::ListIpAddresses { .. }) => Some(columns::ADDRESSES),
         _ => None,
     };
     let result = match cli.command {
         Command::Group(Group::Create(args)) => group::create(&session, &args).await?,
         Command::Group(Group::Show(args)) => group::show(&session, &args.name).await?,
+        Command::Group(Group::Exists(args)) => group::exists(&session, &args.name).await?,
+        Command::Group(Group::Wait { group, until }) => {
+            group::wait(&session, &group.name, &until).await?
+        }
         Command::Group(Group::List { tag }) => group::list(&session, tag.as_deref()).await?,
         Command::Vm(vm) => match vm {
             Vm::Create(args) => vm::create::run(&session, *args).await?,
@@ -48,16 +57,29 @@ async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
                 resource_group,
                 show_details,
             } => vm::list(&session, resource_group.as_ref(), show_details).await?,
-            Vm::Start(act) => vm::power::run(&session, &act, Action::Start).await?,
-            Vm::Stop { act, skip_shutdown } => {
-                vm::power::run(&session, &act, Action::PowerOff { skip_shutdown }).await?
+            Vm::ListIpAddresses {
+                name,
+                resource_group,
+            } => vm::addresses(&session, name.as_ref(), resource_group.as_ref()).await?,
+            Vm::OpenPort(args) => vm::open_port::run(&session, &args).await?,
+            Vm::User(Users::Update(args)) => vm::user::update(&session, &args).await?,
+            Vm::Wait(args) => vm::wait(&session, &args).await?,
+            // These print for themselves, a line for each of several machines.
+            Vm::Start(acts) => return vm::power::run(&session, &acts, Action::Start).await,
+            Vm::Stop {
+                acts,
+                skip_shutdown,
+            } => {
+                return vm::power::run(&session, &acts, Action::PowerOff { skip_shutdown }).await;
             }
-            Vm::Deallocate(act) => vm::power::run(&session, &act, Action::Deallocate).await?,
-            Vm::Restart(act) => vm::power::run(&session, &act, Action::Restart).await?,
+            Vm::Deallocate(acts) => {
+                return vm::power::run(&session, &acts, Action::Deallocate).await;
+            }
+            Vm::Restart(acts) => return vm::power::run(&session, &acts, Action::Restart).await,
             Vm::Delete {
-                act,
+                acts,
                 force_deletion,
-            } => vm::delete(&session, &act, force_deletion).await?,
+            } => return vm::delete(&session, &acts, force_deletion).await,
             Vm::RunCommand(RunCommands::Invoke(args)) => {
                 vm::run_command::invoke(&session, &args).await?
             }
@@ -68,6 +90,11 @@ async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
             name,
             resource_group,
         }) => keyvault::show(&session, &name, resource_group.as_ref()).await?,
+        Command::Keyvault(Keyvault::Wait {
+            name,
+            resource_group,
+            until,
+        }) => keyvault::wait(&session, &name, &resource_group, &until).await?,
         Command::Keyvault(Keyvault::List { resource_group }) => {
             keyvault::list(&session, resource_group.as_ref()).await?
         }

@@ -4,6 +4,7 @@ use crate::scope;
 use az_core::{
     arm::{ResourceId, versions},
     cli::{Failure, Session, Status},
+    nearest::did_you_mean,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -31,7 +32,7 @@ pub(crate) async fn resolve(
     let found = query(session, scope, Some(role)).await?;
     match found.as_slice() {
         [one] => Ok(one["id"].as_str().unwrap_or_default().parse()?),
-        [] => Err(unknown(role)),
+        [] => Err(unknown(session, role, scope).await),
         _ => Err(Failure::usage(format!("several roles are named '{role}'"))
             .hint("Give the role's GUID instead.")),
     }
@@ -47,9 +48,16 @@ fn by_guid(guid: &str, scope: &ResourceId) -> ResourceId {
     text.parse().unwrap_or_else(|_| scope.clone())
 }
 
-fn unknown(role: &str) -> Failure {
-    Failure::new(Status::NotFound, format!("there is no role '{role}'"))
-        .hint("List the roles with 'az-role definition list'.")
+/// There is no such role: with those that it is most like. Whoever may not list them gets no suggestion.
+async fn unknown(session: &Session, role: &str, scope: &ResourceId) -> Failure {
+    let all = query(session, scope, None).await.unwrap_or_default();
+    let names = all
+        .iter()
+        .filter_map(|one| one["properties"]["roleName"].as_str());
+    let near = did_you_mean(role, names).map_or_else(String::new, |near| near + " ");
+    Failure::new(Status::NotFound, format!("there is no role '{role}'")).hint(format!(
+        "{near}List the roles with 'az-role definition list'."
+    ))
 }
 
 async fn query(
@@ -129,7 +137,10 @@ pub(crate) async fn show(
     };
     match session.arm()?.find(&id, versions::AUTHORIZATION).await? {
         Some(found) => Ok(shape(&found)),
-        None => Err(unknown(name.unwrap_or(id.as_str()))),
+        None => {
+            let scope = id.parent().unwrap_or_else(|| id.clone());
+            Err(unknown(session, name.unwrap_or(id.as_str()), &scope).await)
+        }
     }
 }
 

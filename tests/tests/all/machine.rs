@@ -256,6 +256,54 @@ fn machines_made_at_the_same_time_share_a_network_that_is_not_there_yet() {
     assert_eq!(addresses, ["10.0.0.4", "10.0.0.5"]);
 }
 
+/// Each sees no network, and makes one: the first one counts.
+#[test]
+fn machines_made_at_the_same_time_share_the_network_that_one_of_them_makes() {
+    const SIDE_BY_SIDE: usize = 6;
+    let azure = Azure::start();
+    for round in 0..4 {
+        let group = format!("round-{round}");
+        let script = format!(
+            "set -eu
+             az-provision group create -n {group} -l eastus -o none
+             for n in $(seq {SIDE_BY_SIDE}); do
+                 echo {PASSWORD} | az-provision vm create -g {group} -n vm-$n --admin-username azureuser --admin-password-file - -o none &
+                 made=\"${{made:-}} $!\"
+             done
+             for one in $made; do wait $one; done"
+        );
+        azure.shell(&script).assert().success();
+        let networks = azure.text(&format!("az-provision vm list -g {group}"), "length(@)");
+        assert_eq!(networks, SIDE_BY_SIDE.to_string());
+        let group_id = azure.text(&format!("az-provision group show -n {group}"), "id");
+        let addresses = azure.text(
+            &format!("az-provision vm list -d -g {group}"),
+            "sort([].privateIps)",
+        );
+        let expected: Vec<String> = (4..4 + SIDE_BY_SIDE)
+            .map(|last| format!("10.0.0.{last}"))
+            .collect();
+        assert_eq!(addresses.lines().collect::<Vec<_>>(), expected, "{group}");
+        let client = Client::new(&azure);
+        let bearer = format!(
+            "Bearer {}",
+            client.token("https://management.azure.com/.default")
+        );
+        let url = format!(
+            "https://management.azure.com{group_id}/providers/Microsoft.Network/virtualNetworks?api-version=2024-05-01"
+        );
+        let headers = [("authorization", bearer.as_str())];
+        let answer = client.send("GET", &url, &headers, None);
+        let list: Value = serde_json::from_str(&answer.text).expect("JSON");
+        assert_eq!(
+            list["value"].as_array().map(Vec::len),
+            Some(1),
+            "{}",
+            answer.text
+        );
+    }
+}
+
 /// A PUT of a network takes away the subnets that it does not name: who is overtaken has to look again.
 #[test]
 fn a_subnet_that_somebody_replaces_meanwhile_is_looked_for_again() {

@@ -2,7 +2,9 @@
 //! what waits in one file leaves the processors to the others.
 
 mod cleanup;
+mod completion;
 mod contracts;
+mod defaults;
 mod deployments;
 mod durability;
 mod environment;
@@ -10,6 +12,8 @@ mod extensions;
 mod foreign_links;
 mod identity;
 mod machine;
+mod machine_commands;
+mod mistakes;
 mod powershell;
 mod principals;
 mod provision;

@@ -1,12 +1,33 @@
 //! The same act for each of several things from standard input.
 
-use super::{failure::Failure, lines::Item, session::Session};
+use super::{
+    failure::Failure,
+    lines::Item,
+    machine_args::{Machine, MachineArgs},
+    session::Session,
+};
 use futures::{StreamExt, stream};
 use serde_json::Value;
 use std::future::Future;
 
 /// How many are under way at once.
 pub const SIDE_BY_SIDE: usize = 8;
+
+/// Runs `act` for each machine that the arguments name, as [`for_each`] does.
+///
+/// # Errors
+/// Those of [`for_each`], and arguments that name no machine.
+pub async fn for_each_machine<F, Fut>(
+    session: &Session,
+    args: &MachineArgs,
+    act: F,
+) -> Result<(), Failure>
+where
+    F: Fn(Machine) -> Fut,
+    Fut: Future<Output = Result<Value, Failure>>,
+{
+    for_each_of(session, args.machines()?, act).await
+}
 
 /// Runs `act` for each item, some side by side. One item's result is printed like that of a direct argument;
 /// several give a line each, in the same order. An item that fails is reported with its line number and does
@@ -19,8 +40,25 @@ where
     F: Fn(Item) -> Fut,
     Fut: Future<Output = Result<Value, Failure>>,
 {
+    let items = items.into_iter().map(|item| (item.line, item)).collect();
+    for_each_of(session, items, act).await
+}
+
+/// Runs `act` for each of several things, some side by side, with the lines that they stand on; see [`for_each`].
+///
+/// # Errors
+/// Those of [`for_each`].
+pub async fn for_each_of<T, F, Fut>(
+    session: &Session,
+    items: Vec<(usize, T)>,
+    act: F,
+) -> Result<(), Failure>
+where
+    F: Fn(T) -> Fut,
+    Fut: Future<Output = Result<Value, Failure>>,
+{
     if items.len() == 1 {
-        for item in items {
+        for (_, item) in items {
             session.print(&act(item).await?)?;
         }
         return Ok(());
@@ -28,10 +66,7 @@ where
     let total = items.len();
     let act = &act;
     let mut results = stream::iter(items)
-        .map(|item| async move {
-            let line = item.line;
-            (line, act(item).await)
-        })
+        .map(|(line, item)| async move { (line, act(item).await) })
         .buffered(SIDE_BY_SIDE);
     let mut failed = 0;
     let mut first: Option<Failure> = None;

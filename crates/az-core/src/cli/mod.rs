@@ -2,10 +2,13 @@
 //! standard input.
 
 mod args;
+mod complete;
+mod defaults;
 mod failure;
-mod habits;
+pub mod habits;
 mod identities;
 pub mod lines;
+mod machine_args;
 mod many;
 mod output;
 pub mod prompt;
@@ -13,13 +16,16 @@ mod reasons;
 mod report;
 mod run;
 mod secret_args;
+mod secret_habits;
 mod session;
+mod suggest;
 mod text_or_file;
 
 pub use args::{ErrorFormat, GlobalArgs, parse_duration};
 pub use failure::{Doing, EXIT_STATUS, Failure, Status};
 pub use identities::read_identities;
-pub use many::{SIDE_BY_SIDE, for_each};
+pub use machine_args::{Machine, MachineArgs};
+pub use many::{SIDE_BY_SIDE, for_each, for_each_machine, for_each_of};
 pub use output::{Format, Query};
 pub use run::{CommandLine, main};
 pub use secret_args::SecretArgs;

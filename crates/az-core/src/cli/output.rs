@@ -8,7 +8,7 @@ use az_jmespath::{Expression, Order, Value as Selected};
 use clap::ValueEnum;
 use indexmap::IndexSet;
 use serde_json::Value;
-use std::{fmt::Write as _, io::IsTerminal};
+use std::{borrow::Cow, fmt::Write as _, io::IsTerminal};
 use unicode_width::UnicodeWidthStr;
 
 /// An output format.
@@ -24,6 +24,7 @@ pub enum Format {
     /// A table, for people
     Table,
     /// YAML
+    #[value(alias = "yamlc")]
     Yaml,
     /// One sentence, where a command has one
     Text,
@@ -93,27 +94,31 @@ pub(super) fn render(
     query: Option<&Query>,
     colour: bool,
 ) -> Result<String, InvalidQuery> {
-    let selected = match query {
-        Some(query) => query.apply(value)?,
-        None => value.into(),
-    };
-    if selected.is_null() && text.is_none() {
+    let selected = query.map(|query| query.apply(value)).transpose()?;
+    let is_null = selected.as_ref().map_or(value.is_null(), Selected::is_null);
+    if is_null && text.is_none() {
         return Ok(String::new());
     }
+    // Rows keep the order of a query's hash; the other forms have members sorted.
+    let rows = || selected.clone().unwrap_or_else(|| value.into());
+    let sorted = || match &selected {
+        Some(selected) => Cow::Owned(Value::from(selected)),
+        None => Cow::Borrowed(value),
+    };
     Ok(match format {
         Format::None => String::new(),
-        Format::Jsonc if colour => coloured(&Value::from(&selected), 0) + "\n",
-        Format::Json | Format::Jsonc => json(&Value::from(&selected)) + "\n",
+        Format::Jsonc if colour => coloured(&sorted(), 0) + "\n",
+        Format::Json | Format::Jsonc => json(&sorted()) + "\n",
         Format::Yaml => {
-            let value = Value::from(&selected);
-            serde_norway::to_string(&value).unwrap_or_else(|_| json(&value) + "\n")
+            let value = sorted();
+            serde_norway::to_string(&*value).unwrap_or_else(|_| json(&value) + "\n")
         }
         Format::Text => match text {
             Some(text) if query.is_none() => format!("{text}\n"),
-            _ => tsv(&selected),
+            _ => tsv(&rows()),
         },
-        Format::Tsv => tsv(&selected),
-        Format::Table => table(&selected),
+        Format::Tsv => tsv(&rows()),
+        Format::Table => table(&rows()),
     })
 }
 

@@ -1,12 +1,13 @@
 //! What is said on standard error.
 
 use super::{args::ErrorFormat, failure::Failure};
+use crate::shown::shown;
 use std::fmt::Display;
 use std::io::{self, Write};
 
-/// Says a line. Where nobody reads it any more, the exit status still tells: `eprintln!` would end the tool in a panic.
+/// Says a line, in letters that a terminal can be given. Where nobody reads it any more, the exit status still tells: `eprintln!` would end the tool in a panic.
 pub(super) fn say(line: impl Display) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{}", shown(&line.to_string()));
 }
 
 /// Says what went wrong, in the format that the user chose.

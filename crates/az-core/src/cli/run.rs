@@ -2,13 +2,16 @@
 
 use super::{
     args::{ErrorFormat, GlobalArgs},
+    complete, defaults,
     failure::{Failure, Status},
-    prompt,
+    habits, prompt,
     report::report,
     session::Session,
+    suggest::suggest,
 };
-use az_credential::Env;
+use az_credential::{AzConfig, Env};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap_complete::CompleteEnv;
 use std::{future::Future, process::ExitCode};
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -29,11 +32,31 @@ where
     F: FnOnce(C, Session) -> Fut,
     Fut: Future<Output = Result<(), Failure>>,
 {
-    let cli = match C::try_parse() {
+    // A shell asks for the words that could stand here: it is answered, and nothing is done.
+    if std::env::var_os("COMPLETE").is_some() {
+        CompleteEnv::with_factory(|| complete::with_candidates(C::command(), C::NAME)).complete();
+    }
+    if let Err(failure) = check_line_ends() {
+        report(C::NAME, &failure, error_format());
+        return ExitCode::from(failure.status as u8);
+    }
+    let env = Env::from_process();
+    let config = AzConfig::read(&env);
+    let command = match defaults::apply(C::command(), C::NAME, &config) {
+        Ok(command) => command,
+        Err(failure) => {
+            report(C::NAME, &failure, error_format());
+            return ExitCode::from(failure.status as u8);
+        }
+    };
+    let cli = match parse::<C>(command) {
         Ok(cli) => cli,
         Err(error) => return usage_error::<C>(&shortened(error)),
     };
-    let global = cli.global().clone();
+    let mut global = cli.global().clone();
+    global.only_show_errors |=
+        !global.verbose && !global.debug && config.is_on("core", "only_show_errors");
+    let no_color = env.get("NO_COLOR").is_some() || config.is_on("core", "no_color");
     log_to_stderr(&global);
     let signals = watch_for_interrupt(C::NAME, global.error_format);
     let result = tokio::runtime::Builder::new_current_thread()
@@ -43,9 +66,15 @@ where
         .and_then(|runtime| {
             signals?;
             runtime.block_on(async {
-                let session = Session::new(C::NAME, global.clone(), Env::from_process())?;
+                let session = Session::new(C::NAME, global.clone(), env, no_color)?;
+                let work = async {
+                    match run(cli, session.clone()).await {
+                        Err(failure) => Err(suggest(&session, failure).await),
+                        done => done,
+                    }
+                };
                 tokio::select! {
-                    result = run(cli, session) => result,
+                    result = work => result,
                     _ = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
                 }
             })
@@ -57,6 +86,11 @@ where
             ExitCode::from(failure.status as u8)
         }
     }
+}
+
+fn parse<C: CommandLine>(mut command: clap::Command) -> Result<C, clap::Error> {
+    let mut matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    C::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
 /// Ends the tool on Ctrl-C where the runtime cannot: while it is blocked in a read of standard input, in a prompt
@@ -118,28 +152,86 @@ fn usage_error<C: CommandLine>(error: &clap::Error) -> ExitCode {
         let _ = error.print();
         return ExitCode::SUCCESS;
     }
+    let text = error.render().to_string();
+    let text = text.trim_start_matches("error: ").trim_end();
+    let failure = match error_format() {
+        // The usage and the tips of clap's are for people.
+        ErrorFormat::Json => {
+            let first = text.split("\n\n").next().unwrap_or_default();
+            let line = first.split_whitespace().collect::<Vec<_>>().join(" ");
+            Failure::usage(line).hint("See --help.")
+        }
+        ErrorFormat::Text => Failure::usage(text),
+    };
+    let words: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let failure = match habits::meant(C::NAME, &words) {
+        // In place of what clap guesses.
+        Some(line) => {
+            let first = failure.message.split("\n\n").next().unwrap_or_default();
+            Failure::usage(first).hint(format!("Here it is '{line}'."))
+        }
+        None => failure,
+    };
+    report(C::NAME, &failure, error_format());
+    ExitCode::from(Status::Usage as u8)
+}
+
+/// How errors are to be written, where the command line could not be read as a whole.
+fn error_format() -> ErrorFormat {
     let words: Vec<_> = std::env::args_os().collect();
     let json = words.iter().any(|word| word == "--error-format=json")
         || words
             .windows(2)
             .any(|pair| pair[0] == "--error-format" && pair[1] == "json");
     if json {
-        let text = error.render().to_string();
-        let first = text
-            .split("\n\n")
-            .next()
-            .unwrap_or_default()
-            .trim_start_matches("error: ");
-        let line = first.split_whitespace().collect::<Vec<_>>().join(" ");
-        report(
-            C::NAME,
-            &Failure::usage(line).hint("See --help."),
-            ErrorFormat::Json,
-        );
+        ErrorFormat::Json
     } else {
-        let _ = error.print();
+        ErrorFormat::Text
     }
-    ExitCode::from(Status::Usage as u8)
+}
+
+/// Scripts and `.env` files of Windows leave a carriage return at the end of a word or of a variable, where nobody sees
+/// it: nothing of Azure's has one there.
+fn check_line_ends() -> Result<(), Failure> {
+    const HINT: &str = "The script or file that it comes from has the line ends of Windows: 'dos2unix FILE' or 'tr -d '\\r'' takes them out.";
+    let words: Vec<String> = std::env::args_os()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    for (place, word) in words.iter().enumerate().skip(1) {
+        if !word.ends_with('\r') {
+            continue;
+        }
+        let flag = words[place - 1].trim_end();
+        // What follows one of these may be a secret.
+        let secret = ["password", "data", "key", "value", "secret"]
+            .iter()
+            .any(|name| flag.contains(name));
+        let what = if secret || word.len() > 80 {
+            format!("argument {place}, after '{flag}',")
+        } else {
+            format!("argument {place}, '{word}',")
+        };
+        return Err(Failure::usage(format!("{what} ends in a carriage return")).hint(HINT));
+    }
+    let about_azure = |name: &str| {
+        ["AZURE_", "AZ_", "KEY_VAULT_"]
+            .iter()
+            .any(|start| name.starts_with(start))
+            || ["HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE"].contains(&name)
+    };
+    for (name, value) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if about_azure(&name) && value.to_string_lossy().ends_with('\r') {
+            return Err(Failure::usage(format!(
+                "the environment variable {name} ends in a carriage return"
+            ))
+            .hint(HINT));
+        }
+    }
+    Ok(())
 }
 
 fn log_to_stderr(global: &GlobalArgs) {

@@ -1,6 +1,6 @@
 //! Which vault and which secret: the arguments.
 
-use super::{failure::Failure, habits, session::Session};
+use super::{failure::Failure, secret_habits, session::Session};
 use crate::{
     keyvault::{SecretRef, Vault, parse_version},
     name::{SecretName, VaultName},
@@ -69,7 +69,7 @@ impl SecretArgs {
             .name_flag
             .as_deref()
             .filter(|name| name.parse::<SecretName>().is_ok());
-        if let Some(line) = habits::meant(&words, name) {
+        if let Some(line) = secret_habits::meant(&words, name) {
             return Err(Failure::usage(
                 "this is a command of 'az keyvault secret', not of this tool",
             )
@@ -87,7 +87,7 @@ impl SecretArgs {
     /// The same failure, with the line that is meant where the name is a command of `az keyvault secret`.
     pub fn or_meant(&self, failure: Failure) -> Failure {
         let name = self.given_name().unwrap_or_default();
-        match habits::meant(&[name], None) {
+        match secret_habits::meant(&[name], None) {
             Some(line) => failure.hint_also(&format!("Is '{line}' meant?")),
             None => failure,
         }

@@ -10,6 +10,8 @@ use super::{
 use crate::{
     arm::{self, Client, DryRun, ResourceId, versions},
     connection::{Connection, application_id},
+    nearest::did_you_mean,
+    shown::shown,
     subscription::{self, Subscription},
 };
 use az_credential::{Cloud, DefaultAzureCredential, Env, Options};
@@ -17,13 +19,26 @@ use azure_core::{credentials::TokenCredential, http::Transport};
 use serde_json::{Value, json};
 use std::{
     io::{IsTerminal, Write},
+    ops::Deref,
     path::Path,
     sync::{Arc, OnceLock},
 };
 use tokio::sync::OnceCell;
 
-/// One run of a tool.
-pub struct Session {
+/// One run of a tool. Copies are the same run.
+#[derive(Clone)]
+pub struct Session(Arc<State>);
+
+impl Deref for Session {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.0
+    }
+}
+
+/// What a run knows, and what it has made so far.
+pub struct State {
     /// The tool's name.
     pub tool: &'static str,
     /// The global arguments.
@@ -32,6 +47,8 @@ pub struct Session {
     pub env: Env,
     /// The cloud that it talks to.
     pub cloud: Cloud,
+    /// Nothing is coloured.
+    no_color: bool,
     query: Option<Query>,
     dry_run: Option<DryRun>,
     transport: OnceLock<Transport>,
@@ -41,23 +58,29 @@ pub struct Session {
 }
 
 impl Session {
-    pub(super) fn new(tool: &'static str, global: GlobalArgs, env: Env) -> Result<Self, Failure> {
+    pub(super) fn new(
+        tool: &'static str,
+        global: GlobalArgs,
+        env: Env,
+        no_color: bool,
+    ) -> Result<Self, Failure> {
         let query = global.query.as_deref().map(Query::compile).transpose()?;
         let cloud = Cloud::resolve(global.cloud.as_deref(), &env)
             .map_err(|error| Failure::usage(error.to_string()))?;
         let dry_run = global.dry_run.then(DryRun::default);
-        Ok(Session {
+        Ok(Session(Arc::new(State {
             tool,
             global,
             env,
             cloud,
+            no_color,
             query,
             dry_run,
             transport: OnceLock::new(),
             credential: OnceLock::new(),
             arm: OnceLock::new(),
             subscription: OnceCell::new(),
-        })
+        })))
     }
 
     /// The process's one HTTP client.
@@ -195,11 +218,22 @@ impl Session {
             .filter_map(|resource| resource["id"].as_str())
             .collect();
         match ids.as_slice() {
-            [] => Err(Failure::new(
-                Status::NotFound,
-                format!("there is no {what} '{name}' in subscription '{subscription}'"),
-            )
-            .hint("Check the name and --subscription.")),
+            [] => {
+                let failure = Failure::new(
+                    Status::NotFound,
+                    format!("there is no {what} '{name}' in subscription '{subscription}'"),
+                );
+                let filter = format!("resourceType eq '{resource_type}'");
+                // Whoever may not list them gets no suggestion.
+                let all = self
+                    .arm()?
+                    .list(&path, versions::RESOURCES, &[("$filter", &filter)])
+                    .await
+                    .unwrap_or_default();
+                let names = all.iter().filter_map(|one| one["name"].as_str());
+                let near = did_you_mean(name, names).map_or_else(String::new, |near| near + " ");
+                Err(failure.hint(format!("{near}Check the name and --subscription.")))
+            }
             [id] => Ok(id.parse()?),
             several => Err(Failure::usage(format!(
                 "several {what}s are named '{name}': {}",
@@ -242,19 +276,25 @@ impl Session {
         let mut result = result.clone();
         add_resource_group(&mut result);
         let result = &result;
-        let colour = self.global.output == Format::Jsonc
-            && output::takes_colour(self.env.get("NO_COLOR").is_some());
+        let colour = self.global.output == Format::Jsonc && output::takes_colour(self.no_color);
         let columns = columns
             .filter(|_| self.global.output == Format::Table && self.query.is_none())
             .map(Query::compile)
             .transpose()?;
-        write_out(&output::render(
+        let text = output::render(
             result,
             text,
             self.global.output,
             self.query.as_ref().or(columns.as_ref()),
             colour,
-        )?)
+        )?;
+        // JSON has no control characters but those of its own colours; the other forms have those of the values.
+        if std::io::stdout().is_terminal()
+            && !matches!(self.global.output, Format::Json | Format::Jsonc)
+        {
+            return write_out(&shown(&text));
+        }
+        write_out(&text)
     }
 
     /// Prints one result of several on one line.
@@ -316,7 +356,7 @@ impl Session {
     /// Shows on a terminal what is being waited for, until the returned guard is dropped.
     pub fn progress(&self, message: impl Into<String>) -> Progress {
         let shown = std::io::stderr().is_terminal()
-            && self.env.get("NO_COLOR").is_none()
+            && !self.no_color
             && !self.global.debug
             && !self.global.only_show_errors;
         let bar = if shown {

@@ -166,8 +166,9 @@ fn is_on(env: &Env) -> bool {
         .is_none_or(|value| value.eq_ignore_ascii_case("on"))
 }
 
-/// `AZ_TOKEN_CACHE_DIR`, else a folder in the one that the system has for a user's caches.
-fn folder(env: &Env) -> Option<PathBuf> {
+/// Where programs over this crate keep what they may lose: `AZ_TOKEN_CACHE_DIR`, else a folder in the one that the system has
+/// for a user's caches.
+pub fn folder(env: &Env) -> Option<PathBuf> {
     if let Some(folder) = env.get_os("AZ_TOKEN_CACHE_DIR") {
         return std::path::absolute(folder).ok();
     }

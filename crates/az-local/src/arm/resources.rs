@@ -44,7 +44,9 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, Error> {
             )
         },
     )?;
-    call.page(&page, |one| Ok(view(one)))
+    let expand = call.request.query("$expand").unwrap_or_default();
+    let expand: Vec<&str> = expand.split(',').map(str::trim).collect();
+    call.page(&page, |one| Ok(view(one, &expand)))
 }
 
 /// Whether a resource is what every part of the filter asks for.
@@ -89,10 +91,21 @@ fn names(id: &str) -> String {
     names.collect::<Vec<_>>().join("/")
 }
 
-fn view(resource: &Resource) -> Value {
+/// `expand`: members that are answered where they are asked for
+/// (<https://learn.microsoft.com/rest/api/resources/resources/list>).
+fn view(resource: &Resource, expand: &[&str]) -> Value {
     let mut value = json!({"id": resource.id, "name": names(&resource.id), "type": resource.kind});
     for member in ["location", "tags", "sku", "kind", "identity", "zones"] {
         if let Some(content) = resource.body.get(member) {
+            value[member] = content.clone();
+        }
+    }
+    for (member, content) in [
+        ("createdTime", resource.hidden.get("createdTime")),
+        ("changedTime", resource.hidden.get("changedTime")),
+        ("provisioningState", resource.property("provisioningState")),
+    ] {
+        if let Some(content) = content.filter(|_| expand.contains(&member)) {
             value[member] = content.clone();
         }
     }

@@ -8,7 +8,7 @@ use super::keep::{Write, keep};
 use super::path::ProviderPath;
 use super::registration::require_registered;
 use super::resource_type::{Answers, Draft, Kind, Patches, check_tags};
-use super::{locations, operations};
+use super::{locations, operations, times};
 use crate::ground::wire::Response;
 use crate::request::Context;
 use crate::state::due::{self, Effect};
@@ -255,6 +255,13 @@ fn finish(
     state: &str,
 ) -> Result<Response, Error> {
     let location = resource.location().to_owned();
+    let now = json!(times::text(call.cx.now));
+    if is_new {
+        resource
+            .hidden
+            .insert("createdTime".to_owned(), now.clone());
+    }
+    resource.hidden.insert("changedTime".to_owned(), now);
     kind.take(call, &resource)?;
     if kind.has_state
         && let Some(properties) = resource

@@ -125,6 +125,21 @@ fn no_provider(call: &Call<'_>, types: &str, known: &str) -> Error {
         .as_ref()
         .and_then(|body| body.get("location")?.as_str());
     let location = asked.map_or_else(|| group_location(call), locations::canonical);
+    nowhere(call, types, &location, known)
+}
+
+/// Refuses what a provider is asked of a location that there is none of (Azure/azure-cli issues 19725 and 30613).
+pub(crate) fn check_location(call: &Call<'_>, location: &str, types: &str) -> Result<(), Error> {
+    if locations::is_known(&locations::canonical(location)) {
+        return Ok(());
+    }
+    let namespace = call.path.provider.as_ref().map_or("", |it| &it.namespace);
+    let known = published(&format!("{namespace}/{types}"))
+        .or_else(|| published(&format!("{namespace}/virtualMachines")));
+    Err(nowhere(call, types, location, known.unwrap_or_default()))
+}
+
+fn nowhere(call: &Call<'_>, types: &str, location: &str, known: &str) -> Error {
     Error::bad_request(
         "NoRegisteredProviderFound",
         format!(

@@ -47,6 +47,19 @@ pub(crate) struct OsDisk<'a>(&'a Value);
 #[derive(Clone, Copy)]
 pub(crate) struct DataDisk<'a>(&'a Value);
 
+/// Where a machine keeps, by name, the users that were set after its creation: their password and keys, or null for one
+/// that was removed.
+pub(crate) const SET_ACCOUNTS: &str = "accounts";
+
+/// Somebody who may sign in to a machine.
+pub(crate) struct Account<'a> {
+    pub(crate) name: &'a str,
+    /// None where only keys are taken.
+    pub(crate) password: Option<&'a str>,
+    /// In OpenSSH's form.
+    pub(crate) keys: Vec<&'a str>,
+}
+
 /// What a machine is to Entra ID.
 #[derive(Clone, Copy)]
 pub(crate) struct Identity<'a>(&'a Value);
@@ -142,6 +155,44 @@ impl<'a> VirtualMachine<'a> {
         let keys = self.at("osProfile", "/linuxConfiguration/ssh/publicKeys");
         let keys = keys.and_then(Value::as_array);
         keys.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Who may sign in: the user that it was created with, and those that its access extension has set since.
+    pub(crate) fn accounts(self) -> Vec<Account<'a>> {
+        let mut accounts = Vec::new();
+        if let Some(name) = self.admin() {
+            accounts.push(Account {
+                name,
+                password: self.password(),
+                keys: self
+                    .public_keys()
+                    .iter()
+                    .filter_map(|key| key["keyData"].as_str())
+                    .collect(),
+            });
+        }
+        let set = self.0.hidden.get(SET_ACCOUNTS).and_then(Value::as_object);
+        for (name, set) in set.into_iter().flatten() {
+            let known = accounts.iter().position(|account| account.name == name);
+            if set.is_null() {
+                known.map(|at| accounts.remove(at));
+                continue;
+            }
+            let at = known.unwrap_or_else(|| {
+                accounts.push(Account {
+                    name,
+                    password: None,
+                    keys: Vec::new(),
+                });
+                accounts.len() - 1
+            });
+            if let Some(password) = set["password"].as_str() {
+                accounts[at].password = Some(password);
+            }
+            let keys = set["keys"].as_array().into_iter().flatten();
+            accounts[at].keys.extend(keys.filter_map(Value::as_str));
+        }
+        accounts
     }
 
     /// What was given to the machine to be read at any time, in base64.

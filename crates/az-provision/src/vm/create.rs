@@ -4,6 +4,7 @@ use super::{
     compare,
     machine::{Addresses, summary},
     request::{Request, Target},
+    size,
 };
 use crate::{cli::VmCreate, keyvault::group_location};
 use az_core::{
@@ -41,9 +42,10 @@ pub(crate) async fn ensure(
     let subscription = target.group.subscription_id().unwrap_or_default();
     // All only read: side by side.
     let expand = request.expand();
-    let (there, facts, identities) = futures::join!(
+    let (there, facts, size, identities) = futures::join!(
         arm.find_with(&id, versions::COMPUTE, &expand),
         request.image.look_up(arm, subscription, target.location),
+        size::look_up(arm, subscription, target.location, &request.size),
         request.look_up_identities(arm, target.group),
     );
     let assigned = request.identities.is_some();
@@ -58,6 +60,7 @@ pub(crate) async fn ensure(
         };
     }
     let facts = facts.doing(&doing)?;
+    size.doing(&doing)?;
     identities.doing(&doing)?;
     let keys = request.login.keys.made(session).doing(&doing)?;
     let tags = target.tags.clone().unwrap_or_else(|| json!({}));

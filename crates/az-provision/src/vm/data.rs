@@ -2,10 +2,10 @@
 
 use az_core::{
     arm::base64,
-    cli::{Failure, Session},
+    cli::{Failure, Session, home},
 };
+use az_credential::Env;
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
-use std::path::Path;
 
 /// A flag that takes a file or the text itself, and how many bytes Azure takes there.
 #[derive(Clone, Copy)]
@@ -37,19 +37,22 @@ impl Data {
             return Ok(None);
         };
         // `az` takes what is no file's name for the text, so a slip in the name goes unnoticed there.
-        if is_like_a_name(given) && !Path::new(given).exists() {
+        let named = given.starts_with('@');
+        if !named && is_like_a_name(given) && !home(&session.env, given).exists() {
             session.warn(format!(
                 "{}: there is no file of that name, so these words are the data",
                 self.flag
             ));
         }
-        Ok(self.encoded(given)?.map(SecretString::from))
+        Ok(self.encoded(&session.env, given)?.map(SecretString::from))
     }
 
-    fn encoded(self, given: &str) -> Result<Option<String>, Failure> {
-        let path = Path::new(given);
-        let bytes = Zeroizing::new(if path.exists() {
-            std::fs::read(path).map_err(|error| {
+    /// `@FILE` is a file, as everywhere in `az`; so is what is a file's name.
+    fn encoded(self, env: &Env, given: &str) -> Result<Option<String>, Failure> {
+        let named = given.strip_prefix('@');
+        let path = home(env, named.unwrap_or(given));
+        let bytes = Zeroizing::new(if named.is_some() || path.exists() {
+            std::fs::read(&path).map_err(|error| {
                 Failure::usage(format!("{} {}: {error}", self.flag, path.display()))
             })?
         } else {
@@ -78,29 +81,42 @@ mod tests {
 
     #[test]
     fn text_is_taken_as_it_stands() {
-        let encoded = CUSTOM.encoded("#!/bin/sh\necho hä\n").expect("text");
+        let encoded = CUSTOM
+            .encoded(&Env::default(), "#!/bin/sh\necho hä\n")
+            .expect("text");
         assert_eq!(encoded.as_deref(), Some("IyEvYmluL3NoCmVjaG8gaMOkCg=="));
-        assert_eq!(USER.encoded("").expect("nothing"), None);
+        assert_eq!(USER.encoded(&Env::default(), "").expect("nothing"), None);
     }
 
     #[test]
     fn a_file_is_taken_byte_for_byte() {
         let path = std::env::temp_dir().join(format!("custom-data-{}", std::process::id()));
         std::fs::write(&path, [0xff, b'\r', b'\n']).expect("a file");
-        let encoded = CUSTOM.encoded(&path.display().to_string());
+        let encoded = CUSTOM.encoded(&Env::default(), &format!("@{}", path.display()));
         std::fs::remove_file(&path).expect("a file");
         assert_eq!(encoded.expect("bytes").as_deref(), Some("/w0K"));
+        assert!(
+            CUSTOM.encoded(&Env::default(), "@none").is_err(),
+            "a file is meant"
+        );
         let folder = std::env::temp_dir().display().to_string();
-        assert!(CUSTOM.encoded(&folder).is_err(), "a folder is no data");
+        assert!(
+            CUSTOM.encoded(&Env::default(), &folder).is_err(),
+            "a folder is no data"
+        );
     }
 
     #[test]
     fn what_azure_would_refuse_for_its_length_is_not_sent() {
         for (data, base64_length) in [(CUSTOM, 87_380), (USER, 87_384)] {
             let longest = "x ".repeat(data.longest).split_off(data.longest);
-            let encoded = data.encoded(&longest).expect("the longest");
+            let encoded = data
+                .encoded(&Env::default(), &longest)
+                .expect("the longest");
             assert_eq!(encoded.map(|text| text.len()), Some(base64_length));
-            let error = data.encoded(&format!("{longest}x")).expect_err("too long");
+            let error = data
+                .encoded(&Env::default(), &format!("{longest}x"))
+                .expect_err("too long");
             assert!(error.message.contains(data.flag), "{}", error.message);
         }
     }

@@ -4,6 +4,7 @@ use az_core::{
     arm::{Client, ResourceId, versions},
     cli::{Failure, Status},
     name::Location,
+    nearest::did_you_mean,
 };
 use serde_json::{Value, json};
 use std::str::FromStr;
@@ -115,8 +116,10 @@ impl FromStr for Image {
         let [publisher, offer, sku, version] = parts.as_slice() else {
             if parts.len() == 1 {
                 let names: Vec<&str> = ALIASES.iter().map(|(alias, _)| *alias).collect();
+                let near = did_you_mean(value, names.iter().copied())
+                    .map_or_else(String::new, |near| format!(". {near}"));
                 return Err(broken(format!(
-                    "write publisher:offer:sku:version, an id, or one of {}",
+                    "write publisher:offer:sku:version, an id, or one of {}{near}",
                     names.join(", ")
                 )));
             }
@@ -209,12 +212,14 @@ impl Image {
             urn.offer,
             urn.sku,
         );
-        let missing = || {
+        let missing = async || {
+            let near = urn.nearest(arm, subscription, location).await;
+            let near = near.map_or_else(String::new, |near| near + " ");
             Failure::new(
                 Status::NotFound,
                 format!("there is no image '{urn}' in '{}'", location.canonical()),
             )
-            .hint("Check --image and --location.")
+            .hint(format!("{near}Check --image and --location."))
         };
         let version = if urn.version.eq_ignore_ascii_case("latest") {
             let newest = arm
@@ -231,14 +236,19 @@ impl Image {
                         Err(error)
                     }
                 })?;
-            newest[0]["name"].as_str().ok_or_else(missing)?.to_owned()
+            match newest[0]["name"].as_str() {
+                Some(newest) => newest.to_owned(),
+                None => return Err(missing().await),
+            }
         } else {
             urn.version.clone()
         };
         let found = arm
             .find(format!("{versions}/{version}"), versions::COMPUTE)
-            .await?
-            .ok_or_else(missing)?;
+            .await?;
+        let Some(found) = found else {
+            return Err(missing().await);
+        };
         let properties = &found["properties"];
         let system = properties["osDiskImage"]["operatingSystem"]
             .as_str()
@@ -250,6 +260,42 @@ impl Image {
                 .filter(|plan| plan.is_object())
                 .cloned(),
         })
+    }
+}
+
+impl Urn {
+    /// Images most like this one, which is not there: by the first of its parts that is not.
+    async fn nearest(
+        &self,
+        arm: &Client,
+        subscription: &str,
+        location: &Location,
+    ) -> Option<String> {
+        let publishers = format!(
+            "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{}/publishers",
+            location.canonical()
+        );
+        let offers = format!(
+            "{publishers}/{}/artifacttypes/vmimage/offers",
+            self.publisher
+        );
+        let skus = format!("{offers}/{}/skus", self.offer);
+        for (path, wanted) in [
+            (publishers, &self.publisher),
+            (offers, &self.offer),
+            (skus, &self.sku),
+        ] {
+            let all = arm.get(path, versions::COMPUTE).await.ok()?;
+            let names: Vec<&str> = all
+                .as_array()?
+                .iter()
+                .filter_map(|one| one["name"].as_str())
+                .collect();
+            if !names.iter().any(|name| name.eq_ignore_ascii_case(wanted)) {
+                return did_you_mean(wanted, names);
+            }
+        }
+        None
     }
 }
 

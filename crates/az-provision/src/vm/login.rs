@@ -1,7 +1,7 @@
 //! Who may sign in to a machine, and how.
 
-use crate::cli::{AuthenticationType, Machine, SshKeyType};
-use az_core::cli::{Failure, Session, Status, TextOrFile, prompt, text_or_file};
+use crate::cli::{AuthenticationType, Machine, SshKeyType, UserUpdate};
+use az_core::cli::{Failure, Session, Status, TextOrFile, home, prompt, text_or_file};
 use az_credential::Env;
 use secrecy::{ExposeSecret, SecretString};
 use ssh_key::{Algorithm, LineEnding, PrivateKey, PublicKey, rand_core::OsRng};
@@ -102,7 +102,7 @@ impl Login {
             .clone()
             .unwrap_or_else(|| default_username(env));
         check_username(&username).map_err(Failure::usage)?;
-        let given = read_password(args)?;
+        let given = read_password(env, args)?;
         if args.admin_password.is_some() {
             session.warn("--admin-password is visible to everyone who can list this computer's processes; --admin-password-file or the prompt are not");
         }
@@ -218,22 +218,74 @@ fn check_password(password: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn read_password(args: &Machine) -> Result<Option<SecretString>, Failure> {
-    if let Some(password) = &args.admin_password {
+fn read_password(env: &Env, args: &Machine) -> Result<Option<SecretString>, Failure> {
+    password(
+        env,
+        ("--admin-password", args.admin_password.as_ref()),
+        ("--admin-password-file", args.admin_password_file.as_deref()),
+    )
+}
+
+/// The password that a user of a machine is to have from now on, if one is given.
+pub(crate) fn new_password(
+    session: &Session,
+    args: &UserUpdate,
+) -> Result<Option<SecretString>, Failure> {
+    let password = password(
+        &session.env,
+        ("--password", args.password.as_ref()),
+        ("--password-file", args.password_file.as_deref()),
+    )?;
+    if let Some(password) = &password {
+        check_password(password.expose_secret()).map_err(Failure::usage)?;
+    }
+    Ok(password)
+}
+
+/// The one key of an argument.
+pub(crate) fn one_key(session: &Session, value: &str) -> Result<String, Failure> {
+    let mut keys = public_keys(&session.env, "--ssh-key-value", value)?;
+    match (keys.pop(), keys.is_empty()) {
+        (Some(key), true) => Ok(key),
+        _ => Err(Failure::usage("a user is set with one key at a time")),
+    }
+}
+
+/// The key of whoever runs this.
+pub(crate) fn own_key(session: &Session) -> Result<String, Failure> {
+    let path = default_public_key(&session.env, None).ok_or_else(|| {
+        Failure::usage("there is neither a password nor an SSH key to set")
+            .hint("Give --password-file FILE|-, or --ssh-key-value KEY|FILE.")
+    })?;
+    one_key(session, &path.display().to_string())
+}
+
+/// A password from a flag, or from the file that another flag names.
+fn password(
+    env: &Env,
+    (flag, given): (&str, Option<&SecretString>),
+    (file_flag, file): (&str, Option<&Path>),
+) -> Result<Option<SecretString>, Failure> {
+    if let Some(password) = given {
+        if let Some(file) = password.expose_secret().strip_prefix('@')
+            && home(env, file).is_file()
+        {
+            return Err(Failure::usage(format!("{flag} takes the password itself"))
+                .hint(format!("Write {file_flag} {file}.")));
+        }
         return Ok(Some(password.clone()));
     }
-    let Some(path) = &args.admin_password_file else {
+    let Some(path) = file else {
         return Ok(None);
     };
+    let path = &home(env, &path.to_string_lossy());
     let mut text = String::new();
     let read = if path == Path::new("-") {
         std::io::stdin().read_to_string(&mut text)
     } else {
         std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text))
     };
-    read.map_err(|error| {
-        Failure::usage(format!("--admin-password-file {}: {error}", path.display()))
-    })?;
+    read.map_err(|error| Failure::usage(format!("{file_flag} {}: {error}", path.display())))?;
     if text.ends_with('\n') {
         text.pop();
         if text.ends_with('\r') {
@@ -264,12 +316,16 @@ fn keys(session: &Session, args: &Machine) -> Result<Keys, Failure> {
     if !args.ssh_key_values.is_empty() {
         let mut all = Vec::new();
         for value in &args.ssh_key_values {
-            all.extend(public_keys(&session.env, value)?);
+            all.extend(public_keys(&session.env, "--ssh-key-values", value)?);
         }
         return Ok(Keys::These(all));
     }
     if let Some(path) = default_public_key(&session.env, args.ssh_key_type) {
-        let keys = public_keys(&session.env, &path.display().to_string())?;
+        let keys = public_keys(
+            &session.env,
+            "--ssh-key-values",
+            &path.display().to_string(),
+        )?;
         return Ok(Keys::These(keys));
     }
     if !args.generate_ssh_keys {
@@ -288,20 +344,20 @@ fn keys(session: &Session, args: &Machine) -> Result<Keys, Failure> {
 
 /// A key as given, or those in the file of that name, a line each. A key that was given is not shown: it may be a
 /// private one.
-fn public_keys(env: &Env, value: &str) -> Result<Vec<String>, Failure> {
+fn public_keys(env: &Env, flag: &str, value: &str) -> Result<Vec<String>, Failure> {
     let (text, shown) = match text_or_file(env, value) {
         Ok(TextOrFile::File { path, text }) => (text, format!(" '{}'", path.display())),
         Ok(TextOrFile::Text(text)) => (text, String::new()),
         Err((path, error)) => {
             return Err(Failure::usage(format!(
-                "--ssh-key-values '{}': {error}",
+                "{flag} '{}': {error}",
                 path.display()
             )));
         }
     };
     if text.contains("PRIVATE KEY") {
         return Err(
-            Failure::usage(format!("--ssh-key-values{shown}: this is a private key"))
+            Failure::usage(format!("{flag}{shown}: this is a private key"))
                 .hint("Give the public one, as ~/.ssh/id_ed25519.pub."),
         );
     }
@@ -311,13 +367,12 @@ fn public_keys(env: &Env, value: &str) -> Result<Vec<String>, Failure> {
         .filter(|line| !line.is_empty() && !line.starts_with('#'));
     let keys: Vec<String> = lines
         .map(|line| {
-            public_key(line)
-                .map_err(|reason| Failure::usage(format!("--ssh-key-values{shown}: {reason}")))
+            public_key(line).map_err(|reason| Failure::usage(format!("{flag}{shown}: {reason}")))
         })
         .collect::<Result<_, _>>()?;
     if keys.is_empty() {
         return Err(Failure::usage(format!(
-            "--ssh-key-values{shown}: there is no key in it"
+            "{flag}{shown}: there is no key in it"
         )));
     }
     Ok(keys)
@@ -327,6 +382,18 @@ fn public_keys(env: &Env, value: &str) -> Result<Vec<String>, Failure> {
 /// <https://learn.microsoft.com/azure/virtual-machines/linux/mac-create-ssh-keys#supported-ssh-key-formats>
 fn public_key(line: &str) -> Result<String, String> {
     const FEWEST_BITS: usize = 2048;
+    let kind = line.split_whitespace().next().unwrap_or_default();
+    let other = ["ecdsa-", "sk-", "ssh-dss"];
+    if other.iter().any(|start| kind.starts_with(start)) {
+        let name = if kind.starts_with("ecdsa-") {
+            "an ECDSA key".to_owned()
+        } else {
+            format!("a key of '{kind}'")
+        };
+        return Err(format!(
+            "this is {name}; Azure takes RSA and Ed25519 keys ('ssh-keygen -t ed25519')"
+        ));
+    }
     let key = PublicKey::from_openssh(line)
         .map_err(|error| format!("not an OpenSSH public key: {error}"))?;
     if let Some(rsa) = key.key_data().rsa() {
@@ -344,10 +411,6 @@ fn public_key(line: &str) -> Result<String, String> {
     }
     match key.algorithm() {
         Algorithm::Ed25519 => Ok(line.to_owned()),
-        Algorithm::Ecdsa { .. } => Err(
-            "this is an ECDSA key; Azure takes RSA and Ed25519 keys ('ssh-keygen -t ed25519')"
-                .to_owned(),
-        ),
         other => Err(format!(
             "Azure takes RSA and Ed25519 keys, not {other} ('ssh-keygen -t ed25519')"
         )),

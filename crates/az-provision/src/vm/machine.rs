@@ -1,14 +1,18 @@
 //! A virtual machine as it is: found, shown, listed, deleted.
 
-use crate::cli::{VmAct, VmShow};
+use crate::{
+    cli::{VmActs, VmShow, VmWait},
+    wait::{self, Watched},
+};
 use az_core::{
     arm::{Client, ResourceId, versions},
-    cli::{Doing, Failure, Session},
+    cli::{Doing, Failure, Session, for_each_of},
     identity,
     name::{GroupName, Location, MachineName},
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Map, Value, json};
+use std::collections::HashMap;
 
 const TYPE: &str = "Microsoft.Compute/virtualMachines";
 
@@ -83,29 +87,113 @@ pub(crate) async fn list(
     Ok(detailed.into())
 }
 
-/// Deletes a machine, after it has been confirmed. Its disk and its network stay.
-pub(crate) async fn delete(session: &Session, args: &VmAct, force: bool) -> Result<Value, Failure> {
-    session.confirm_by_name(
-        &format!("Virtual machine '{}' will be deleted.", args.name),
-        args.name.as_str(),
-    )?;
-    let doing = format!("deleting virtual machine '{}'", args.name);
-    let id = id_of(session, &args.name, args.resource_group.as_ref()).await?;
+/// Deletes machines, after that has been confirmed. Their disks and their networks stay.
+pub(crate) async fn delete(session: &Session, args: &VmActs, force: bool) -> Result<(), Failure> {
+    let machines = args.machines.machines()?;
+    match machines.as_slice() {
+        [(_, machine)] => session.confirm_by_name(
+            &format!("Virtual machine '{}' will be deleted.", machine.name()),
+            machine.name(),
+        )?,
+        several => {
+            let names: Vec<&str> = several.iter().map(|(_, one)| one.name()).collect();
+            session.confirm_by_name(
+                &format!("Virtual machines will be deleted: {}.", names.join(", ")),
+                &several.len().to_string(),
+            )?;
+        }
+    }
     let query: &[(&str, &str)] = if force {
         &[("forceDeletion", "true")]
     } else {
         &[]
     };
+    for_each_of(session, machines, |machine| async move {
+        let doing = format!("deleting virtual machine '{}'", machine.name());
+        let id = machine.id(session).await?;
+        let arm = session.arm()?;
+        let answer = arm
+            .delete(&id, versions::COMPUTE, query)
+            .await
+            .doing(&doing)?;
+        if !args.no_wait {
+            let _shown = session.progress(format!("Deleting virtual machine {}", machine.name()));
+            arm.wait(answer).await.doing(&doing)?;
+        }
+        Ok(Value::Null)
+    })
+    .await
+}
+
+/// Reads the addresses of machines, as `az vm list-ip-addresses` prints them: by their interfaces, which may be in any
+/// group.
+pub(crate) async fn addresses(
+    session: &Session,
+    name: Option<&MachineName>,
+    group: Option<&GroupName>,
+) -> Result<Value, Failure> {
+    let subscription = ResourceId::subscription(session.subscription().await?);
     let arm = session.arm()?;
-    let answer = arm
-        .delete(&id, versions::COMPUTE, query)
-        .await
-        .doing(&doing)?;
-    if !args.no_wait {
-        let _shown = session.progress(format!("Deleting virtual machine {}", args.name));
-        arm.wait(answer).await.doing(&doing)?;
+    let all = |kind: &str| format!("{subscription}/providers/Microsoft.Network/{kind}");
+    let (interfaces, addresses) = futures::try_join!(
+        arm.list(all("networkInterfaces"), versions::NETWORK, &[]),
+        arm.list(all("publicIPAddresses"), versions::NETWORK, &[]),
+    )?;
+    let by_id: HashMap<String, &Value> = addresses
+        .iter()
+        .filter_map(|address| Some((address["id"].as_str()?.to_lowercase(), address)))
+        .collect();
+    let same = |is: &str, wanted: Option<&str>| wanted.is_none_or(|it| it.eq_ignore_ascii_case(is));
+    let mut found = Vec::new();
+    for interface in &interfaces {
+        let properties = &interface["properties"];
+        let Some(machine) = properties["virtualMachine"]["id"].as_str() else {
+            continue;
+        };
+        let machine: ResourceId = machine.parse()?;
+        let of_group = machine.resource_group().unwrap_or_default();
+        if !same(machine.name(), name.map(MachineName::as_str))
+            || !same(of_group, group.map(GroupName::as_str))
+        {
+            continue;
+        }
+        let configurations = properties["ipConfigurations"].as_array();
+        let mut private = Vec::new();
+        let mut public = Vec::new();
+        for configuration in configurations.into_iter().flatten() {
+            let configuration = &configuration["properties"];
+            private.push(configuration["privateIPAddress"].clone());
+            let id = configuration["publicIPAddress"]["id"].as_str();
+            if let Some(address) = id.and_then(|id| by_id.get(&id.to_lowercase())) {
+                public.push(json!({
+                    "id": address["id"],
+                    "ipAddress": address["properties"]["ipAddress"],
+                    "ipAllocationMethod": address["properties"]["publicIPAllocationMethod"],
+                    "name": address["name"],
+                    "zone": address["zones"][0],
+                }));
+            }
+        }
+        found.push(json!({"virtualMachine": {
+            "name": machine.name(),
+            "network": {"privateIpAddresses": private, "publicIpAddresses": public},
+            "resourceGroup": of_group,
+        }}));
     }
-    Ok(Value::Null)
+    Ok(found.into())
+}
+
+/// `vm wait`.
+pub(crate) async fn wait(session: &Session, args: &VmWait) -> Result<Value, Failure> {
+    let group = session.group_id(args.resource_group.as_str()).await?;
+    let watched = Watched {
+        what: format!("virtual machine '{}'", args.name),
+        id: group.resource("Microsoft.Compute", "virtualMachines", args.name.as_str()),
+        version: versions::COMPUTE,
+        query: &[("$expand", "instanceView")],
+        shape,
+    };
+    wait::until(session, &watched, &args.until).await
 }
 
 /// Reads the sizes that a location offers.
@@ -249,7 +337,7 @@ impl Addresses {
 }
 
 /// A machine with the members that `az` prints: `properties` lifted, nulls left out.
-fn shape(machine: &Value) -> Value {
+pub(super) fn shape(machine: &Value) -> Value {
     fn lift(value: &Value) -> Value {
         match value {
             Value::Array(items) => items.iter().map(lift).collect(),

@@ -7,8 +7,12 @@ mod image;
 mod login;
 mod machine;
 mod network;
+pub(crate) mod open_port;
 pub(crate) mod power;
 pub(crate) mod request;
 pub(crate) mod run_command;
+mod security_rules;
+mod size;
+pub(crate) mod user;
 
-pub(crate) use machine::{delete, list, show, sizes};
+pub(crate) use machine::{addresses, delete, list, show, sizes, wait};

@@ -1,5 +1,6 @@
 //! The network that a new machine is given.
 
+use super::security_rules::{opens, texts};
 use crate::cli::{Machine, NsgRule, PublicIpSku};
 use az_core::{
     arm::{ArmError, Client, ResourceId, versions},
@@ -270,26 +271,54 @@ impl Network {
             found => found.doing("reading the group's virtual networks")?,
         };
         let default = network(group, "virtualNetworks", &format!("{}VNET", self.machine));
-        let own = all.iter().find(|vnet| {
-            vnet["id"]
-                .as_str()
-                .is_some_and(|id| id.eq_ignore_ascii_case(default.as_str()))
-        });
-        let usable = own.or_else(|| {
-            all.iter().find(|vnet| {
-                vnet["location"]
-                    .as_str()
-                    .is_some_and(|there| there == location.canonical())
-                    && first_subnet(vnet).is_some()
-            })
-        });
-        match usable {
-            Some(vnet) => Ok((
-                vnet["id"].as_str().unwrap_or_default().parse()?,
-                Some(vnet.clone()),
-            )),
-            None => Ok((default, None)),
+        if let Some(own) = all.iter().find(|vnet| is_at(vnet, default.as_str())) {
+            return Ok((default, Some(own.clone())));
         }
+        let usable: Vec<&Value> = all
+            .iter()
+            .filter(|vnet| is_usable(vnet, location))
+            .collect();
+        if usable.is_empty() {
+            return Ok((default, None));
+        }
+        let first = earliest(arm, group, usable).await?;
+        let id = first["id"].as_str().unwrap_or_default().parse()?;
+        Ok((id, Some(first.clone())))
+    }
+
+    /// Which network counts, of those that machines created side by side have made, each because it saw none: the first one.
+    /// Whoever made another sees the first when it looks again, and takes its own away; whoever made the first sees it
+    /// first, whatever else it sees. Gives the network's id, and it.
+    async fn settle(
+        &self,
+        arm: &Client,
+        group: &ResourceId,
+        location: &Location,
+        own: ResourceId,
+        made: Value,
+    ) -> Result<(ResourceId, Value), Failure> {
+        let path = format!("{group}/providers/Microsoft.Network/virtualNetworks");
+        let all = arm.list(path, versions::NETWORK, &[]).await?;
+        let usable: Vec<&Value> = all
+            .iter()
+            .filter(|vnet| is_usable(vnet, location))
+            .collect();
+        if usable.len() < 2 {
+            return Ok((own, made));
+        }
+        let first = earliest(arm, group, usable).await?;
+        if is_at(first, own.as_str()) {
+            return Ok((own, made));
+        }
+        // Nobody but this run has used it. One that cannot be deleted does no harm.
+        if let Ok(answer) = arm.delete(&own, versions::NETWORK, &[]).await {
+            let _ = arm.wait(answer).await;
+        }
+        let id: ResourceId = first["id"].as_str().unwrap_or_default().parse()?;
+        let first = arm
+            .wait_for_resource(&id, versions::NETWORK, first.clone())
+            .await?;
+        Ok((id, first))
     }
 
     /// The subnet: the named one, or the first of a network that is there, or a new one.
@@ -304,7 +333,7 @@ impl Network {
             .subnet
             .as_ref()
             .map_or_else(|| format!("{}Subnet", self.machine), ToString::to_string);
-        let (vnet_id, existing) = self.virtual_network(arm, group, location).await?;
+        let (mut vnet_id, existing) = self.virtual_network(arm, group, location).await?;
         let vnet = match existing {
             Some(vnet) => {
                 let vnet = arm
@@ -320,9 +349,12 @@ impl Network {
                     "addressSpace": {"addressPrefixes": [self.vnet_prefix.to_string()]},
                     "subnets": [{"name": subnet_name, "properties": {"addressPrefix": self.subnet_prefix.to_string()}}],
                 }));
-                let made = put(arm, &vnet_id, body).await?;
+                let mut made = put(arm, &vnet_id, body).await?;
                 if arm.is_dry_run() {
                     return Ok(vnet_id.child("subnets", &subnet_name));
+                }
+                if self.vnet.is_none() {
+                    (vnet_id, made) = self.settle(arm, group, location, vnet_id, made).await?;
                 }
                 // Who made the same network at the same time may have put another subnet in this one's place.
                 made
@@ -514,43 +546,59 @@ fn quoted(name: &str) -> String {
     }
 }
 
-fn texts(values: &Value) -> Vec<&str> {
-    let values = values.as_array().into_iter().flatten();
-    values.filter_map(Value::as_str).collect()
-}
-
-/// Whether a security group has a rule that lets a port in, given as `80` or `8000-8100`.
-fn opens(group: &Value, port: &str) -> bool {
-    let ends = |range: &str| -> Option<(u16, u16)> {
-        if range == "*" {
-            return Some((0, u16::MAX));
-        }
-        match range.split_once('-') {
-            Some((from, to)) => Some((from.parse().ok()?, to.parse().ok()?)),
-            None => range.parse().ok().map(|port| (port, port)),
-        }
-    };
-    let rules = group["properties"]["securityRules"].as_array();
-    rules.into_iter().flatten().any(|rule| {
-        let rule = &rule["properties"];
-        let text = |member: &str| rule[member].as_str().unwrap_or_default();
-        let mut ranges = texts(&rule["destinationPortRanges"]);
-        ranges.extend(rule["destinationPortRange"].as_str());
-        let within = ranges.into_iter().any(|range| {
-            let (Some(range), Some(wanted)) = (ends(range), ends(port)) else {
-                return false;
-            };
-            range.0 <= wanted.0 && wanted.1 <= range.1
-        });
-        within
-            && text("direction").eq_ignore_ascii_case("Inbound")
-            && text("access").eq_ignore_ascii_case("Allow")
-            && ["tcp", "*"].contains(&text("protocol").to_ascii_lowercase().as_str())
-    })
-}
-
 fn network(group: &ResourceId, kind: &str, name: &str) -> ResourceId {
     group.resource("Microsoft.Network", kind, name)
+}
+
+fn is_at(resource: &Value, id: &str) -> bool {
+    resource["id"]
+        .as_str()
+        .is_some_and(|known| known.eq_ignore_ascii_case(id))
+}
+
+/// The network that was made first, of those that a group has.
+async fn earliest<'a>(
+    arm: &Client,
+    group: &ResourceId,
+    networks: Vec<&'a Value>,
+) -> Result<&'a Value, Failure> {
+    if let [only] = networks.as_slice() {
+        return Ok(only);
+    }
+    let query = [
+        (
+            "$filter",
+            "resourceType eq 'Microsoft.Network/virtualNetworks'",
+        ),
+        ("$expand", "createdTime"),
+    ];
+    let dated = arm
+        .list(format!("{group}/resources"), versions::RESOURCES, &query)
+        .await
+        .doing("reading the ages of the group's virtual networks")?;
+    // One that Resource Manager does not list yet is the newest.
+    let age = |vnet: &&Value| {
+        let id = vnet["id"].as_str().unwrap_or_default();
+        let found = dated.iter().find(|one| is_at(one, id));
+        let time = found.and_then(|one| one["createdTime"].as_str());
+        (
+            time.is_none(),
+            time.unwrap_or_default().to_owned(),
+            id.to_lowercase(),
+        )
+    };
+    networks
+        .into_iter()
+        .min_by_key(age)
+        .ok_or_else(|| Failure::new(Status::Failed, "there is no virtual network"))
+}
+
+/// Whether a machine of this location can be put in a network.
+fn is_usable(vnet: &Value, location: &Location) -> bool {
+    vnet["location"]
+        .as_str()
+        .is_some_and(|there| there == location.canonical())
+        && first_subnet(vnet).is_some()
 }
 
 fn first_subnet(vnet: &Value) -> Option<&Value> {

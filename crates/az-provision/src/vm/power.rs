@@ -1,10 +1,9 @@
 //! A machine's power: start, stop, deallocate, restart.
 
-use super::machine::id_of;
-use crate::cli::VmAct;
+use crate::cli::VmActs;
 use az_core::{
     arm::versions,
-    cli::{Doing, Failure, Session},
+    cli::{Doing, Failure, Session, for_each_machine},
 };
 use serde_json::Value;
 
@@ -41,18 +40,21 @@ impl Action {
 }
 
 /// Does the action, and waits until it is done. A machine that is in that state already stays in it.
-pub(crate) async fn run(session: &Session, args: &VmAct, action: Action) -> Result<Value, Failure> {
-    let (verb, query, gerund) = action.words();
-    let doing = format!("{gerund} virtual machine '{}'", args.name);
-    let id = id_of(session, &args.name, args.resource_group.as_ref()).await?;
-    let arm = session.arm()?;
-    let answer = arm
-        .post(format!("{id}/{verb}"), versions::COMPUTE, query)
-        .await
-        .doing(&doing)?;
-    if !args.no_wait {
-        let _shown = session.progress(doing.clone());
-        arm.wait(answer).await.doing(&doing)?;
-    }
-    Ok(Value::Null)
+pub(crate) async fn run(session: &Session, args: &VmActs, action: Action) -> Result<(), Failure> {
+    for_each_machine(session, &args.machines, |machine| async move {
+        let (verb, query, gerund) = action.words();
+        let doing = format!("{gerund} virtual machine '{}'", machine.name());
+        let id = machine.id(session).await?;
+        let arm = session.arm()?;
+        let answer = arm
+            .post(format!("{id}/{verb}"), versions::COMPUTE, query)
+            .await
+            .doing(&doing)?;
+        if !args.no_wait {
+            let _shown = session.progress(doing.clone());
+            arm.wait(answer).await.doing(&doing)?;
+        }
+        Ok(Value::Null)
+    })
+    .await
 }

@@ -162,6 +162,47 @@ fn is_custom_script(extension: &Resource) -> bool {
         && kind.eq_ignore_ascii_case("CustomScriptForLinux")
 }
 
+/// VMAccess sets a machine's users
+/// (<https://github.com/Azure/azure-linux-extensions/blob/master/VMAccess/README.md>).
+fn is_access(extension: &Resource) -> bool {
+    text(extension, "publisher").eq_ignore_ascii_case("Microsoft.OSTCExtensions")
+        && text(extension, "type").eq_ignore_ascii_case("VMAccessForLinux")
+}
+
+/// Takes the user that VMAccess is told of: a new one or a known one, whose password is this from now on, who has this key
+/// besides those that he has; or one that is removed.
+fn set_user(call: &Call<'_>, extension: &Resource) -> Result<(), Error> {
+    let Some(settings) = extension.hidden.get("protectedSettings") else {
+        return Ok(());
+    };
+    let setting = |name: &str| settings[name].as_str().filter(|text| !text.is_empty());
+    let mut machine = machine(call, &extension.id)?;
+    let accounts = machine
+        .hidden
+        .entry(machine::SET_ACCOUNTS)
+        .or_insert_with(|| json!({}));
+    if let Some(name) = setting("remove_user") {
+        accounts[name] = Value::Null;
+    }
+    if let Some(name) = setting("username") {
+        let account = &mut accounts[name];
+        if account.is_null() {
+            *account = json!({"keys": []});
+        }
+        if let Some(password) = setting("password") {
+            account["password"] = json!(password);
+        }
+        if let (Some(key), Some(keys)) = (setting("ssh_key"), account["keys"].as_array_mut()) {
+            let key = json!(key.trim());
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+    }
+    call.cx.tx.put(&machine)?;
+    Ok(())
+}
+
 /// What CustomScript runs: the files that it fetches first, and a command or a script in base64, from one of the two
 /// settings.
 fn command(extension: &Resource) -> Result<Vec<String>, Error> {
@@ -210,6 +251,9 @@ fn command(extension: &Resource) -> Result<Vec<String>, Error> {
 /// Gives the machine its command: the operation ends with it.
 fn starts(call: &Call<'_>, extension: &mut Resource, operation: &Operation) -> Result<(), Error> {
     extension.hidden.remove("end");
+    if is_access(extension) {
+        set_user(call, extension)?;
+    }
     if !is_custom_script(extension) {
         return Ok(());
     }

@@ -15,6 +15,7 @@ use super::call::Call;
 use super::error::Error;
 use super::path::ProviderPath;
 use super::resource_type::Provider;
+use super::version;
 use crate::ground::wire::Response;
 use crate::request::Context;
 use crate::request::effects::{AskedBy, Script, ScriptEnd};
@@ -47,6 +48,14 @@ fn route(
     words: &[&str],
 ) -> Result<Option<Response>, Error> {
     let reads = call.method() == Method::GET;
+    if let ["locations", location, what, ..] = words {
+        // As the provider spells it.
+        let types = match *what {
+            "vmsizes" => "locations/vmSizes",
+            what => &format!("locations/{what}"),
+        };
+        version::check_location(call, location, types)?;
+    }
     let response = match words {
         ["locations", location, "publishers", rest @ ..] if reads => {
             images::route(call, location, rest)?

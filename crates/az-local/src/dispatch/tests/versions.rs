@@ -83,6 +83,41 @@ fn a_version_that_was_never_published_is_refused_with_those_that_were() {
 }
 
 #[test]
+fn a_location_that_there_is_none_of_is_refused_with_those_that_there_are() {
+    let azure = Azure::start();
+    let compute = "/providers/Microsoft.Compute/locations";
+    for (path, types) in [
+        ("vmSizes", "vmSizes"),
+        ("usages", "usages"),
+        ("publishers", "publishers"),
+    ] {
+        let (status, answer) = azure.arm(
+            Method::GET,
+            &format!("{compute}/estus/{path}"),
+            &Value::Null,
+        );
+        assert_eq!(
+            (status, &answer["error"]["code"]),
+            (400, &json!("NoRegisteredProviderFound")),
+            "{path}"
+        );
+        let message = answer["error"]["message"].as_str().expect("a message");
+        assert!(
+            message.contains("for location 'estus' and API version")
+                && message.contains(&format!("for type 'locations/{types}'"))
+                && message.contains("The supported locations are 'australiaeast, "),
+            "{message}"
+        );
+        let (status, _) = azure.arm(
+            Method::GET,
+            &format!("{compute}/West US/{path}"),
+            &Value::Null,
+        );
+        assert_eq!(status, 200, "{path}");
+    }
+}
+
+#[test]
 fn each_published_version_is_taken() {
     let azure = Azure::start();
     azure.furnish("g", "1");

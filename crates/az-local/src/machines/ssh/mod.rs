@@ -14,7 +14,7 @@ use crate::instance::Instance;
 use crate::state::host_keys::HostKeyError;
 use crate::state::machine::VirtualMachine;
 use crate::state::{Resource, StateError};
-use account::Account;
+use account::Accounts;
 use russh::server::{Config, run_stream};
 use russh::{Disconnect, SshId};
 use session::{Session, WINDOW};
@@ -57,7 +57,7 @@ where
     let vm_id = VirtualMachine::of(&machine).vm_id()?.to_owned();
     // Before the machine is looked at: an end from now on is noticed.
     let mut ended = instance.ended.subscribe();
-    let account = Account::of(&machine);
+    let account = Accounts::of(&machine);
     let (key, certificate) = instance.host_keys.of_machine(&vm_id, address)?;
     let config = Arc::new(Config {
         server_id: SshId::Standard(Cow::Borrowed(concat!(

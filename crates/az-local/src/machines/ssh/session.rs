@@ -1,6 +1,6 @@
 //! One SSH connection to one machine: signing in, and a program for each channel.
 
-use super::account::Account;
+use super::account::Accounts;
 use super::process::{Process, Program};
 use super::terminal::{self, Wanted};
 use crate::ground::stderr;
@@ -51,7 +51,7 @@ struct Open {
 pub(super) struct Session {
     instance: Arc<Instance>,
     machine: Resource,
-    account: Account,
+    account: Accounts,
     authenticated: Arc<AtomicBool>,
     channels: HashMap<ChannelId, Open>,
 }
@@ -60,7 +60,7 @@ impl Session {
     pub(super) fn new(
         instance: Arc<Instance>,
         machine: Resource,
-        account: Account,
+        account: Accounts,
         authenticated: Arc<AtomicBool>,
     ) -> Self {
         Session {
@@ -131,7 +131,7 @@ impl Session {
 }
 
 /// Without saying so, a refusal would take its method away, and a client could not try its next key.
-fn verdict(accepted: bool, account: &Account) -> Auth {
+fn verdict(accepted: bool, account: &Accounts) -> Auth {
     if accepted {
         return Auth::Accept;
     }

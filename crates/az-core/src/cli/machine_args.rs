@@ -1,0 +1,101 @@
+//! Which virtual machines: the arguments.
+
+use super::{failure::Failure, lines, session::Session};
+use crate::{
+    arm::ResourceId,
+    name::{GroupName, MachineName},
+};
+use clap::Args;
+
+const TYPE: &str = "Microsoft.Compute/virtualMachines";
+
+/// The arguments that name machines that are there.
+#[derive(Args, Clone, Debug)]
+pub struct MachineArgs {
+    /// The machine's name
+    #[arg(short, long, required_unless_present = "ids")]
+    pub name: Option<MachineName>,
+    /// Its resource group [default: the machine is looked for in the whole subscription]
+    #[arg(short = 'g', long)]
+    pub resource_group: Option<GroupName>,
+    /// Ids of machines, in place of a name; - reads them from standard input, as 'vm list' or '--query "[].id"' prints them
+    #[arg(long, num_args = 1.., value_name = "ID|-")]
+    pub ids: Vec<String>,
+}
+
+/// A machine that is named: by its id, or by a name whose group may have to be looked up.
+#[derive(Clone, Debug)]
+pub enum Machine {
+    /// Its id.
+    Id(ResourceId),
+    /// Its name, and perhaps its group.
+    Named(MachineName, Option<GroupName>),
+}
+
+impl MachineArgs {
+    /// The machines, with the lines that they stand on, checked before anything is sent.
+    pub fn machines(&self) -> Result<Vec<(usize, Machine)>, Failure> {
+        if self.ids.is_empty() {
+            // clap asks for the one or the other.
+            let named = self.name.clone().into_iter();
+            return Ok(named
+                .map(|name| (1, Machine::Named(name, self.resource_group.clone())))
+                .collect());
+        }
+        let mut machines = Vec::new();
+        for word in &self.ids {
+            if word != "-" {
+                machines.push((machines.len() + 1, Machine::Id(id(word)?)));
+                continue;
+            }
+            for item in lines::read_stdin("machines")? {
+                let text = item.text("id").ok_or_else(|| {
+                    Failure::usage(format!(
+                        "line {}: an id, or an object with 'id', was expected",
+                        item.line
+                    ))
+                })?;
+                let id =
+                    id(text).map_err(|failure| failure.doing(format!("line {}", item.line)))?;
+                machines.push((item.line, Machine::Id(id)));
+            }
+        }
+        Ok(machines)
+    }
+}
+
+impl Machine {
+    /// Its id, found by name alone if no group is given.
+    pub async fn id(&self, session: &Session) -> Result<ResourceId, Failure> {
+        match self {
+            Machine::Id(id) => Ok(id.clone()),
+            Machine::Named(name, Some(group)) => {
+                let group = session.group_id(group.as_str()).await?;
+                Ok(group.resource("Microsoft.Compute", "virtualMachines", name.as_str()))
+            }
+            Machine::Named(name, None) => {
+                session
+                    .find_by_name(TYPE, "virtual machine", name.as_str())
+                    .await
+            }
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Machine::Id(id) => id.name(),
+            Machine::Named(name, _) => name.as_str(),
+        }
+    }
+}
+
+fn id(word: &str) -> Result<ResourceId, Failure> {
+    let id: ResourceId = word.parse()?;
+    if !id.is_type(TYPE) {
+        return Err(Failure::usage(format!(
+            "'{word}' is not the id of a virtual machine"
+        )));
+    }
+    Ok(id)
+}

@@ -1,0 +1,82 @@
+//! The rules of a network security group.
+
+use serde_json::Value;
+
+/// The strings of a list.
+pub(super) fn texts(values: &Value) -> Vec<&str> {
+    let values = values.as_array().into_iter().flatten();
+    values.filter_map(Value::as_str).collect()
+}
+
+/// Whether a security group has a rule that lets a port in, given as `80` or `8000-8100`.
+pub(super) fn opens(group: &Value, port: &str) -> bool {
+    let ends = |range: &str| -> Option<(u16, u16)> {
+        if range == "*" {
+            return Some((0, u16::MAX));
+        }
+        match range.split_once('-') {
+            Some((from, to)) => Some((from.parse().ok()?, to.parse().ok()?)),
+            None => range.parse().ok().map(|port| (port, port)),
+        }
+    };
+    let rules = group["properties"]["securityRules"].as_array();
+    rules.into_iter().flatten().any(|rule| {
+        let rule = &rule["properties"];
+        let text = |member: &str| rule[member].as_str().unwrap_or_default();
+        let mut ranges = texts(&rule["destinationPortRanges"]);
+        ranges.extend(rule["destinationPortRange"].as_str());
+        let within = ranges.into_iter().any(|range| {
+            let (Some(range), Some(wanted)) = (ends(range), ends(port)) else {
+                return false;
+            };
+            range.0 <= wanted.0 && wanted.1 <= range.1
+        });
+        within
+            && text("direction").eq_ignore_ascii_case("Inbound")
+            && text("access").eq_ignore_ascii_case("Allow")
+            && ["tcp", "*"].contains(&text("protocol").to_ascii_lowercase().as_str())
+    })
+}
+
+/// The first priority from `first` on that no inbound rule has. Azure refuses two rules of one direction with the same.
+pub(super) fn free_priority(group: &Value, first: u16) -> Option<u16> {
+    let rules = group["properties"]["securityRules"].as_array();
+    let taken: Vec<u64> = rules
+        .into_iter()
+        .flatten()
+        .filter(|rule| rule["properties"]["direction"] == "Inbound")
+        .filter_map(|rule| rule["properties"]["priority"].as_u64())
+        .collect();
+    (first..=4096).find(|priority| !taken.contains(&u64::from(*priority)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_port_is_open_by_its_number_its_range_or_all() {
+        let group = |range: Value, access: &str| {
+            json!({"properties": {"securityRules": [{"properties": {
+                "protocol": "TCP", "access": access, "direction": "Inbound", "priority": 900,
+                "destinationPortRange": range,
+            }}]}})
+        };
+        for (range, port, open) in [
+            ("80", "80", true),
+            ("80", "81", false),
+            ("8000-8100", "8050", true),
+            ("8000-8100", "8050-8101", false),
+            ("*", "1-65535", true),
+        ] {
+            assert_eq!(
+                opens(&group(range.into(), "Allow"), port),
+                open,
+                "{range} {port}"
+            );
+        }
+        assert!(!opens(&group("80".into(), "Deny"), "80"));
+        assert_eq!(free_priority(&group("80".into(), "Allow"), 900), Some(901));
+    }
+}
