@@ -186,6 +186,11 @@ impl Azure {
             .unwrap_or_else(|| panic!("az-local env gives no {name}"))
     }
 
+    /// All variables of the instance's environment.
+    pub fn variables(&self) -> &[(String, String)] {
+        &self.env
+    }
+
     /// A tool of the workspace in the instance's environment.
     pub fn tool(&self, name: &str) -> Command {
         let mut command = Command::new(binary(name));

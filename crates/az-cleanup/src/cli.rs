@@ -11,7 +11,7 @@ use std::time::Duration;
 ///
 /// The commands, flags and results are those of `az group delete`, `az keyvault` and `az keyvault secret`.
 #[derive(Debug, Parser)]
-#[command(name = "az-cleanup", version, propagate_version = true, after_help = az_core::cli::EXIT_STATUS)]
+#[command(name = "az-cleanup", version, propagate_version = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -104,23 +104,14 @@ pub(crate) enum Secret {
     /// Delete a secret with all its versions; it can be recovered until its retention ends
     ///
     /// Waits until it is among the deleted secrets. One that is not there any more is no error.
-    #[command(
-        after_help = "Example: az-cleanup secret delete --name db-password --vault-name my-vault"
-    )]
     Delete(OneSecret),
     /// Remove a deleted secret for good
     ///
     /// The name is free some seconds later. One that is not there any more is no error.
-    #[command(
-        after_help = "Example: az-cleanup secret purge --name db-password --vault-name my-vault"
-    )]
     Purge(OneSecret),
     /// Bring a deleted secret back with all its versions
     ///
     /// Waits until it can be read. One that is there is no error.
-    #[command(
-        after_help = "Example: az-cleanup secret recover --name db-password --vault-name my-vault"
-    )]
     Recover(OneSecret),
 }
 

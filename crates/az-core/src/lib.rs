@@ -13,16 +13,19 @@
 #![forbid(unsafe_code)]
 
 pub mod arm;
+pub mod caller;
 pub mod cli;
 pub mod connection;
 pub mod date;
 pub mod dotenv;
+pub mod examples;
 pub mod graph;
 pub mod identity;
 pub mod keyvault;
 pub mod name;
 pub mod nearest;
 pub mod origin;
+pub mod reach;
 pub mod run_again;
 pub mod shown;
 pub mod subscription;

@@ -74,6 +74,19 @@ impl Policy for OneOrigin {
     }
 }
 
+/// Scheme, host and port of an address as proxy variables hold one, with or without a scheme; without user name and
+/// password, which may be secrets. `None` where it is no address.
+pub fn shown_without_user(address: &str) -> Option<String> {
+    let address = address.trim();
+    let url = if address.contains("://") {
+        Url::parse(address)
+    } else {
+        Url::parse(&format!("http://{address}"))
+    };
+    let url = url.ok()?;
+    url.has_host().then(|| shown(&url))
+}
+
 /// As much of an address as says where it leads. The host is in ASCII, so that one that only looks like ours shows.
 fn shown(url: &Url) -> String {
     let scheme = url.scheme();

@@ -186,6 +186,7 @@ impl Follower {
             arm::ClientOptions {
                 dry_run: None,
                 timeout: Duration::from_secs(60),
+                watch: None,
             },
         );
         let graph = graph::Client::new(&connection);

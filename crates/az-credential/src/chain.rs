@@ -11,7 +11,11 @@ use crate::{
     selection, workload_identity,
 };
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
-use std::{fmt, path::Path, sync::Arc};
+use std::{
+    fmt,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
 use tokio::sync::OnceCell;
 
 /// Tries one credential after another and stays with the first that gives a token.
@@ -32,6 +36,8 @@ pub struct DefaultAzureCredential {
     parts: Parts,
     selected: Vec<CredentialName>,
     chosen: OnceCell<Chosen>,
+    /// What gave no token in the latest search, in order.
+    tried: Mutex<Vec<Attempt>>,
 }
 
 /// The credential that gave the first token.
@@ -63,7 +69,34 @@ impl DefaultAzureCredential {
             parts,
             selected,
             chosen: OnceCell::new(),
+            tried: Mutex::default(),
         }))
+    }
+
+    /// The credentials of the chain, as `AZURE_TOKEN_CREDENTIALS` leaves them, in order.
+    pub fn selected(&self) -> &[CredentialName] {
+        &self.selected
+    }
+
+    /// The credentials that gave no token in the latest search, in order, and why: those before the chosen one, or all so
+    /// far where the search still goes on.
+    pub fn tried(&self) -> Vec<Attempt> {
+        let tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        tried.clone()
+    }
+
+    /// Whether the metadata service of a virtual machine answers, or why not: one request, within a second. `None` where the
+    /// chain never asks it: without managed identities, or where they come from elsewhere.
+    pub async fn metadata_service(&self) -> Option<Result<(), Outcome>> {
+        if !self.selected.contains(&CredentialName::ManagedIdentity) {
+            return None;
+        }
+        managed_identity::metadata_service(&self.parts).await
+    }
+
+    fn note(&self, attempt: &Attempt) {
+        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        tried.push(attempt.clone());
     }
 
     /// The credential that gave a token, once one has.
@@ -74,6 +107,10 @@ impl DefaultAzureCredential {
     /// Goes down the chain. The token comes back too: a credential is chosen by giving one.
     async fn search(&self, scopes: &[&str]) -> Result<(Chosen, AccessToken), CredentialError> {
         let mut attempts = Vec::new();
+        self.tried
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
         for &name in &self.selected {
             match self.attempt(name, scopes).await {
                 Ok((credential, token)) => {
@@ -87,6 +124,7 @@ impl DefaultAzureCredential {
                         outcome,
                     };
                     tracing::debug!(%attempt, "no token");
+                    self.note(&attempt);
                     attempts.push(attempt);
                     if refused {
                         return Err(CredentialError::Refused { attempts });
@@ -305,6 +343,9 @@ mod tests {
         assert_eq!(token(&chain).await.expect("token"), "M");
         assert_eq!(chain.chosen(), Some(CredentialName::ManagedIdentity));
         assert!(!wire.asked.lock().expect("lock")[1].contains("client_id"));
+        let tried: Vec<CredentialName> = chain.tried().iter().map(|one| one.credential).collect();
+        assert_eq!(tried, CredentialName::ALL[..2]);
+        assert_eq!(chain.metadata_service().await, Some(Ok(())));
     }
 
     #[tokio::test]

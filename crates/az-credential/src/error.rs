@@ -64,6 +64,18 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Why there was no token.
+    pub fn reason(&self) -> &str {
+        let (Outcome::Unavailable { reason, .. } | Outcome::Refused { reason, .. }) = self;
+        reason
+    }
+
+    /// What to do about it.
+    pub fn advice(&self) -> &str {
+        let (Outcome::Unavailable { advice, .. } | Outcome::Refused { advice, .. }) = self;
+        advice
+    }
+
     pub(super) fn unavailable(reason: impl Into<String>, advice: impl Into<String>) -> Self {
         Outcome::Unavailable {
             reason: reason.into(),
@@ -92,8 +104,7 @@ impl Outcome {
 /// One line: the name, why, what to do.
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Outcome::Unavailable { reason, advice } | Outcome::Refused { reason, advice, .. }) =
-            &self.outcome;
+        let (reason, advice) = (self.outcome.reason(), self.outcome.advice());
         let stop = if reason.ends_with(['.', '!', '?']) {
             ""
         } else {

@@ -93,3 +93,42 @@ pub fn root_cause(error: &dyn std::error::Error) -> String {
     }
     cause.to_string()
 }
+
+/// Whether a request did not get through because the other side's certificate is not trusted.
+pub fn is_certificate_refused(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        // An I/O error hides the error that it was made of: its source is that one's source.
+        let inner = error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref);
+        let tls = match inner {
+            Some(inner) => inner.downcast_ref::<rustls::Error>(),
+            None => error.downcast_ref::<rustls::Error>(),
+        };
+        if matches!(tls, Some(rustls::Error::InvalidCertificate(_))) {
+            return true;
+        }
+        cause = match inner {
+            Some(inner) => Some(inner as &(dyn std::error::Error + 'static)),
+            None => error.source(),
+        };
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_certificate_is_found_however_deep() {
+        let refused = || rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let inner = std::io::Error::other(refused());
+        assert!(is_certificate_refused(&refused()));
+        assert!(is_certificate_refused(&std::io::Error::other(inner)));
+        assert!(!is_certificate_refused(&std::io::Error::other(
+            rustls::Error::DecryptError
+        )));
+    }
+}

@@ -75,6 +75,14 @@ pub(super) async fn build(parts: &Parts) -> Result<Arc<dyn TokenCredential>, Out
     Ok(made)
 }
 
+/// Whether the metadata service answers; `None` where managed identities come from elsewhere.
+pub(super) async fn metadata_service(parts: &Parts) -> Option<Result<(), Outcome>> {
+    match source(parts) {
+        Source::Imds => Some(probe(parts).await),
+        Source::AppService | Source::Unsupported(_) => None,
+    }
+}
+
 /// Asks once, without the `Metadata` header, as Go's chain does: whatever answers counts as the metadata service.
 async fn probe(parts: &Parts) -> Result<(), Outcome> {
     let not_there = |why: String| {

@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 /// The commands, flags and results are those of `az identity` and `az vm identity`. Whatever is there already is
 /// no error.
 #[derive(Debug, Parser)]
-#[command(name = "az-identity", version, propagate_version = true, after_help = az_core::cli::EXIT_STATUS)]
+#[command(name = "az-identity", version, propagate_version = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -29,7 +29,6 @@ impl CommandLine for Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Create a user-assigned identity
-    #[command(after_long_help = az_core::run_again::help("az-identity create"))]
     Create(Create),
     /// Show a user-assigned identity
     Show(Named),

@@ -16,6 +16,7 @@ pub(crate) async fn run(session: &Session, args: All) -> Result<Value, Failure> 
         location: args.location.clone(),
         tags: args.tags.clone(),
     };
+    session.show_each_resource();
     let created = group::create(session, &group).await?;
     let id = session.group_id(args.resource_group.as_str()).await?;
     let vault = keyvault::Plan {

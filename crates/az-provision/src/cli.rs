@@ -1,5 +1,6 @@
 //! What the user may say.
 
+use crate::doctor::cli::Doctor;
 use az_core::{
     cli::{CommandLine, GlobalArgs, MachineArgs},
     name::{GroupName, Location, MachineName, NetworkName, VaultName, parse_tag},
@@ -13,7 +14,7 @@ use std::path::PathBuf;
 /// The commands, flags and results are those of `az group`, `az vm` and `az keyvault`. Every create can be run
 /// again: what is there is kept, what is missing is made.
 #[derive(Debug, Parser)]
-#[command(name = "az-provision", version, propagate_version = true, after_help = az_core::cli::EXIT_STATUS)]
+#[command(name = "az-provision", version, propagate_version = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -41,6 +42,11 @@ pub(crate) enum Command {
     Keyvault(Keyvault),
     /// A resource group, then a virtual machine and a key vault in it side by side
     All(Box<All>),
+    /// Tell whether the work would go through, and what to do where it would not
+    ///
+    /// Looks at the sign-in, the network, the clock, the subscription, the permissions for each step, the providers and the
+    /// names. Nothing is written, and no check waits for more than a few seconds.
+    Doctor(Doctor),
 }
 
 /// Tags, as `az` takes them.
@@ -75,7 +81,6 @@ impl Tags {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Group {
     /// Create a resource group
-    #[command(after_long_help = az_core::run_again::help("az-provision group create"))]
     Create(GroupCreate),
     /// Show a resource group
     Show(GroupName1),
@@ -118,7 +123,6 @@ pub(crate) struct GroupName1 {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Vm {
     /// Create a virtual machine with its network
-    #[command(after_long_help = az_core::run_again::help("az-provision vm create"))]
     Create(Box<VmCreate>),
     /// Show a virtual machine
     Show(VmShow),
@@ -353,79 +357,84 @@ pub(crate) struct Machine {
     #[arg(long, default_value = DEFAULT_SIZE)]
     pub(crate) size: String,
     /// User to create on the machine [default: your own user name]
-    #[arg(long)]
+    #[arg(help_heading = "Signing in", long)]
     pub(crate) admin_username: Option<String>,
     /// The user's password. Exposed to everyone who can list this computer's processes and to your shell's history:
     /// prefer --admin-password-file, or the prompt
-    #[arg(long, conflicts_with = "admin_password_file", allow_hyphen_values = true, value_parser = parse_secret)]
+    #[arg(help_heading = "Signing in", long, conflicts_with = "admin_password_file", allow_hyphen_values = true, value_parser = parse_secret)]
     pub(crate) admin_password: Option<SecretString>,
     /// Read the password from a file; - is standard input. One line end at its end is left out
-    #[arg(long, value_name = "FILE|-")]
+    #[arg(help_heading = "Signing in", long, value_name = "FILE|-")]
     pub(crate) admin_password_file: Option<PathBuf>,
     /// How the user may sign in [default: password if one is given, else SSH keys]
-    #[arg(long, value_enum)]
+    #[arg(help_heading = "Signing in", long, value_enum)]
     pub(crate) authentication_type: Option<AuthenticationType>,
     /// Public keys, or files with one each [default: ~/.ssh/id_rsa.pub or ~/.ssh/id_ed25519.pub]
-    #[arg(long, num_args = 1.., value_name = "KEY|FILE", visible_alias = "ssh-key-value")]
+    #[arg(help_heading = "Signing in", long, num_args = 1.., value_name = "KEY|FILE", visible_alias = "ssh-key-value")]
     pub(crate) ssh_key_values: Vec<String>,
     /// Make a key pair in ~/.ssh unless there is one
-    #[arg(long)]
+    #[arg(help_heading = "Signing in", long)]
     pub(crate) generate_ssh_keys: bool,
     /// Kind of the key pair to use or to make; RSA is made by ssh-keygen [default: what is there, else Ed25519]
-    #[arg(long, value_enum, ignore_case = true)]
+    #[arg(help_heading = "Signing in", long, value_enum, ignore_case = true)]
     pub(crate) ssh_key_type: Option<SshKeyType>,
     /// Public IP address, created unless it exists; "" for none [default: its name with PublicIP behind it]
-    #[arg(long)]
+    #[arg(help_heading = "Network", long)]
     pub(crate) public_ip_address: Option<String>,
     /// SKU of a new public IP address [default: Standard]
-    #[arg(long, value_enum, ignore_case = true)]
+    #[arg(help_heading = "Network", long, value_enum, ignore_case = true)]
     pub(crate) public_ip_sku: Option<PublicIpSku>,
     /// Network security group, created unless it exists; "" for none [default: its name with NSG behind it]
-    #[arg(long)]
+    #[arg(help_heading = "Network", long)]
     pub(crate) nsg: Option<String>,
     /// Rule of a new security group [default: SSH on Linux, RDP on Windows]
-    #[arg(long, value_enum, ignore_case = true)]
+    #[arg(help_heading = "Network", long, value_enum, ignore_case = true)]
     pub(crate) nsg_rule: Option<NsgRule>,
     /// More ports to open in a new security group, as 80,443 or 8000-8100
-    #[arg(long, value_delimiter = ',', value_name = "PORT[-PORT]", value_parser = parse_ports)]
+    #[arg(help_heading = "Network", long, value_delimiter = ',', value_name = "PORT[-PORT]", value_parser = parse_ports)]
     pub(crate) open_ports: Vec<String>,
     /// Virtual network, created unless it exists [default: one of the resource group, else its name with VNET behind it]
-    #[arg(long)]
+    #[arg(help_heading = "Network", long)]
     pub(crate) vnet_name: Option<NetworkName>,
     /// Address space of a new virtual network [default: 10.0.0.0/16]
-    #[arg(long, value_name = "CIDR")]
+    #[arg(help_heading = "Network", long, value_name = "CIDR")]
     pub(crate) vnet_address_prefix: Option<ipnet::Ipv4Net>,
     /// Subnet in it [default: its name with Subnet behind it]
-    #[arg(long, requires = "vnet_name")]
+    #[arg(help_heading = "Network", long, requires = "vnet_name")]
     pub(crate) subnet: Option<NetworkName>,
     /// Address range of a new subnet [default: 10.0.0.0/24]
-    #[arg(long, value_name = "CIDR")]
+    #[arg(help_heading = "Network", long, value_name = "CIDR")]
     pub(crate) subnet_address_prefix: Option<ipnet::Ipv4Net>,
     /// Size of the OS disk in GB [default: the image's]
-    #[arg(long, value_name = "GB", value_parser = clap::value_parser!(u32).range(1..=4095))]
+    #[arg(help_heading = "Disks and placement", long, value_name = "GB", value_parser = clap::value_parser!(u32).range(1..=4095))]
     pub(crate) os_disk_size_gb: Option<u32>,
     /// SKU of the machine's disks, as Premium_LRS, StandardSSD_LRS or Standard_LRS [default: Azure's for the size]
-    #[arg(long, value_name = "SKU")]
+    #[arg(help_heading = "Disks and placement", long, value_name = "SKU")]
     pub(crate) storage_sku: Option<String>,
     /// Sizes of empty data disks in GB
-    #[arg(long, num_args = 1.., value_name = "GB", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    #[arg(help_heading = "Disks and placement", long, num_args = 1.., value_name = "GB", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) data_disk_sizes_gb: Vec<u32>,
     /// Spot machines are cheaper, and Azure may take them back at any time
-    #[arg(long, value_enum, ignore_case = true)]
+    #[arg(
+        help_heading = "Disks and placement",
+        long,
+        value_enum,
+        ignore_case = true
+    )]
     pub(crate) priority: Option<Priority>,
     /// Availability zone
-    #[arg(short, long, value_parser = ["1", "2", "3"])]
+    #[arg(help_heading = "Disks and placement", short, long, value_parser = ["1", "2", "3"])]
     pub(crate) zone: Option<String>,
     /// The machine's managed identities: user-assigned ones by name (in the machine's group) or id, `[system]` for its
     /// own; - reads them from standard input [without a word: `[system]`]
-    #[arg(long, num_args = 0.., value_name = "[system]|NAME|ID")]
+    #[arg(help_heading = "Identity and data", long, num_args = 0.., value_name = "[system]|NAME|ID")]
     pub(crate) assign_identity: Option<Vec<String>>,
     /// What the machine's first start runs or reads, as cloud-init does: a file, or the text itself. No secrets: it stays on
     /// the machine
-    #[arg(long, allow_hyphen_values = true, value_name = "FILE|TEXT", value_parser = parse_secret)]
+    #[arg(help_heading = "Identity and data", long, allow_hyphen_values = true, value_name = "FILE|TEXT", value_parser = parse_secret)]
     pub(crate) custom_data: Option<SecretString>,
     /// What all programs on the machine can read from its metadata service: a file, or the text itself. No secrets
-    #[arg(long, allow_hyphen_values = true, value_name = "FILE|TEXT", value_parser = parse_secret)]
+    #[arg(help_heading = "Identity and data", long, allow_hyphen_values = true, value_name = "FILE|TEXT", value_parser = parse_secret)]
     pub(crate) user_data: Option<SecretString>,
 }
 
@@ -540,7 +549,6 @@ pub(crate) enum NsgRule {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keyvault {
     /// Create a key vault
-    #[command(after_long_help = az_core::run_again::help("az-provision keyvault create"))]
     Create(KeyvaultCreate),
     /// Show a key vault
     Show {
@@ -636,6 +644,7 @@ impl PublicNetworkAccess {
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = PLAN)]
 pub(crate) struct All {
     /// The resource group's name
     #[arg(short = 'g', long)]
@@ -655,7 +664,17 @@ pub(crate) struct All {
     pub(crate) vault: Vault,
     #[command(flatten)]
     pub(crate) tags: Tags,
+    /// Show what is there and what would be made or changed, and write nothing
+    #[arg(long)]
+    pub(crate) plan: bool,
 }
+
+const PLAN: &str = "Example:
+  az-provision all --plan -g go-on-azure -l eastus -n go-on-azure-vm --vault-name kv-go --generate-ssh-keys
+
+With --plan the state of each resource is exists, create, change or conflict, as a tree, or as a list with -o json; where
+something is in conflict the exit status is that which the command would end in. Passwords and custom data, which Azure
+shows to nobody, are not compared. --dry-run prints the requests instead, and ends at the first conflict.";
 
 /// Secrets are kept out of what is shown, and zeroed after use.
 fn parse_secret(text: &str) -> Result<SecretString, std::convert::Infallible> {

@@ -17,14 +17,10 @@ pub(crate) async fn create(session: &Session, args: &GroupCreate) -> Result<Valu
     let arm = session.arm()?;
     let doing = format!("creating resource group '{}'", args.name);
     if let Some(group) = arm.find(&id, versions::RESOURCES).await.doing(&doing)? {
-        let there = group["location"].as_str().unwrap_or_default();
-        if !same_location(there, &args.location) {
+        if let Some(elsewhere) = elsewhere(&group, &args.location) {
             return Err(Failure::new(
                 Status::Conflict,
-                format!(
-                    "{doing}: it exists already, in location '{there}', not in '{}'",
-                    args.location
-                ),
+                format!("{doing}: it exists already, {elsewhere}"),
             )
             .hint("A group cannot move: use that location, or another name."));
         }
@@ -42,6 +38,12 @@ pub(crate) async fn create(session: &Session, args: &GroupCreate) -> Result<Valu
         .await
         .doing(&doing)?;
     Ok(shape(&arm.wait(answer).await.doing(&doing)?))
+}
+
+/// Says where a group is, if it is not where it is wanted.
+pub(crate) fn elsewhere(group: &Value, wanted: &Location) -> Option<String> {
+    let there = group["location"].as_str().unwrap_or_default();
+    (!same_location(there, wanted)).then(|| format!("in location '{there}', not in '{wanted}'"))
 }
 
 /// Reads a group.

@@ -1,5 +1,7 @@
 //! Key vaults.
 
+pub(crate) mod plan;
+
 use crate::{
     cli::{KeyvaultCreate, Until, Vault},
     group::same_location,
@@ -17,6 +19,7 @@ const TYPE: &str = "Microsoft.KeyVault/vaults";
 
 /// Creates a vault, or finds it there and compares.
 pub(crate) async fn create(session: &Session, args: &KeyvaultCreate) -> Result<Value, Failure> {
+    session.show_each_resource();
     let group = session.group_id(args.resource_group.as_str()).await?;
     let location = match &args.location {
         Some(location) => location.clone(),
@@ -115,7 +118,6 @@ pub(crate) async fn ensure(session: &Session, plan: &Plan<'_>) -> Result<Value, 
     if plan.no_wait {
         return Ok(Value::Null);
     }
-    let _shown = session.progress(format!("Creating vault {}", plan.name));
     Ok(shape_vault(&arm.wait(answer).await.doing(&doing)?))
 }
 
@@ -160,6 +162,18 @@ async fn retag(
 
 /// Says how a vault that is there differs from the wanted one, if it does.
 fn compare(there: &Value, plan: &Plan<'_>) -> Result<(), Failure> {
+    let differences = differences(there, plan);
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Status::Conflict,
+        format!("it exists already, and its {}", differences.join(", its ")),
+    )
+    .hint("Give the same settings, or another name."))
+}
+
+fn differences(there: &Value, plan: &Plan<'_>) -> Vec<String> {
     let properties = &there["properties"];
     let wanted = plan.vault;
     let mut differences = Vec::new();
@@ -212,14 +226,7 @@ fn compare(there: &Value, plan: &Plan<'_>) -> Result<(), Failure> {
             access.as_str().to_owned(),
         );
     }
-    if differences.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::new(
-        Status::Conflict,
-        format!("it exists already, and its {}", differences.join(", its ")),
-    )
-    .hint("Give the same settings, or another name."))
+    differences
 }
 
 /// A deleted vault that holds the name, as far as this subscription can see.

@@ -3,8 +3,10 @@
 
 mod all;
 mod cli;
+mod doctor;
 mod group;
 mod keyvault;
+mod plan;
 mod vm;
 mod wait;
 
@@ -98,7 +100,9 @@ async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
         Command::Keyvault(Keyvault::List { resource_group }) => {
             keyvault::list(&session, resource_group.as_ref()).await?
         }
+        Command::All(args) if args.plan => return plan::run(&session, *args).await,
         Command::All(args) => all::run(&session, *args).await?,
+        Command::Doctor(args) => return doctor::run(&session, &args).await,
     };
     match columns {
         Some(columns) => session.print_table(&result, columns),

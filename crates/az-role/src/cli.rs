@@ -12,7 +12,7 @@ use std::time::Duration;
 ///
 /// The commands, flags and results are those of `az role`. Assigning a role twice is no error.
 #[derive(Debug, Parser)]
-#[command(name = "az-role", version, propagate_version = true, after_help = az_core::cli::EXIT_STATUS)]
+#[command(name = "az-role", version, propagate_version = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -40,7 +40,6 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Assignment {
     /// Assign a role
-    #[command(after_long_help = az_core::run_again::help("az-role assignment create"))]
     Create(Create),
     /// List role assignments
     List(List),

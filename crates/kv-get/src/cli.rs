@@ -83,16 +83,7 @@ Several: 'kv-get -' reads names from standard input and prints a line for each.
 
 As variables: 'kv-get --env' prints .env lines with single quotes, which 'set -a; . FILE; set +a' reads in any POSIX shell. \
 A variable has '_' for each '-' of the secret's name: db-password is db_password. A name that begins with a digit, a value \
-with a NUL character and one variable for two secrets are refused, and then nothing is printed.
-
-Examples:
-  kv-get --env db-user db-password --vault-name my-vault > .env
-  kv-get db-password --list-versions --vault-name my-vault
-  kv-get --deleted --vault-name my-vault
-  kv-get db-password --backup db-password.backup --vault-name my-vault
-
-Exit status: 0 done, 1 failed, 2 usage or invalid input, 3 not found, 4 not signed in, 5 access denied, 6 conflict with \
-what exists, 7 gave up waiting, 130 interrupted.";
+with a NUL character and one variable for two secrets are refused, and then nothing is printed.";
 
 impl CommandLine for Cli {
     const NAME: &'static str = "kv-get";

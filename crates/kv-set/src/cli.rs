@@ -65,19 +65,7 @@ contentType, tags and attributes (enabled, expires, notBefore), as kv-get prints
 A file of variables: 'kv-set --from .env' writes a secret for each KEY=VALUE, or for each member of a JSON object. A vault \
 takes only letters, digits and hyphens in a name: DB_PASSWORD is written as DB-PASSWORD, and 'kv-get --env' names it \
 DB_PASSWORD again. Two keys for one name are refused (a vault does not tell a from A), and so is a key that has no value. \
-Values may stand in single quotes (literal) or double quotes (with \\n and the like), over several lines; nothing is expanded.
-
-Examples:
-  printf %s \"$password\" | kv-set db-password --vault-name my-vault
-  kv-set tls-key --vault-name my-vault --value-file key.pem --content-type application/x-pem-file
-  kv-set certificate --vault-name my-vault --value-file cert.pfx --encoding base64
-  kv-get db-password --vault-name old | kv-set - --vault-name new
-  kv-set --from .env --only-changed --vault-name my-vault
-  kv-set db-password --attributes-only --expires 2030-12-31 --vault-name my-vault
-  kv-set --restore db-password.backup --vault-name my-vault
-
-Exit status: 0 done, 1 failed, 2 usage or invalid input, 3 not found, 4 not signed in, 5 access denied, 6 conflict with \
-what exists, 7 gave up waiting, 130 interrupted.";
+Values may stand in single quotes (literal) or double quotes (with \\n and the like), over several lines; nothing is expanded.";
 
 impl CommandLine for Cli {
     const NAME: &'static str = "kv-set";

@@ -1,5 +1,6 @@
 //! What people get wrong: `data/mistakes.tsv`, line by line.
 
+use az_core::cli::habits::COMMANDS;
 use end_to_end::Azure;
 use predicates::{prelude::*, str::contains};
 use serde_json::Value;
@@ -38,4 +39,23 @@ fn every_mistake_ends_with_its_status_and_its_words() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(count >= 20, "only {count} mistakes");
     assert_eq!(writes(), before, "nothing is changed");
+}
+
+#[test]
+fn what_az_is_called_here_is_there() {
+    let azure = Azure::start();
+    for (az, ours) in COMMANDS {
+        let (flags, words): (Vec<&str>, Vec<&str>) =
+            ours.split(' ').partition(|word| word.starts_with("--"));
+        let help = azure
+            .run(&format!("{} --help", words.join(" ")))
+            .assert()
+            .success()
+            .stdout(contains("Usage: "));
+        let help = String::from_utf8_lossy(&help.get_output().stdout).into_owned();
+        for flag in flags {
+            assert!(help.contains(flag), "{ours}");
+        }
+        assert_ne!(az, ours);
+    }
 }

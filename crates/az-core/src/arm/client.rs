@@ -5,6 +5,7 @@ use super::{
     error::{ArmError, request_id},
     id::ResourceId,
     versions,
+    watch::{Watch, Watched, Write},
 };
 use crate::connection::{Connection, Service};
 use azure_core::http::{
@@ -52,6 +53,8 @@ pub struct ClientOptions {
     pub dry_run: Option<DryRun>,
     /// The longest wait for a long-running operation.
     pub timeout: Duration,
+    /// Is told of each write.
+    pub watch: Option<Arc<dyn Watch>>,
 }
 
 /// A client for one cloud's Resource Manager. Clones share their connections and tokens.
@@ -63,10 +66,11 @@ pub struct Client {
     /// refused registers, the others wait for it.
     registered: Arc<tokio::sync::Mutex<Vec<String>>>,
     pub(super) timeout: Duration,
+    watch: Option<Arc<dyn Watch>>,
 }
 
 /// An answer with a good status.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
@@ -77,6 +81,8 @@ pub struct Answer {
     pub(super) what: String,
     pub(super) method: Method,
     pub(super) url: Url,
+    /// The write that it answers.
+    pub(super) watched: Option<Arc<dyn Watched>>,
 }
 
 impl Client {
@@ -91,6 +97,7 @@ impl Client {
             dry_run: options.dry_run,
             registered: Arc::default(),
             timeout: options.timeout,
+            watch: options.watch,
         }
     }
 
@@ -237,6 +244,18 @@ impl Client {
         .await
     }
 
+    /// Asks a question that has a body. Nothing is written, so it is sent in a dry run, too.
+    pub async fn ask(
+        &self,
+        path: impl AsRef<str>,
+        api_version: &str,
+        question: &Value,
+    ) -> Result<Value, ArmError> {
+        let url = self.url(path.as_ref(), api_version, &[])?;
+        let body = Body::from(question.clone());
+        Ok(self.send(Method::Post, url, Some(&body)).await?.body)
+    }
+
     /// Deletes what is at `path`, with more query parameters.
     pub async fn delete(
         &self,
@@ -270,9 +289,19 @@ impl Client {
                 what: what(method, &url),
                 method,
                 url,
+                watched: None,
             });
         }
-        self.send(method, url, body).await
+        let watched = self.begin(method, path);
+        let mut answer = self.send(method, url, body).await?;
+        answer.watched = watched;
+        Ok(answer)
+    }
+
+    /// Tells whoever watches that a write begins.
+    pub(super) fn begin(&self, method: Method, path: &str) -> Option<Arc<dyn Watched>> {
+        let watch = self.watch.as_ref()?;
+        Some(Arc::from(watch.begins(&Write::of(method, path))))
     }
 
     pub(super) async fn send(
@@ -307,6 +336,7 @@ impl Client {
             what,
             method,
             url,
+            watched: None,
         })
     }
 

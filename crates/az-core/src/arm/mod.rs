@@ -6,7 +6,9 @@ mod client;
 mod error;
 mod id;
 mod operation;
+mod permissions;
 pub mod versions;
+mod watch;
 
 /// Base64, in which Resource Manager takes what is not text.
 pub use azure_core::base64;
@@ -14,3 +16,5 @@ pub use body::{Body, REDACTED};
 pub use client::{Answer, Client, ClientOptions, DryRun, Planned};
 pub use error::{ArmError, ServiceError};
 pub use id::{InvalidResourceId, ResourceId};
+pub use permissions::Permissions;
+pub use watch::{Watch, Watched, Write, described};

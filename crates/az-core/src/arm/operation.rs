@@ -23,6 +23,15 @@ impl Client {
         if self.is_dry_run() {
             return Ok(Value::Null);
         }
+        let watched = answer.watched.clone();
+        let ended = self.wait_for_end(answer).await?;
+        if let Some(watched) = watched {
+            watched.succeeded();
+        }
+        Ok(ended)
+    }
+
+    async fn wait_for_end(&self, answer: Answer) -> Result<Value, ArmError> {
         let started = Instant::now();
         if let Some(link) = answer.header("azure-asyncoperation") {
             return self.wait_for_status(&answer, &link, started).await;
@@ -43,16 +52,27 @@ impl Client {
         api_version: &str,
         latest: Value,
     ) -> Result<Value, ArmError> {
-        let url = self.url(path.as_ref(), api_version, &[])?;
+        let path = path.as_ref();
+        let url = self.url(path, api_version, &[])?;
+        let provisioning = latest.pointer("/properties/provisioningState");
+        let watched = match state(provisioning) {
+            State::Running => self.begin(Method::Put, path),
+            State::Succeeded | State::Failed(_) => None,
+        };
         let first = Answer {
             status: 200,
             headers: Headers::new(),
             body: latest,
-            what: format!("PUT {}", path.as_ref()),
+            what: format!("PUT {path}"),
             method: Method::Put,
             url,
+            watched: watched.clone(),
         };
-        self.wait_for_provisioning(first, Instant::now()).await
+        let ended = self.wait_for_provisioning(first, Instant::now()).await?;
+        if let Some(watched) = watched {
+            watched.succeeded();
+        }
+        Ok(ended)
     }
 
     async fn wait_for_status(
@@ -249,6 +269,7 @@ mod tests {
             what: "DELETE /x".into(),
             method: Method::Delete,
             url: "https://management.azure.com/x".parse().expect("URL"),
+            watched: None,
         }
     }
 

@@ -20,16 +20,9 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "JMESPATH")]
     pub query: Option<String>,
 
-    /// Output format
-    #[arg(
-        short,
-        long,
-        global = true,
-        value_enum,
-        ignore_case = true,
-        default_value = "json"
-    )]
-    pub output: Format,
+    /// Output format [default: json]
+    #[arg(short, long, global = true, value_enum, ignore_case = true)]
+    pub output: Option<Format>,
 
     /// Print the requests that would write, with secrets replaced, and send none of them
     #[arg(long, global = true)]

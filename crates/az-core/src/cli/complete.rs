@@ -3,7 +3,7 @@
 //! A shell asks the tool itself, with `COMPLETE` in the environment, while somebody types: an answer takes a second at most,
 //! and is kept for the next word.
 
-use super::{args::GlobalArgs, failure::Failure, session::Session};
+use super::{args::GlobalArgs, failure::Failure, session::Session, under_way::UnderWay};
 use crate::{
     arm::{ResourceId, versions},
     keyvault::{Retries, Vault, client},
@@ -211,7 +211,8 @@ impl Asked {
             .try_get_matches_from(words)
             .and_then(|matches| GlobalArgs::from_arg_matches(&matches))
             .map_err(|error| Failure::usage(error.to_string()))?;
-        let session = Session::new(tool, matches, env, true)?;
+        let under_way = UnderWay::new(&matches, true);
+        let session = Session::new(tool, matches, env, true, under_way)?;
         if self.kind == Kind::Secret {
             return self.secrets(&session).await;
         }

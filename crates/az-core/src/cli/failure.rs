@@ -66,6 +66,20 @@ impl Failure {
             .hint("Run the same command again; it goes on where it stopped.")
     }
 
+    /// Ended by the user while Azure was at work.
+    pub(super) fn interrupted_while(under_way: &[String], command: &str) -> Self {
+        if under_way.is_empty() {
+            return Failure::interrupted();
+        }
+        Failure::new(
+            Status::Interrupted,
+            format!("interrupted while {}", under_way.join(", ")),
+        )
+        .hint(format!(
+            "Azure may go on with it; to go on from there: {command}"
+        ))
+    }
+
     /// The same failure with what to do next.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

@@ -13,7 +13,7 @@ const TYPE: &str = "Microsoft.Compute/virtualMachines";
 #[derive(Args, Clone, Debug)]
 pub struct MachineArgs {
     /// The machine's name
-    #[arg(short, long, required_unless_present = "ids")]
+    #[arg(short, long)]
     pub name: Option<MachineName>,
     /// Its resource group [default: the machine is looked for in the whole subscription]
     #[arg(short = 'g', long)]
@@ -36,11 +36,10 @@ impl MachineArgs {
     /// The machines, with the lines that they stand on, checked before anything is sent.
     pub fn machines(&self) -> Result<Vec<(usize, Machine)>, Failure> {
         if self.ids.is_empty() {
-            // clap asks for the one or the other.
-            let named = self.name.clone().into_iter();
-            return Ok(named
-                .map(|name| (1, Machine::Named(name, self.resource_group.clone())))
-                .collect());
+            let name = self.name.clone().ok_or_else(|| {
+                Failure::usage("which machine?").hint("Give --name NAME, or --ids ID.")
+            })?;
+            return Ok(vec![(1, Machine::Named(name, self.resource_group.clone()))]);
         }
         let mut machines = Vec::new();
         for word in &self.ids {

@@ -2,10 +2,12 @@
 //! standard input.
 
 mod args;
+mod command_line;
 mod complete;
 mod defaults;
 mod failure;
 pub mod habits;
+mod help;
 mod identities;
 pub mod lines;
 mod machine_args;
@@ -20,9 +22,11 @@ mod secret_habits;
 mod session;
 mod suggest;
 mod text_or_file;
+mod under_way;
 
 pub use args::{ErrorFormat, GlobalArgs, parse_duration};
 pub use failure::{Doing, EXIT_STATUS, Failure, Status};
+pub use help::dressed;
 pub use identities::read_identities;
 pub use machine_args::{Machine, MachineArgs};
 pub use many::{SIDE_BY_SIDE, for_each, for_each_machine, for_each_of};

@@ -2,12 +2,14 @@
 
 use super::{
     args::{ErrorFormat, GlobalArgs},
+    command_line::typed,
     complete, defaults,
     failure::{Failure, Status},
-    habits, prompt,
+    habits, help, prompt,
     report::report,
     session::Session,
     suggest::suggest,
+    under_way::UnderWay,
 };
 use az_credential::{AzConfig, Env};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -51,6 +53,14 @@ where
     };
     let cli = match parse::<C>(command) {
         Ok(cli) => cli,
+        // Whoever does not read the help need not wait for it to be put together.
+        Err(error) if error.kind() == ErrorKind::DisplayHelp => {
+            let whole = help::dressed(C::command());
+            return match parse::<C>(whole) {
+                Ok(_) => ExitCode::SUCCESS,
+                Err(error) => usage_error::<C>(&error),
+            };
+        }
         Err(error) => return usage_error::<C>(&shortened(error)),
     };
     let mut global = cli.global().clone();
@@ -58,7 +68,13 @@ where
         !global.verbose && !global.debug && config.is_on("core", "only_show_errors");
     let no_color = env.get("NO_COLOR").is_some() || config.is_on("core", "no_color");
     log_to_stderr(&global);
-    let signals = watch_for_interrupt(C::NAME, global.error_format);
+    let under_way = UnderWay::new(&global, no_color);
+    let running = under_way.clone();
+    let interrupted = move || {
+        let command = typed::<C>(C::NAME, std::env::args_os().skip(1));
+        Failure::interrupted_while(&running.list(), &command)
+    };
+    let signals = watch_for_interrupt(C::NAME, global.error_format, interrupted.clone());
     let result = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -66,16 +82,21 @@ where
         .and_then(|runtime| {
             signals?;
             runtime.block_on(async {
-                let session = Session::new(C::NAME, global.clone(), env, no_color)?;
+                let session = Session::new(C::NAME, global.clone(), env, no_color, under_way)?;
                 let work = async {
                     match run(cli, session.clone()).await {
                         Err(failure) => Err(suggest(&session, failure).await),
                         done => done,
                     }
                 };
+                // What is under way is asked for while it is: what runs is dropped before an arm's own code.
+                let interrupt = async {
+                    let _ = tokio::signal::ctrl_c().await;
+                    interrupted()
+                };
                 tokio::select! {
                     result = work => result,
-                    _ = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
+                    failure = interrupt => Err(failure),
                 }
             })
         });
@@ -95,7 +116,11 @@ fn parse<C: CommandLine>(mut command: clap::Command) -> Result<C, clap::Error> {
 
 /// Ends the tool on Ctrl-C where the runtime cannot: while it is blocked in a read of standard input, in a prompt
 /// or in the system's resolver.
-fn watch_for_interrupt(tool: &'static str, format: ErrorFormat) -> Result<(), Failure> {
+fn watch_for_interrupt(
+    tool: &'static str,
+    format: ErrorFormat,
+    interrupted: impl FnOnce() -> Failure + Send + 'static,
+) -> Result<(), Failure> {
     // What the runtime needs to end by itself, and clean up, when it is not blocked.
     const GRACE: std::time::Duration = std::time::Duration::from_millis(200);
     let failed = |error: std::io::Error| {
@@ -115,7 +140,7 @@ fn watch_for_interrupt(tool: &'static str, format: ErrorFormat) -> Result<(), Fa
             if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
                 std::thread::sleep(GRACE);
                 terminal.put_back();
-                report(tool, &Failure::interrupted(), format);
+                report(tool, &interrupted(), format);
                 std::process::exit(i32::from(Status::Interrupted as u8));
             }
         })

@@ -6,9 +6,11 @@ use super::{
     output::{self, Format, Query},
     prompt,
     report::{report, say},
+    under_way::{Progress, UnderWay},
 };
 use crate::{
-    arm::{self, Client, DryRun, ResourceId, versions},
+    arm::{self, ArmError, Client, DryRun, ResourceId, versions},
+    caller::Caller,
     connection::{Connection, application_id},
     nearest::did_you_mean,
     shown::shown,
@@ -52,7 +54,8 @@ pub struct State {
     query: Option<Query>,
     dry_run: Option<DryRun>,
     transport: OnceLock<Transport>,
-    credential: OnceLock<Arc<dyn TokenCredential>>,
+    under_way: UnderWay,
+    chain: OnceLock<Arc<DefaultAzureCredential>>,
     arm: OnceLock<Client>,
     subscription: OnceCell<Subscription>,
 }
@@ -63,6 +66,7 @@ impl Session {
         global: GlobalArgs,
         env: Env,
         no_color: bool,
+        under_way: UnderWay,
     ) -> Result<Self, Failure> {
         let query = global.query.as_deref().map(Query::compile).transpose()?;
         let cloud = Cloud::resolve(global.cloud.as_deref(), &env)
@@ -77,7 +81,8 @@ impl Session {
             query,
             dry_run,
             transport: OnceLock::new(),
-            credential: OnceLock::new(),
+            under_way,
+            chain: OnceLock::new(),
             arm: OnceLock::new(),
             subscription: OnceCell::new(),
         })))
@@ -94,8 +99,13 @@ impl Session {
 
     /// Who asks: the chain of credentials.
     pub fn credential(&self) -> Result<Arc<dyn TokenCredential>, Failure> {
-        if let Some(credential) = self.credential.get() {
-            return Ok(credential.clone());
+        Ok(self.chain()?)
+    }
+
+    /// The same as the chain that it is, which can say what it tried.
+    pub fn chain(&self) -> Result<Arc<DefaultAzureCredential>, Failure> {
+        if let Some(chain) = self.chain.get() {
+            return Ok(chain.clone());
         }
         let made = DefaultAzureCredential::new(Options {
             env: self.env.clone(),
@@ -109,8 +119,14 @@ impl Session {
             application_id: Some(application_id(self.tool)),
         })
         .map_err(|error| Failure::new(Status::Unauthenticated, error.to_string()))?;
-        let made: Arc<dyn TokenCredential> = made;
-        Ok(self.credential.get_or_init(|| made).clone())
+        Ok(self.chain.get_or_init(|| made).clone())
+    }
+
+    /// Who the caller is, by a token for Resource Manager; `None` where the token does not tell.
+    pub async fn caller(&self) -> Result<Option<Caller>, Failure> {
+        let scope = self.cloud.resource_manager_scope();
+        let found = Caller::of(self.chain()?.as_ref(), scope).await;
+        Ok(found.map_err(ArmError::Credential)?)
     }
 
     /// What the session's clients share.
@@ -133,6 +149,7 @@ impl Session {
             arm::ClientOptions {
                 dry_run: self.dry_run.clone(),
                 timeout: self.global.timeout,
+                watch: Some(Arc::new(self.under_way.clone())),
             },
         );
         Ok(self.arm.get_or_init(|| made))
@@ -259,6 +276,18 @@ impl Session {
         self.print_in(result, text, None)
     }
 
+    /// Prints a result that is for people first: as `text`, unless a format or a query is asked for.
+    pub fn print_for_people(&self, result: &Value, text: &str) -> Result<(), Failure> {
+        if self.global.output.is_none() && self.query.is_none() {
+            return write_out(text);
+        }
+        self.print_with(result, Some(text.trim_end()))
+    }
+
+    fn format(&self) -> Format {
+        self.global.output.unwrap_or_default()
+    }
+
     /// Prints a result whose table has columns of its own: a JMESPath query that makes a hash a row.
     pub fn print_table(&self, result: &Value, columns: &str) -> Result<(), Failure> {
         self.print_in(result, None, Some(columns))
@@ -276,21 +305,20 @@ impl Session {
         let mut result = result.clone();
         add_resource_group(&mut result);
         let result = &result;
-        let colour = self.global.output == Format::Jsonc && output::takes_colour(self.no_color);
+        let colour = self.format() == Format::Jsonc && output::takes_colour(self.no_color);
         let columns = columns
-            .filter(|_| self.global.output == Format::Table && self.query.is_none())
+            .filter(|_| self.format() == Format::Table && self.query.is_none())
             .map(Query::compile)
             .transpose()?;
         let text = output::render(
             result,
             text,
-            self.global.output,
+            self.format(),
             self.query.as_ref().or(columns.as_ref()),
             colour,
         )?;
         // JSON has no control characters but those of its own colours; the other forms have those of the values.
-        if std::io::stdout().is_terminal()
-            && !matches!(self.global.output, Format::Json | Format::Jsonc)
+        if std::io::stdout().is_terminal() && !matches!(self.format(), Format::Json | Format::Jsonc)
         {
             return write_out(&shown(&text));
         }
@@ -308,7 +336,7 @@ impl Session {
         write_out(&output::render_line(
             result,
             text,
-            self.global.output,
+            self.format(),
             self.query.as_ref(),
         )?)
     }
@@ -343,32 +371,26 @@ impl Session {
 
     /// Reports a failure on standard error that does not end the tool.
     pub fn report(&self, failure: &Failure) {
-        report(self.tool, failure, self.global.error_format);
+        self.under_way
+            .say_between(|| report(self.tool, failure, self.global.error_format));
     }
 
     /// Warns on standard error, unless `--only-show-errors`.
     pub fn warn(&self, message: impl std::fmt::Display) {
         if !self.global.only_show_errors {
-            say(format_args!("{}: {message}", self.tool));
+            self.under_way
+                .say_between(|| say(format_args!("{}: {message}", self.tool)));
         }
     }
 
     /// Shows on a terminal what is being waited for, until the returned guard is dropped.
     pub fn progress(&self, message: impl Into<String>) -> Progress {
-        let shown = std::io::stderr().is_terminal()
-            && !self.no_color
-            && !self.global.debug
-            && !self.global.only_show_errors;
-        let bar = if shown {
-            indicatif::ProgressBar::new_spinner()
-        } else {
-            indicatif::ProgressBar::hidden()
-        };
-        bar.set_message(message.into());
-        if shown {
-            bar.enable_steady_tick(std::time::Duration::from_millis(120));
-        }
-        Progress(bar)
+        self.under_way.message(message.into())
+    }
+
+    /// Shows on a terminal a line for each resource that is made, with its time; each stays when its resource is there.
+    pub fn show_each_resource(&self) {
+        self.under_way.show_each();
     }
 
     /// Has a destructive act confirmed, unless `--yes` or `--dry-run`.
@@ -398,15 +420,6 @@ fn add_resource_group(value: &mut Value) {
             }
         }
         _ => {}
-    }
-}
-
-/// A message on the terminal that goes when this is dropped.
-pub struct Progress(indicatif::ProgressBar);
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
     }
 }
 

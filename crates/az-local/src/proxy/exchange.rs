@@ -11,9 +11,16 @@ use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioTimer;
 use std::sync::Arc;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
 
 /// Longest request body that is taken (bytes).
 const LONGEST_BODY: usize = 32 * 1024 * 1024;
+
+/// A date in a header (RFC 9110, 5.6.7): the instance's, as all else that it says of the time.
+const HTTP_DATE: &[BorrowedFormatItem<'_>] = format_description!(
+    "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+);
 
 /// The connection is closed without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +74,10 @@ pub(crate) async fn answer(
     if response.hang_up {
         return Err(HangUp);
     }
-    Ok(into_http(response))
+    let date = instance.clock.now().to_utc().format(HTTP_DATE);
+    Ok(into_http(
+        response.with_header("date", date.unwrap_or_default()),
+    ))
 }
 
 /// An answer as the HTTP library has it.

@@ -40,6 +40,11 @@ impl Differences {
         }
     }
 
+    /// Each of them.
+    pub(super) fn into_list(self) -> Vec<String> {
+        self.found
+    }
+
     /// Nothing, or the failure that names them all.
     pub(super) fn result(self) -> Result<(), Failure> {
         if self.found.is_empty() {

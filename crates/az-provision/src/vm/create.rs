@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 /// `vm create`.
 pub(crate) async fn run(session: &Session, args: VmCreate) -> Result<Value, Failure> {
     let request = Request::checked(session, &args.name, args.machine)?;
+    session.show_each_resource();
     let group = session.group_id(args.resource_group.as_str()).await?;
     let location = match args.location {
         Some(location) => location,
@@ -49,7 +50,6 @@ pub(crate) async fn ensure(
         request.look_up_identities(arm, target.group),
     );
     let assigned = request.identities.is_some();
-    let _shown = session.progress(format!("Creating virtual machine {}", request.name));
     if let Some(there) = there.doing(&doing)? {
         let machine = again(session, request, target, &id, there)
             .await

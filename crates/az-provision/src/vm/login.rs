@@ -1,10 +1,11 @@
 //! Who may sign in to a machine, and how.
 
+use super::ed25519;
 use crate::cli::{AuthenticationType, Machine, SshKeyType, UserUpdate};
 use az_core::cli::{Failure, Session, Status, TextOrFile, home, prompt, text_or_file};
 use az_credential::Env;
 use secrecy::{ExposeSecret, SecretString};
-use ssh_key::{Algorithm, LineEnding, PrivateKey, PublicKey, rand_core::OsRng};
+use ssh_key::{Algorithm, LineEnding, PrivateKey, PublicKey};
 use std::{
     io::{IsTerminal, Read},
     path::{Path, PathBuf},
@@ -436,8 +437,7 @@ fn generate_keys(session: &Session, kind: SshKeyType) -> Result<String, Failure>
     if !private_path.exists() {
         made = match kind {
             SshKeyType::Ed25519 => {
-                let key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519)
-                    .map_err(|error| failed(error.to_string()))?;
+                let key = ed25519::new_pair().map_err(|error| failed(error.to_string()))?;
                 let private = key
                     .to_openssh(LineEnding::LF)
                     .map_err(|error| failed(error.to_string()))?;

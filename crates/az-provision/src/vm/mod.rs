@@ -3,11 +3,13 @@
 mod compare;
 pub(crate) mod create;
 mod data;
+mod ed25519;
 mod image;
 mod login;
 mod machine;
 mod network;
 pub(crate) mod open_port;
+pub(crate) mod plan;
 pub(crate) mod power;
 pub(crate) mod request;
 pub(crate) mod run_command;

@@ -1,5 +1,7 @@
 //! The network that a new machine is given.
 
+pub(super) mod plan;
+
 use super::security_rules::{opens, texts};
 use crate::cli::{Machine, NsgRule, PublicIpSku};
 use az_core::{
@@ -106,11 +108,7 @@ impl Network {
         tags: &Value,
         windows: bool,
     ) -> Result<ResourceId, Failure> {
-        let nic = network(
-            group,
-            "networkInterfaces",
-            &format!("{}VMNic", self.machine),
-        );
+        let nic = self.interface_id(group);
         if let Some(there) = arm
             .find(&nic, versions::NETWORK)
             .await
@@ -209,9 +207,33 @@ impl Network {
         properties
     }
 
-    /// Says how an interface that is there, from an earlier run with other arguments, differs from the wanted one:
-    /// a machine must not be on the internet, or without a firewall, against what was asked for.
+    fn interface_id(&self, group: &ResourceId) -> ResourceId {
+        let name = format!("{}VMNic", self.machine);
+        network(group, "networkInterfaces", &name)
+    }
+
+    /// Refuses an interface that is there, from an earlier run with other arguments, and is not the wanted one.
     fn compare(&self, nic: &ResourceId, there: &Value) -> Result<(), Failure> {
+        let differences = self.other_members(there);
+        if differences.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Status::Conflict,
+            format!(
+                "network interface '{}' exists already, and its {}",
+                nic.name(),
+                differences.join(", its ")
+            ),
+        )
+        .hint(
+            "Give the same settings as before, or another machine name; or delete the interface.",
+        ))
+    }
+
+    /// What an interface that is there joins in place of what is wanted: a machine must not be on the internet, or without
+    /// a firewall, against what was asked for.
+    fn other_members(&self, there: &Value) -> Vec<String> {
         let properties = &there["properties"];
         let last = |id: &Value| last_part(id.as_str().unwrap_or_default()).to_owned();
         let mut differences = Vec::new();
@@ -232,20 +254,21 @@ impl Network {
                 differences.push(format!("{what} is {}, not {}", quoted(&is), quoted(want)));
             }
         }
-        if differences.is_empty() {
-            return Ok(());
-        }
-        Err(Failure::new(
-            Status::Conflict,
-            format!(
-                "network interface '{}' exists already, and its {}",
-                nic.name(),
-                differences.join(", its ")
-            ),
-        )
-        .hint(
-            "Give the same settings as before, or another machine name; or delete the interface.",
-        ))
+        differences
+    }
+
+    /// The id of a virtual network that is made.
+    fn new_network_id(&self, group: &ResourceId) -> ResourceId {
+        let default = || format!("{}VNET", self.machine);
+        let name = self.vnet.as_ref().map_or_else(default, ToString::to_string);
+        network(group, "virtualNetworks", &name)
+    }
+
+    fn subnet_name(&self) -> String {
+        let default = || format!("{}Subnet", self.machine);
+        self.subnet
+            .as_ref()
+            .map_or_else(default, ToString::to_string)
     }
 
     /// The virtual network's id, and the network if it is there: the named one, or one that the group has in this location
@@ -256,13 +279,13 @@ impl Network {
         group: &ResourceId,
         location: &Location,
     ) -> Result<(ResourceId, Option<Value>), Failure> {
-        if let Some(name) = &self.vnet {
-            let id = network(group, "virtualNetworks", name.as_str());
+        let default = self.new_network_id(group);
+        if self.vnet.is_some() {
             let existing = arm
-                .find(&id, versions::NETWORK)
+                .find(&default, versions::NETWORK)
                 .await
-                .doing(format!("reading {id}"))?;
-            return Ok((id, existing));
+                .doing(format!("reading {default}"))?;
+            return Ok((default, existing));
         }
         let path = format!("{group}/providers/Microsoft.Network/virtualNetworks");
         let all = match arm.list(path, versions::NETWORK, &[]).await {
@@ -270,7 +293,6 @@ impl Network {
             Err(error) if error.is_not_found() && arm.is_dry_run() => vec![],
             found => found.doing("reading the group's virtual networks")?,
         };
-        let default = network(group, "virtualNetworks", &format!("{}VNET", self.machine));
         if let Some(own) = all.iter().find(|vnet| is_at(vnet, default.as_str())) {
             return Ok((default, Some(own.clone())));
         }
@@ -329,10 +351,7 @@ impl Network {
         location: &Location,
         base: &impl Fn(Value) -> Value,
     ) -> Result<ResourceId, Failure> {
-        let subnet_name = self
-            .subnet
-            .as_ref()
-            .map_or_else(|| format!("{}Subnet", self.machine), ToString::to_string);
+        let subnet_name = self.subnet_name();
         let (mut vnet_id, existing) = self.virtual_network(arm, group, location).await?;
         let vnet = match existing {
             Some(vnet) => {
