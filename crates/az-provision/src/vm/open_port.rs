@@ -63,11 +63,14 @@ pub(crate) async fn run(session: &Session, args: &OpenPort) -> Result<Value, Fai
             ));
         };
         let rule = id.child("securityRules", &format!("open-port-{}", closed.join("_")));
-        let body = json!({"properties": {
+        let mut body = json!({"properties": {
             "protocol": "*", "access": "Allow", "direction": "Inbound", "priority": priority,
             "sourcePortRange": "*", "sourceAddressPrefix": "*", "destinationAddressPrefix": "*",
-            "destinationPortRanges": closed,
         }});
+        match closed.as_slice() {
+            [port] => body["properties"]["destinationPortRange"] = json!(port),
+            several => body["properties"]["destinationPortRanges"] = json!(several),
+        }
         let answer = arm
             .put(&rule, versions::NETWORK, body)
             .await

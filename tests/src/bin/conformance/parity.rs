@@ -653,7 +653,7 @@ const MEANT: &[(&str, &str, &str)] = &[
     (
         "keyvault secret delete, none",
         "exit",
-        "what is gone already is no error; az ends with 3",
+        "what is gone already is no error; az ends with 1",
     ),
     (
         "keyvault secret recover, none",
@@ -663,7 +663,7 @@ const MEANT: &[(&str, &str, &str)] = &[
     (
         "keyvault secret purge, none",
         "exit",
-        "what is gone already is no error; az ends with 3",
+        "what is gone already is no error; az ends with 1",
     ),
     (
         "vm restart",
