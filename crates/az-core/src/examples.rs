@@ -379,7 +379,7 @@ pub fn help(command: &str) -> String {
 }
 
 /// A line in a help of 80 columns: broken before flags and pipes, as a shell goes on behind a backslash.
-fn broken(line: &str) -> String {
+pub fn broken(line: &str) -> String {
     const LONGEST: usize = 70;
     let mut lines = vec![String::new()];
     let mut rest = line;

@@ -15,6 +15,7 @@ mod help;
 mod identity;
 mod machine;
 mod machine_commands;
+mod manual;
 mod mistakes;
 mod plan;
 mod powershell;
