@@ -11,7 +11,7 @@ set -eu
 : "${IDENTITY:=system}"
 : "${ADMIN_USERNAME:=azureuser}"
 : "${IMAGE:=canonical:0001-com-ubuntu-server-jammy:22_04-lts:latest}"
-: "${SIZE:=Standard_D2s_v3}"
+: "${SIZE:=Standard_D2s_v5}"
 : "${ROLE:=Key Vault Secrets Officer}"
 : "${SECRET_NAME:=quickstart-secret}"
 : "${SECRET_VALUE:=createdWithRust}"

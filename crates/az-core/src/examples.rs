@@ -81,6 +81,11 @@ pub const EXAMPLES: &[Example] = &[
     ),
     example(
         "az-provision vm create",
+        "Three machines: worker0, worker1 and worker2",
+        "az-provision vm create -g go-on-azure -n worker --count 3 --generate-ssh-keys",
+    ),
+    example(
+        "az-provision vm create",
         "What would be sent, and nothing else",
         "az-provision vm create -g go-on-azure -n planned --generate-ssh-keys --dry-run",
     ),

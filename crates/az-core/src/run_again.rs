@@ -64,6 +64,7 @@ const VM: Create = Create {
     flags: &[
         names("name"),
         names("resource-group"),
+        names("count"),
         equal("location", "location", "-l eastus", "-l westus2"),
         equal("image", "image", "--image Ubuntu2204", "--image Debian12"),
         equal("size", "size", "--size Standard_B1s", "--size Standard_B2s"),

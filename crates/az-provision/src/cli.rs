@@ -338,6 +338,9 @@ pub(crate) struct VmCreate {
     /// Where to create it [default: the resource group's location]
     #[arg(short, long)]
     pub(crate) location: Option<Location>,
+    /// How many machines to create; a number is put behind the name of each, from 0 on
+    #[arg(long, conflicts_with = "public_ip_address", value_parser = clap::value_parser!(u16).range(2..=250))]
+    pub(crate) count: Option<u16>,
     #[command(flatten)]
     pub(crate) machine: Machine,
     #[command(flatten)]

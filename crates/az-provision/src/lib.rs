@@ -39,11 +39,15 @@ mod columns {
     pub(super) const CREATED: &str = "{ResourceGroup:resourceGroup, PowerState:powerState, \
         PublicIpAddress:publicIpAddress, Fqdns:fqdns, PrivateIpAddress:privateIpAddress, MacAddress:macAddress, \
         Location:location, Zones:zones}";
+    pub(super) const CREATED_MANY: &str = "[].{ResourceGroup:resourceGroup, PowerState:powerState, \
+        PublicIpAddress:publicIpAddress, Fqdns:fqdns, PrivateIpAddress:privateIpAddress, MacAddress:macAddress, \
+        Location:location, Zones:zones}";
 }
 
 async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
     let columns = match &cli.command {
         Command::Group(Group::List { .. }) => Some(columns::GROUPS),
+        Command::Vm(Vm::Create(args)) if args.count.is_some() => Some(columns::CREATED_MANY),
         Command::Vm(Vm::Create(_)) => Some(columns::CREATED),
         Command::Vm(Vm::Show(_)) => Some(columns::MACHINE),
         Command::Vm(Vm::List { .. }) => Some(columns::MACHINES),

@@ -295,7 +295,13 @@ pub(crate) async fn list(session: &Session, args: &List) -> Result<Value, Failur
         role: args.role.as_deref(),
         principal: args.assignee.filter(session).await?,
     };
-    let (found, roles) = try_join!(selection.read(session), definition::names(session, &scope))?;
+    let roles = async {
+        match args.fill_role_definition_name {
+            true => definition::names(session, &scope).await,
+            false => Ok(vec![]),
+        }
+    };
+    let (found, roles) = try_join!(selection.read(session), roles)?;
     let mut ids: Vec<&str> = found
         .iter()
         .filter_map(|one| one["properties"]["principalId"].as_str())
@@ -304,10 +310,12 @@ pub(crate) async fn list(session: &Session, args: &List) -> Result<Value, Failur
     ids.dedup();
     // Names are an extra: without the right to read the directory the list is still good.
     let people = match graph::client(session) {
-        Ok(client) if !ids.is_empty() => match graph::by_ids(&client, &ids).await {
-            Err(error @ GraphError::Foreign(_)) => return Err(error.into()),
-            people => people.unwrap_or_default(),
-        },
+        Ok(client) if args.fill_principal_name && !ids.is_empty() => {
+            match graph::by_ids(&client, &ids).await {
+                Err(error @ GraphError::Foreign(_)) => return Err(error.into()),
+                people => people.unwrap_or_default(),
+            }
+        }
         _ => vec![],
     };
     Ok(found
@@ -329,16 +337,19 @@ pub(crate) async fn list(session: &Session, args: &List) -> Result<Value, Failur
                 .iter()
                 .find(|(guid, _)| role.ends_with(&format!("/{guid}")))
                 .map(|(_, name)| name.as_str());
-            kept.insert(
-                "roleDefinitionName".to_owned(),
-                name.unwrap_or_default().into(),
-            );
+            if args.fill_role_definition_name {
+                let name = name.unwrap_or_default();
+                kept.insert("roleDefinitionName".to_owned(), name.into());
+            }
             let id = assignment["properties"]["principalId"].as_str();
             let name = people
                 .iter()
                 .find(|known| Some(known.id.as_str()) == id)
                 .and_then(|known| known.name.as_deref());
-            kept.insert("principalName".to_owned(), name.unwrap_or_default().into());
+            if args.fill_principal_name {
+                let name = name.unwrap_or_default();
+                kept.insert("principalName".to_owned(), name.into());
+            }
             Value::Object(kept)
         })
         .collect())

@@ -142,6 +142,12 @@ pub(crate) struct List {
     /// Every assignment in the subscription
     #[arg(long, conflicts_with_all = ["scope", "resource_group"])]
     pub(crate) all: bool,
+    /// Look up the principals' names in the directory
+    #[arg(long, num_args = 0..=1, default_value = "true", default_missing_value = "true", value_name = "BOOL", action = clap::ArgAction::Set)]
+    pub(crate) fill_principal_name: bool,
+    /// Look up the roles' names
+    #[arg(long, num_args = 0..=1, default_value = "true", default_missing_value = "true", value_name = "BOOL", action = clap::ArgAction::Set)]
+    pub(crate) fill_role_definition_name: bool,
 }
 
 #[derive(Args, Debug)]

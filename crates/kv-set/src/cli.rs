@@ -179,9 +179,12 @@ fn parse_tag_or_none(word: &str) -> Result<Option<(String, String)>, InvalidName
 
 /// Reads a date as `az` does: the full form, without seconds, or the day alone. An offset other than Z is fine.
 pub(crate) fn parse_date(text: &str) -> Result<OffsetDateTime, String> {
+    // Those of `az keyvault secret set --expires` (azure-cli, command_modules/keyvault/_validators.py), and a date alone.
     let forms = [
         text.to_owned(),
         text.replace('Z', ":00Z"),
+        text.replace('Z', ":00:00Z"),
+        text.replace('Z', "T00:00:00Z"),
         format!("{text}T00:00:00Z"),
     ];
     forms
@@ -203,6 +206,8 @@ mod tests {
     #[test]
     fn dates_are_taken_in_az_s_forms() {
         for text in [
+            "2030-12-31T00Z",
+            "2030-12-31Z",
             "2030-12-31T00:00:00Z",
             "2030-12-31T00:00Z",
             "2030-12-31",

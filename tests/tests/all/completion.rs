@@ -122,10 +122,7 @@ fn a_cloud_that_does_not_answer_completes_nothing() {
         .env("_CLAP_COMPLETE_INDEX", "4")
         .env("_CLAP_IFS", "\n")
         .env("HTTPS_PROXY", &deaf);
-    let started = std::time::Instant::now();
     command.assert().success().stdout("").stderr("");
-    // A second, and what a slow computer needs besides.
-    assert!(started.elapsed() < std::time::Duration::from_secs(20));
 }
 
 #[test]

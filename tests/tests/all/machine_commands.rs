@@ -248,3 +248,66 @@ fn each_long_operation_can_be_waited_for() {
         .code(2)
         .stderr(contains("--created"));
 }
+
+#[test]
+fn several_machines_are_created_at_once_and_again() {
+    let azure = Azure::start().with_group();
+    let create =
+        format!("az-provision vm create -g {GROUP} -n worker --count 3 --generate-ssh-keys");
+    let made = azure.json(&create);
+    let ips: Vec<&str> = made
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|one| one["privateIpAddress"].as_str())
+        .collect();
+    assert_eq!(ips.len(), 3);
+    assert_eq!(
+        azure.json("az-provision vm list --query sort([].name)"),
+        json!(["worker0", "worker1", "worker2"])
+    );
+    assert_eq!(
+        azure.json("az-provision vm list-ip-addresses --query [].virtualMachine.network.publicIpAddresses[].name|sort(@)"),
+        json!(["worker0PublicIP", "worker1PublicIP", "worker2PublicIP"])
+    );
+    let before = azure.writes();
+    assert_eq!(azure.json(&create), made);
+    assert_eq!(azure.writes(), before);
+    azure
+        .run(&format!("{create} --size Standard_B1s"))
+        .assert()
+        .code(6)
+        .stdout("")
+        .stderr(contains("3 of 3 machines were not made").and(contains("'worker1'")));
+    azure
+        .run(&format!("{create} --public-ip-address one"))
+        .assert()
+        .code(2)
+        .stderr(contains("--public-ip-address"));
+}
+
+#[test]
+fn names_in_a_list_of_assignments_are_looked_up_unless_nobody_wants_them() {
+    let azure = Azure::start();
+    let list = "az-role assignment list --all";
+    let whole = azure.json(list);
+    assert!(whole[0]["principalName"].is_string() && whole[0]["roleDefinitionName"].is_string());
+    let asked = |word: &str| azure.log_text().matches(word).count();
+    let before = (asked("/getByIds"), asked("/roleDefinitions?"));
+    let bare = azure.json(&format!(
+        "{list} --fill-principal-name false --fill-role-definition-name false"
+    ));
+    assert!(bare[0].get("principalName").is_none() && bare[0].get("roleDefinitionName").is_none());
+    assert_eq!((asked("/getByIds"), asked("/roleDefinitions?")), before);
+    assert!(before.0 > 0 && before.1 > 0);
+}
+
+#[test]
+fn the_status_shows_the_knobs() {
+    let azure = Azure::with(&["--operation-time", "1234ms"]);
+    azure
+        .run("az-local status")
+        .assert()
+        .success()
+        .stdout(contains("operation-time 1234ms").and(contains("secret-deletion-time 0ms")));
+}

@@ -3,16 +3,14 @@
 //! A shell asks the tool itself, with `COMPLETE` in the environment, while somebody types: an answer takes a second at most,
 //! and is kept for the next word.
 
-use super::{args::GlobalArgs, failure::Failure, session::Session, under_way::UnderWay};
-use crate::{
-    arm::{ResourceId, versions},
-    keyvault::{Retries, Vault, client},
+use super::{
+    args::GlobalArgs, failure::Failure, secret_names::secret_names, session::Session,
+    under_way::UnderWay,
 };
+use crate::arm::{ResourceId, versions};
 use az_credential::Env;
-use azure_security_keyvault_secrets::models::SecretProperties;
 use clap::{Args, Command, FromArgMatches};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
-use futures::TryStreamExt;
 use serde_json::Value;
 use std::{
     ffi::OsStr,
@@ -214,7 +212,12 @@ impl Asked {
         let under_way = UnderWay::new(&matches, true);
         let session = Session::new(tool, matches, env, true, under_way)?;
         if self.kind == Kind::Secret {
-            return self.secrets(&session).await;
+            let vault = self
+                .vault
+                .as_deref()
+                .ok_or_else(|| Failure::usage("which vault?"))?;
+            let names = secret_names(&session, vault).await;
+            return names.ok_or_else(|| Failure::usage("the vault cannot be listed"));
         }
         let subscription = ResourceId::subscription(session.subscription().await?);
         let of_type = |kind: &str| format!("resourceType eq '{kind}'");
@@ -264,27 +267,6 @@ impl Asked {
             .list(format!("{subscription}/{path}"), version, &query)
             .await?;
         Ok(texts(&all, member))
-    }
-
-    async fn secrets(&self, session: &Session) -> Result<Vec<String>, Failure> {
-        let name = self
-            .vault
-            .as_deref()
-            .ok_or_else(|| Failure::usage("which vault?"))?;
-        let vault = Vault::named(&session.cloud, &name.parse()?);
-        let failed = |error: azure_core::Error| Failure::usage(error.to_string());
-        let client = client(&session.connection()?, &vault, Retries::None).map_err(failed)?;
-        let all: Vec<SecretProperties> = client
-            .list_secret_properties(None)
-            .map_err(failed)?
-            .try_collect()
-            .await
-            .map_err(failed)?;
-        let names = all.iter().filter_map(|secret| {
-            let id = secret.id.as_deref()?;
-            Some(id.rsplit('/').next()?.to_owned())
-        });
-        Ok(names.collect())
     }
 }
 

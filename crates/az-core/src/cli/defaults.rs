@@ -4,8 +4,9 @@ use super::{failure::Failure, output::Format};
 use az_credential::AzConfig;
 use clap::{Command, ValueEnum};
 
-/// Commands that destroy what they name: nothing of that comes from a setting that somebody may have forgotten.
-const NAMED_ONLY: [&str; 1] = ["az-cleanup"];
+/// Tools that destroy what they name, or whose scopes a group would narrow beside another flag: nothing of that comes from a
+/// setting that somebody may have forgotten.
+const NAMED_ONLY: [&str; 2] = ["az-cleanup", "az-role"];
 
 /// The command line of a tool, with the defaults of `az`'s configuration in it: `[defaults] group`, `location` and `vm`,
 /// `[core] output`.

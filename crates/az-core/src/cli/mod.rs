@@ -19,6 +19,7 @@ mod report;
 mod run;
 mod secret_args;
 mod secret_habits;
+mod secret_names;
 mod session;
 mod suggest;
 mod text_or_file;

@@ -1,7 +1,7 @@
 //! What was meant, where something is not found: looked up when it is too late for anything else, so that nothing is asked
 //! for it before.
 
-use super::{failure::Failure, session::Session};
+use super::{failure::Failure, secret_names::secret_names, session::Session};
 use crate::{
     arm::{ResourceId, versions},
     nearest::did_you_mean,
@@ -28,7 +28,24 @@ pub(super) async fn suggest(session: &Session, failure: Failure) -> Failure {
 }
 
 async fn nearest(session: &Session, failure: &Failure) -> Option<String> {
-    match failure.code.as_deref()? {
+    let Some(code) = failure.code.as_deref() else {
+        // Nothing is at the vault's address: no service was there to name a code.
+        let wanted = between(&failure.message, "there is no vault '", "'")?;
+        return match failure.message.contains("in subscription '") {
+            // Whoever looked it up there has said what is near.
+            true => None,
+            false => nearest_of_type(session, "Microsoft.KeyVault/vaults", wanted).await,
+        };
+    };
+    match code {
+        // A secret with (name/id) x was not found in this key vault.
+        "SecretNotFound" => {
+            let wanted = between(&failure.message, "(name/id) ", " ")?;
+            let wanted = wanted.split('/').next()?;
+            let vault = between(&failure.message, "of vault '", "'")?;
+            let names = secret_names(session, vault).await?;
+            did_you_mean(wanted, names.iter().map(String::as_str))
+        }
         // Resource group 'x' could not be found.
         "ResourceGroupNotFound" => {
             let wanted = between(&failure.message, "Resource group '", "'")?;
@@ -57,6 +74,15 @@ async fn nearest(session: &Session, failure: &Failure) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// The resources of a type that are most like a word.
+async fn nearest_of_type(session: &Session, kind: &str, wanted: &str) -> Option<String> {
+    let subscription = ResourceId::subscription(session.subscription().await.ok()?);
+    let filter = format!("resourceType eq '{kind}'");
+    let path = format!("{subscription}/resources");
+    let all = list(session, &path, versions::RESOURCES, &[("$filter", &filter)]).await?;
+    did_you_mean(wanted, names(&all, "name"))
 }
 
 /// The locations most like a word, if it is none itself.

@@ -11,24 +11,71 @@ use az_core::{
     arm::{Body, REDACTED, ResourceId, versions},
     cli::{Doing, Failure, Session},
 };
+use az_core::{cli::SIDE_BY_SIDE, name::MachineName};
+use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
 /// `vm create`.
 pub(crate) async fn run(session: &Session, args: VmCreate) -> Result<Value, Failure> {
-    let request = Request::checked(session, &args.name, args.machine)?;
+    let names = match args.count {
+        None => vec![args.name.clone()],
+        // As `az` names them: vm0, vm1, …
+        Some(count) => (0..count)
+            .map(|number| format!("{}{number}", args.name).parse())
+            .collect::<Result<Vec<MachineName>, _>>()?,
+    };
+    let first = Request::checked(session, &args.name, args.machine)?;
+    let requests = names
+        .into_iter()
+        .map(|name| first.renamed(name))
+        .collect::<Result<Vec<_>, _>>()?;
     session.show_each_resource();
     let group = session.group_id(args.resource_group.as_str()).await?;
     let location = match args.location {
         Some(location) => location,
         None => group_location(session.arm()?, &group).await?,
     };
-    let target = Target {
+    let target = &Target {
         group: &group,
         location: &location,
         tags: args.tags.to_json(),
         no_wait: args.no_wait,
     };
-    ensure(session, &request, &target).await
+    if args.count.is_none() {
+        // There is one.
+        return match requests.first() {
+            Some(request) => ensure(session, request, target).await,
+            None => Ok(Value::Null),
+        };
+    }
+    let made: Vec<Result<Value, Failure>> = stream::iter(&requests)
+        .map(|request| ensure(session, request, target))
+        .buffered(SIDE_BY_SIDE)
+        .collect()
+        .await;
+    let failed = made.iter().filter(|one| one.is_err()).count();
+    let mut machines = Vec::new();
+    let mut first = None;
+    for one in made {
+        match one {
+            Ok(machine) => machines.push(machine),
+            Err(failure) if failed == 1 => first = Some(failure),
+            Err(failure) => {
+                session.report(&failure);
+                first.get_or_insert(failure);
+            }
+        }
+    }
+    match first {
+        None if target.no_wait || session.is_dry_run() => Ok(Value::Null),
+        None => Ok(machines.into()),
+        Some(failure) if failed == 1 => Err(failure),
+        Some(failure) => Err(Failure::new(
+            failure.status,
+            format!("{failed} of {} machines were not made", requests.len()),
+        )
+        .hint("The others are there: run the same command again to go on.")),
+    }
 }
 
 /// Makes the machine be there: its network first, then itself.

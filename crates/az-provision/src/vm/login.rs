@@ -12,6 +12,7 @@ use std::{
 };
 
 /// The user of a new machine, checked.
+#[derive(Clone)]
 pub(crate) struct Login {
     pub(crate) username: String,
     pub(crate) password: Option<SecretString>,
@@ -21,6 +22,7 @@ pub(crate) struct Login {
 }
 
 /// The keys that a machine's user signs in with.
+#[derive(Clone)]
 pub(crate) enum Keys {
     /// None: the user has a password.
     None,

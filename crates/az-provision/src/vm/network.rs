@@ -18,6 +18,7 @@ const DEFAULT_VNET: ipnet::Ipv4Net = ipnet::Ipv4Net::new_assert(Ipv4Addr::new(10
 const DEFAULT_SUBNET: ipnet::Ipv4Net = ipnet::Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 24);
 
 /// What is to be there for one machine, with `az`'s names.
+#[derive(Clone)]
 pub(crate) struct Network {
     machine: String,
     vnet: Option<NetworkName>,
@@ -34,6 +35,7 @@ pub(crate) struct Network {
 }
 
 /// Which flags were given: what is there is compared with these alone.
+#[derive(Clone)]
 struct Given {
     public_ip: bool,
     nsg: bool,
@@ -93,6 +95,20 @@ impl Network {
                 vnet_prefix: args.vnet_address_prefix.is_some(),
                 subnet_prefix: args.subnet_address_prefix.is_some(),
             },
+        })
+    }
+
+    /// The same for another machine: what is named after the machine is named after that one.
+    pub(super) fn of_machine(&self, machine: &str) -> Result<Self, Failure> {
+        let named = |is: &Option<NetworkName>, given: bool, suffix: &str| match is {
+            Some(_) if !given => Ok::<_, Failure>(Some(format!("{machine}{suffix}").parse()?)),
+            is => Ok(is.clone()),
+        };
+        Ok(Network {
+            machine: machine.to_owned(),
+            nsg: named(&self.nsg, self.given.nsg, "NSG")?,
+            public_ip: named(&self.public_ip, self.given.public_ip, "PublicIP")?,
+            ..self.clone()
         })
     }
 

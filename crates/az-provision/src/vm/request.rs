@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// A machine that is wanted, checked as far as it can be without asking Azure.
+#[derive(Clone)]
 pub(crate) struct Request {
     pub(super) name: MachineName,
     pub(super) image: Image,
@@ -75,13 +76,14 @@ impl Request {
                 "--assign-identity and --admin-password-file cannot both read standard input",
             ));
         }
+        let network = Network::checked(name.as_str(), &args)?;
         Ok(Request {
             name: name.clone(),
             image,
             identities: words.map(read_identities).transpose()?,
             custom_data: data::CUSTOM.read(session, args.custom_data.as_ref())?,
             user_data: data::USER.read(session, args.user_data.as_ref())?,
-            network: Network::checked(name.as_str(), &args)?,
+            network,
             login: Login::checked(session, &args)?,
             size: args.size,
             disk_gb: args.os_disk_size_gb,
@@ -94,6 +96,15 @@ impl Request {
 
     pub(super) fn id(&self, group: &ResourceId) -> ResourceId {
         group.resource("Microsoft.Compute", "virtualMachines", self.name.as_str())
+    }
+
+    /// The same machine under another name, with a network of its own.
+    pub(super) fn renamed(&self, name: MachineName) -> Result<Self, Failure> {
+        Ok(Request {
+            network: self.network.of_machine(name.as_str())?,
+            name,
+            ..self.clone()
+        })
     }
 
     /// The identities that are asked for, if any are.

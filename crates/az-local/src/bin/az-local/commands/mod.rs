@@ -100,6 +100,21 @@ fn describe(status: &Value) -> String {
         text("/clock/now"),
         text("/clock/aheadSeconds"),
     );
+    // As 'az-local set' takes them.
+    let knobs = status["knobs"].as_object().into_iter().flatten();
+    let knobs: Vec<String> = knobs
+        .filter_map(|(name, value)| {
+            let (name, unit) = name.rsplit_once('_')?;
+            let name = name.replace('_', "-");
+            let time = if ["operation", "secret-deletion"].contains(&name.as_str()) {
+                "-time"
+            } else {
+                ""
+            };
+            Some(format!("{name}{time} {value}{unit}"))
+        })
+        .collect();
+    lines.push_str(&format!("knobs    {}\n", knobs.join(", ")));
     let tenants = status["tenants"]
         .as_array()
         .map(Vec::as_slice)

@@ -1,0 +1,23 @@
+//! The names of a vault's secrets, for completion and for suggestions.
+
+use super::session::Session;
+use crate::keyvault::{Retries, Vault, client};
+use azure_security_keyvault_secrets::models::SecretProperties;
+use futures::TryStreamExt;
+
+/// The names, if the vault is there and may be listed.
+pub(super) async fn secret_names(session: &Session, vault: &str) -> Option<Vec<String>> {
+    let vault = Vault::named(&session.cloud, &vault.parse().ok()?);
+    let client = client(&session.connection().ok()?, &vault, Retries::None).ok()?;
+    let all: Vec<SecretProperties> = client
+        .list_secret_properties(None)
+        .ok()?
+        .try_collect()
+        .await
+        .ok()?;
+    let names = all.iter().filter_map(|secret| {
+        let id = secret.id.as_deref()?;
+        Some(id.rsplit('/').next()?.to_owned())
+    });
+    Some(names.collect())
+}
