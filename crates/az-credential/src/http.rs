@@ -91,7 +91,19 @@ pub fn root_cause(error: &dyn std::error::Error) -> String {
     while let Some(source) = cause.source() {
         cause = source;
     }
-    cause.to_string()
+    let text = cause.to_string();
+    // As hyper-util words what a proxy answers to CONNECT.
+    match text.strip_prefix("tunnel error: ") {
+        Some("unsuccessful") => {
+            "the proxy (HTTPS_PROXY) refused the connection: it does not let this host through"
+                .to_owned()
+        }
+        Some("proxy authorization required") => {
+            "the proxy (HTTPS_PROXY) wants a user name and a password".to_owned()
+        }
+        Some(other) => format!("the proxy (HTTPS_PROXY) gave no connection: {other}"),
+        None => text,
+    }
 }
 
 /// Whether a request did not get through because the other side's certificate is not trusted.

@@ -221,4 +221,31 @@ mod tests {
             assert_eq!(source(&parts(variables, &[])), expected);
         }
     }
+
+    #[tokio::test]
+    async fn several_identities_of_which_none_is_named_say_what_to_set() {
+        let parts = parts(
+            &[],
+            &[(
+                "/metadata/identity/oauth2/token",
+                400,
+                r#"{"error":"invalid_request","error_description":"Multiple user assigned identities exist, please specify the clientId / resourceId of the identity in the token request"}"#,
+            )],
+        );
+        let credential = build(&parts).await.expect("a metadata service");
+        let error = credential
+            .get_token(&["https://vault.azure.net/.default"], None)
+            .await
+            .expect_err("no token");
+        match failed(&parts, &error) {
+            Outcome::Unavailable { reason, advice } => {
+                assert!(
+                    reason.contains("several user-assigned identities"),
+                    "{reason}"
+                );
+                assert!(advice.contains("AZURE_CLIENT_ID"), "{advice}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }

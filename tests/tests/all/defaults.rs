@@ -129,3 +129,20 @@ fn a_setting_that_is_wrong_says_where_it_stands() {
         .code(2)
         .stderr(contains("Mars").and(contains("configured/config")));
 }
+
+/// `az cloud set` counts here; a local Azure plays the public cloud, and with `--offline` lets nobody through to another.
+#[test]
+fn a_proxy_that_lets_a_cloud_not_through_is_what_is_told() {
+    let azure = Azure::with(&["--offline"]);
+    let config = configured(&azure, "[cloud]\nname = AzureUSGovernment\n");
+    azure
+        .run("az-provision group list")
+        .env_remove("AZURE_CLOUD")
+        .env("AZURE_CONFIG_DIR", &config)
+        .assert()
+        .code(1)
+        .stderr(
+            contains("the proxy (HTTPS_PROXY) refused the connection")
+                .and(contains("tunnel").not()),
+        );
+}
