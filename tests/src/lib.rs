@@ -25,6 +25,15 @@ pub const VM: &str = "go-on-azure-vm";
 pub const VAULT: &str = "kv-end-to-end";
 pub const IDENTITY: &str = "GoUserIdentity";
 pub const PASSWORD: &str = "Correct-Horse-1";
+/// The tools, each a program of its own.
+pub const TOOLS: [&str; 6] = [
+    "az-provision",
+    "az-identity",
+    "az-role",
+    "az-cleanup",
+    "kv-set",
+    "kv-get",
+];
 pub const OFFICER: &str = "Key Vault Secrets Officer";
 
 /// The folder with the built binaries. `cargo test` does not build another package's binaries, so the first

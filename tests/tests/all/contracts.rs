@@ -1,20 +1,11 @@
 //! What every tool keeps: streams, exit statuses, errors, dry runs, bad input.
 
 use end_to_end::{
-    Azure, GROUP, IDENTITY, OFFICER, PASSWORD, SIZE, VAULT, VM, base_environment, binary, json,
-    stderr,
+    Azure, GROUP, IDENTITY, OFFICER, PASSWORD, SIZE, TOOLS, VAULT, VM, base_environment, binary,
+    json, stderr,
 };
 use predicates::{prelude::*, str::contains};
 use serde_json::Value;
-
-const TOOLS: [&str; 6] = [
-    "az-provision",
-    "az-identity",
-    "az-role",
-    "az-cleanup",
-    "kv-set",
-    "kv-get",
-];
 
 /// A tool in an empty environment: nothing to sign in with, nowhere to go.
 fn alone(folder: &std::path::Path, line: &str) -> assert_cmd::Command {

@@ -1,17 +1,8 @@
 //! The help of every command: its width, its parts, its examples.
 
 use az_core::examples::EXAMPLES;
-use end_to_end::{Azure, PASSWORD};
+use end_to_end::{Azure, PASSWORD, TOOLS};
 use std::collections::BTreeSet;
-
-const TOOLS: [&str; 6] = [
-    "az-provision",
-    "az-identity",
-    "az-role",
-    "az-cleanup",
-    "kv-set",
-    "kv-get",
-];
 
 /// Every command of every tool that has none below it, and what its `--help` prints.
 fn commands(azure: &Azure) -> Vec<(String, String)> {

@@ -1,7 +1,7 @@
 //! The manual pages and completion scripts that packages install.
 
 use az_core::examples::EXAMPLES;
-use end_to_end::binary;
+use end_to_end::{TOOLS, binary};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
@@ -71,14 +71,7 @@ fn every_command_has_a_page_that_man_shows_without_a_warning() {
 fn every_tool_has_a_completion_script_for_each_shell() {
     let folder = tempfile::TempDir::new().expect("a folder");
     written(folder.path());
-    for tool in [
-        "az-provision",
-        "az-identity",
-        "az-role",
-        "az-cleanup",
-        "kv-set",
-        "kv-get",
-    ] {
+    for tool in TOOLS {
         for file in [
             format!("bash/{tool}"),
             format!("zsh/_{tool}"),
