@@ -130,7 +130,10 @@ fn a_private_key_alone_gets_its_public_half() {
         "az-provision vm create -g {GROUP} -n {VM} --image Debian12 --size {SIZE} --generate-ssh-keys -o none"
     );
     let home = azure.scratch().join("user");
-    azure.run(&create).env("HOME", &home).assert().success();
+    let made = azure.run(&create).env("HOME", &home).assert().success();
+    // Where ssh does not look by itself, it is told how to.
+    let offer = format!("ssh -i {}", home.join(".ssh/id_ed25519").display());
+    made.stderr(contains(offer));
     let public = home.join(".ssh/id_ed25519.pub");
     let before = std::fs::read_to_string(&public).expect("a public key");
     std::fs::remove_file(&public).expect("removed");

@@ -26,7 +26,7 @@ pub enum Format {
     /// YAML
     #[value(alias = "yamlc")]
     Yaml,
-    /// One sentence, where a command has one
+    /// A sentence where a command has one, else as tsv
     Text,
     /// Nothing
     None,

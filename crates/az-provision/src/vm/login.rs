@@ -457,16 +457,40 @@ fn generate_keys(session: &Session, kind: SshKeyType) -> Result<String, Failure>
         .map_err(|error| failed(error.to_string()))?;
     write_new(&public_path, format!("{public}\n").as_bytes(), 0o644)
         .map_err(|error| at(&public_path, error))?;
-    session.warn(format!(
-        "made {}{}",
-        if made {
-            format!("the SSH key pair {} and ", private_path.display())
-        } else {
-            "the public SSH key ".to_owned()
-        },
-        public_path.display()
-    ));
+    let made = if made {
+        format!("the SSH key pair {} and ", private_path.display())
+    } else {
+        "the public SSH key ".to_owned()
+    };
+    let elsewhere = match own_home() {
+        Some(own) if !folder.starts_with(&own) => format!(
+            "; ssh looks below {}, so sign in with 'ssh -i {}'",
+            own.display(),
+            private_path.display()
+        ),
+        _ => String::new(),
+    };
+    session.warn(format!("made {made}{}{elsewhere}", public_path.display()));
     Ok(public)
+}
+
+/// The home folder that the system knows of the user, by which `ssh` goes whatever `HOME` says; where it can be found out
+/// without asking a directory service.
+fn own_home() -> Option<PathBuf> {
+    #[cfg(target_os = "linux")]
+    {
+        let user = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").ok()?);
+        let user = user.to_string();
+        let users = std::fs::read_to_string("/etc/passwd").ok()?;
+        // name:password:uid:gid:comment:home:shell
+        let home = users.lines().find_map(|line| {
+            let fields: Vec<&str> = line.split(':').collect();
+            (fields.get(2) == Some(&user.as_str())).then(|| fields.get(5).copied())?
+        })?;
+        Some(PathBuf::from(home))
+    }
+    #[cfg(not(target_os = "linux"))]
+    None
 }
 
 /// RSA keys are OpenSSH's to make: the arithmetic would be a third of this program. Says whether it made one.
