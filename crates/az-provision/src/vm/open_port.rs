@@ -110,10 +110,56 @@ async fn make_group(
             arm.wait(answer).await?
         }
     };
-    let mut interface = interface.clone();
-    interface["properties"]["networkSecurityGroup"] = json!({"id": id.as_str()});
     let own = interface["id"].as_str().unwrap_or_default().to_owned();
+    let mut interface = writable(interface);
+    interface["properties"]["networkSecurityGroup"] = json!({"id": id.as_str()});
     let answer = arm.put(own, versions::NETWORK, interface).await?;
     arm.wait(answer).await?;
     Ok(group)
+}
+
+/// An interface as it may be put back: without what only answers have
+/// (<https://learn.microsoft.com/rest/api/virtualnetwork/network-interfaces/create-or-update>).
+fn writable(interface: &Value) -> Value {
+    const OF_ANSWERS: [&str; 10] = [
+        "etag",
+        "provisioningState",
+        "resourceGuid",
+        "macAddress",
+        "virtualMachine",
+        "hostedWorkloads",
+        "tapConfigurations",
+        "appliedDnsServers",
+        "internalDomainNameSuffix",
+        "vnetEncryptionSupported",
+    ];
+    fn strip(value: &mut Value) {
+        match value {
+            Value::Array(items) => items.iter_mut().for_each(strip),
+            Value::Object(members) => {
+                members.retain(|name, _| !OF_ANSWERS.contains(&name.as_str()));
+                members.values_mut().for_each(strip);
+            }
+            _ => {}
+        }
+    }
+    let mut interface = interface.clone();
+    strip(&mut interface);
+    let mut drop = |pointer: &str, names: &[&str]| {
+        if let Some(members) = interface
+            .pointer_mut(pointer)
+            .and_then(Value::as_object_mut)
+        {
+            members.retain(|name, _| !names.contains(&name.as_str()));
+        }
+    };
+    drop("", &["id", "name", "type"]);
+    drop("/properties", &["primary"]);
+    let configurations = interface["properties"]["ipConfigurations"].as_array_mut();
+    for configuration in configurations.into_iter().flatten() {
+        if let Some(members) = configuration.as_object_mut() {
+            members.retain(|name, _| !["id", "type"].contains(&name.as_str()));
+        }
+    }
+    interface
 }
