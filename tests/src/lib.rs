@@ -296,7 +296,8 @@ impl Azure {
             let url = exchange["url"].as_str().unwrap_or_default();
             let service = url.starts_with("https://management.azure.com/")
                 || url.contains(".vault.azure.net/");
-            service && exchange["method"] != "GET"
+            let asks = url.contains("/checkNameAvailability?");
+            service && exchange["method"] != "GET" && !asks
         };
         self.log().iter().filter(write).count()
     }

@@ -2,50 +2,90 @@
 
 use crate::{
     cli::{All, GroupCreate},
-    group, keyvault, vm,
+    group, keyvault,
+    plan::report,
+    vm,
 };
 use az_core::cli::{Failure, Session};
 use serde_json::{Value, json};
+use std::slice;
 
-/// Creates the group, then the machine and the vault side by side. When one of the two fails the other is
-/// still brought to its end, so that the next run has less to do.
-pub(crate) async fn run(session: &Session, args: All) -> Result<Value, Failure> {
+/// Creates the group, then the machine and the vault side by side, once nothing of them is refused; or says what would
+/// become of them. When one of the two fails the other is still brought to its end, so that the next run has less to do.
+pub(crate) async fn run(session: &Session, args: All) -> Result<(), Failure> {
+    if args.plan && session.is_dry_run() {
+        return Err(Failure::usage("--plan and --dry-run exclude each other").hint(
+            "--plan says what would become of each resource, --dry-run prints the requests for it.",
+        ));
+    }
     let machine = vm::request::Request::checked(session, &args.vm_name, args.machine)?;
     let group = GroupCreate {
-        name: args.resource_group.clone(),
-        location: args.location.clone(),
-        tags: args.tags.clone(),
+        name: args.resource_group,
+        location: args.location,
+        tags: args.tags,
     };
-    session.show_each_resource();
-    let created = group::create(session, &group).await?;
-    let id = session.group_id(args.resource_group.as_str()).await?;
-    let vault = keyvault::Plan {
+    if !args.plan {
+        session.show_each_resource();
+    }
+    let shown = session.progress("Looking at what is there");
+    let arm = session.arm()?;
+    let group_looked = group::look(session, &group).await?;
+    let (id, in_group) = (group_looked.id.clone(), group_looked.is_there());
+    let vault = keyvault::wanted::Wanted {
         name: &args.vault_name,
         group: &id,
-        location: &args.location,
+        location: &group.location,
         location_given: true,
         vault: &args.vault,
-        tags: args.tags.to_json(),
+        tags: group.tags.to_json(),
         no_wait: false,
     };
-    let target = vm::request::Target {
+    let target = vm::target::Target {
         group: &id,
-        location: &args.location,
-        tags: args.tags.to_json(),
+        location: &group.location,
+        tags: group.tags.to_json(),
         no_wait: false,
     };
-    let (machine, vault) = futures::join!(
-        vm::create::ensure(session, &machine, &target),
-        keyvault::ensure(session, &vault)
+    let (machines, vault) = futures::try_join!(
+        vm::look::all(arm, slice::from_ref(&machine), &target, in_group),
+        keyvault::look::thoroughly(arm, &vault, in_group),
+    )?;
+    drop(shown);
+    if args.plan {
+        let mut nodes = vec![group_looked.node()];
+        nodes.extend(machines.iter().flat_map(|one| one.nodes(&target)));
+        nodes.push(vault.node());
+        session.print_for_people(&report::data(&nodes), &report::text(&nodes))?;
+        return report::result(&nodes);
+    }
+    let mut refused: Vec<Failure> = group_looked.refuse().err().into_iter().collect();
+    refused.extend(vm::look::refused(&machines, &id));
+    refused.extend(vault.refuse().err());
+    session.none_of(refused)?;
+    vault.confirm(session)?;
+    let keys = vm::look::keys(session, &machines)?;
+    let created = group_looked.make(session).await?;
+    let (machines, vault) = futures::join!(
+        async {
+            let mut made = Vec::new();
+            for one in machines {
+                made.push(vm::create::make(session, one, &target, &keys).await?);
+            }
+            Ok(made)
+        },
+        keyvault::create::make(session, &vault)
     );
-    match (machine, vault) {
-        (Ok(machine), Ok(vault)) => Ok(json!({"group": created, "vm": machine, "keyvault": vault})),
+    let (machine, vault) = match (machines, vault) {
+        (Ok(mut machines), Ok(vault)) => (machines.pop().unwrap_or(Value::Null), vault),
         (Err(first), Err(second)) => {
             session.report(&second);
-            Err(first)
+            return Err(first);
         }
         (Err(failure), Ok(_)) | (Ok(_), Err(failure)) => {
-            Err(failure.hint_also("What was made is kept: run the same command again to go on."))
+            return Err(
+                failure.hint_also("What was made is kept: run the same command again to go on.")
+            );
         }
-    }
+    };
+    session.print(&json!({"group": created, "vm": machine, "keyvault": vault}))
 }

@@ -2,48 +2,120 @@
 
 use crate::{
     cli::{GroupCreate, Until},
+    plan::node::{Node, State, retagged},
     wait::{self, Watched},
 };
 use az_core::{
-    arm::versions,
+    arm::{Client, ResourceId, is_leaving, versions},
     cli::{Doing, Failure, Session, Status},
     name::{GroupName, Location},
 };
 use serde_json::{Value, json};
 
-/// Creates a group, or finds it there. Tags are replaced only when given.
+/// `group create`.
 pub(crate) async fn create(session: &Session, args: &GroupCreate) -> Result<Value, Failure> {
-    let id = session.group_id(args.name.as_str()).await?;
-    let arm = session.arm()?;
-    let doing = format!("creating resource group '{}'", args.name);
-    if let Some(group) = arm.find(&id, versions::RESOURCES).await.doing(&doing)? {
-        if let Some(elsewhere) = elsewhere(&group, &args.location) {
-            return Err(Failure::new(
-                Status::Conflict,
-                format!("{doing}: it exists already, {elsewhere}"),
-            )
-            .hint("A group cannot move: use that location, or another name."));
-        }
-        let wanted = args.tags.to_json();
-        if wanted.is_none() || wanted.as_ref() == group.get("tags") {
-            return Ok(shape(&group));
-        }
-    }
-    let mut body = json!({"location": args.location.canonical()});
-    if let Some(tags) = args.tags.to_json() {
-        body["tags"] = tags;
-    }
-    let answer = arm
-        .put(&id, versions::RESOURCES, body)
-        .await
-        .doing(&doing)?;
-    Ok(shape(&arm.wait(answer).await.doing(&doing)?))
+    let looked = look(session, args).await?;
+    looked.refuse()?;
+    looked.make(session).await
 }
 
-/// Says where a group is, if it is not where it is wanted.
-pub(crate) fn elsewhere(group: &Value, wanted: &Location) -> Option<String> {
-    let there = group["location"].as_str().unwrap_or_default();
-    (!same_location(there, wanted)).then(|| format!("in location '{there}', not in '{wanted}'"))
+/// A group that is wanted, and what is there of it.
+pub(crate) struct Looked<'a> {
+    wanted: &'a GroupCreate,
+    pub(crate) id: ResourceId,
+    there: Option<Value>,
+}
+
+/// Reads the group; one that is being deleted is waited for.
+pub(crate) async fn look<'a>(
+    session: &Session,
+    wanted: &'a GroupCreate,
+) -> Result<Looked<'a>, Failure> {
+    let id = session.group_id(wanted.name.as_str()).await?;
+    let there = session
+        .arm()?
+        .find_lasting(&id, versions::RESOURCES, &[])
+        .await
+        .doing(doing(wanted))?;
+    Ok(Looked { wanted, id, there })
+}
+
+fn doing(wanted: &GroupCreate) -> String {
+    format!("creating resource group '{}'", wanted.name)
+}
+
+impl Looked<'_> {
+    /// Whether it is there.
+    pub(crate) fn is_there(&self) -> bool {
+        self.there.is_some()
+    }
+
+    /// Refuses a group that is elsewhere.
+    pub(crate) fn refuse(&self) -> Result<(), Failure> {
+        let Some(elsewhere) = self.elsewhere() else {
+            return Ok(());
+        };
+        Err(Failure::new(
+            Status::Conflict,
+            format!("{}: it exists already, {elsewhere}", doing(self.wanted)),
+        )
+        .hint("A group cannot move: use that location, or another name."))
+    }
+
+    /// Makes a group be there that was not refused. Tags are replaced only when given.
+    pub(crate) async fn make(self, session: &Session) -> Result<Value, Failure> {
+        let tags = self.wanted.tags.to_json();
+        if let Some(there) = &self.there
+            && (tags.is_none() || tags.as_ref() == there.get("tags"))
+        {
+            return Ok(shape(there));
+        }
+        let mut body = json!({"location": self.wanted.location.canonical()});
+        if let Some(tags) = tags {
+            body["tags"] = tags;
+        }
+        let arm = session.arm()?;
+        let made = async {
+            let answer = arm.put(&self.id, versions::RESOURCES, body).await?;
+            arm.wait(answer).await
+        };
+        Ok(shape(&made.await.doing(doing(self.wanted))?))
+    }
+
+    /// What would become of it.
+    pub(crate) fn node(&self) -> Node {
+        let id = self.id.clone();
+        match &self.there {
+            None => Node::new(id, State::Create),
+            Some(there) => {
+                let tags = retagged(there, self.wanted.tags.to_json().as_ref());
+                Node::there(id, self.elsewhere().into_iter().collect(), tags)
+            }
+        }
+    }
+
+    /// Says where it is, if that is not where it is wanted.
+    fn elsewhere(&self) -> Option<String> {
+        let there = self.there.as_ref()?["location"]
+            .as_str()
+            .unwrap_or_default();
+        let wanted = &self.wanted.location;
+        (!same_location(there, wanted)).then(|| format!("in location '{there}', not in '{wanted}'"))
+    }
+}
+
+/// The location of a group, where a resource's is not given.
+pub(crate) async fn location(arm: &Client, group: &ResourceId) -> Result<Location, Failure> {
+    let found = arm.get(group, versions::RESOURCES).await?;
+    if is_leaving(&found) {
+        return Err(Failure::new(
+            Status::Conflict,
+            format!("resource group '{}' is being deleted", group.name()),
+        )
+        .hint("Wait until it is gone, or name another group."));
+    }
+    let location = found["location"].as_str().unwrap_or_default();
+    Ok(location.parse()?)
 }
 
 /// Reads a group.

@@ -54,6 +54,7 @@ async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
         Command::Vm(Vm::ListIpAddresses { .. }) => Some(columns::ADDRESSES),
         _ => None,
     };
+    let mut failure = None;
     let result = match cli.command {
         Command::Group(Group::Create(args)) => group::create(&session, &args).await?,
         Command::Group(Group::Show(args)) => group::show(&session, &args.name).await?,
@@ -63,7 +64,11 @@ async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
         }
         Command::Group(Group::List { tag }) => group::list(&session, tag.as_deref()).await?,
         Command::Vm(vm) => match vm {
-            Vm::Create(args) => vm::create::run(&session, *args).await?,
+            Vm::Create(args) => {
+                let made = vm::create::run(&session, *args).await?;
+                failure = made.failure;
+                made.made
+            }
             Vm::Show(args) => vm::show(&session, &args).await?,
             Vm::List {
                 resource_group,
@@ -97,25 +102,25 @@ async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
             }
             Vm::ListSizes { location } => vm::sizes(&session, &location).await?,
         },
-        Command::Keyvault(Keyvault::Create(args)) => keyvault::create(&session, &args).await?,
+        Command::Keyvault(Keyvault::Create(args)) => keyvault::create::run(&session, &args).await?,
         Command::Keyvault(Keyvault::Show {
             name,
             resource_group,
-        }) => keyvault::show(&session, &name, resource_group.as_ref()).await?,
+        }) => keyvault::vault::show(&session, &name, resource_group.as_ref()).await?,
         Command::Keyvault(Keyvault::Wait {
             name,
             resource_group,
             until,
-        }) => keyvault::wait(&session, &name, &resource_group, &until).await?,
+        }) => keyvault::vault::wait(&session, &name, &resource_group, &until).await?,
         Command::Keyvault(Keyvault::List { resource_group }) => {
-            keyvault::list(&session, resource_group.as_ref()).await?
+            keyvault::vault::list(&session, resource_group.as_ref()).await?
         }
-        Command::All(args) if args.plan => return plan::run(&session, *args).await,
-        Command::All(args) => all::run(&session, *args).await?,
+        Command::All(args) => return all::run(&session, *args).await,
         Command::Doctor(args) => return doctor::run(&session, &args).await,
     };
     match columns {
-        Some(columns) => session.print_table(&result, columns),
-        None => session.print(&result),
+        Some(columns) => session.print_table(&result, columns)?,
+        None => session.print(&result)?,
     }
+    failure.map_or(Ok(()), Err)
 }

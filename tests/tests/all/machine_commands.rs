@@ -278,7 +278,9 @@ fn several_machines_are_created_at_once_and_again() {
         .assert()
         .code(6)
         .stdout("")
-        .stderr(contains("3 of 3 machines were not made").and(contains("'worker1'")));
+        .stderr(contains(
+            "virtual machines 'worker0', 'worker1', 'worker2': it exists already",
+        ));
     azure
         .run(&format!("{create} --public-ip-address one"))
         .assert()

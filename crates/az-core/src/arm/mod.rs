@@ -16,5 +16,6 @@ pub use body::{Body, REDACTED};
 pub use client::{Answer, Client, ClientOptions, DryRun, Planned};
 pub use error::{ArmError, ServiceError};
 pub use id::{InvalidResourceId, ResourceId};
+pub use operation::is_leaving;
 pub use permissions::Permissions;
 pub use watch::{Watch, Watched, Write, described};

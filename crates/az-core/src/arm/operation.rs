@@ -75,6 +75,50 @@ impl Client {
         Ok(ended)
     }
 
+    /// Reads what is at `path` to stay: what is being deleted is waited for, and then counts as not there. It must not be
+    /// taken for what is wanted.
+    ///
+    /// # Errors
+    /// [`ArmError::TimedOut`] when the deletion runs for too long.
+    pub async fn find_lasting(
+        &self,
+        path: impl AsRef<str>,
+        api_version: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Option<Value>, ArmError> {
+        let path = path.as_ref();
+        let url = self.url(path, api_version, query)?;
+        let read = async || match self.send(Method::Get, url.clone(), None).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        };
+        let Some(first) = read().await? else {
+            return Ok(None);
+        };
+        if !is_leaving(&first.body) {
+            return Ok(Some(first.body));
+        }
+        if self.is_dry_run() {
+            return Ok(None);
+        }
+        let watched = self.begin(Method::Delete, path);
+        let started = Instant::now();
+        let mut pause = Pause::after(&first);
+        let there = loop {
+            self.pause(&first, &mut pause, started).await?;
+            match read().await? {
+                None => break None,
+                Some(latest) if !is_leaving(&latest.body) => break Some(latest.body),
+                Some(latest) => pause.note(&latest),
+            }
+        };
+        if let Some(watched) = watched {
+            watched.succeeded();
+        }
+        Ok(there)
+    }
+
     async fn wait_for_status(
         &self,
         first: &Answer,
@@ -167,6 +211,15 @@ impl Client {
         tokio::time::sleep(next).await;
         Ok(())
     }
+}
+
+/// Whether a resource, as it was read, is being deleted.
+/// <https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations#provisioningstate-values>
+pub fn is_leaving(resource: &Value) -> bool {
+    resource
+        .pointer("/properties/provisioningState")
+        .and_then(Value::as_str)
+        .is_some_and(|state| state.eq_ignore_ascii_case("Deleting"))
 }
 
 enum State {

@@ -62,6 +62,8 @@ fn service_status(http: u16, code: &str) -> Status {
             return Status::NotFound;
         }
         "AuthorizationFailed" | "LinkedAuthorizationFailed" => return Status::Denied,
+        // The network's services answer these with 400.
+        "PublicIPAddressInUse" | "SecurityRuleConflict" | "NicInUse" => return Status::Conflict,
         _ => {}
     }
     match http {

@@ -375,6 +375,16 @@ impl Session {
             .say_between(|| report(self.tool, failure, self.global.error_format));
     }
 
+    /// Nothing where there are no failures; else the first of them, after the others have been reported.
+    pub fn none_of(&self, failures: impl IntoIterator<Item = Failure>) -> Result<(), Failure> {
+        let mut failures = failures.into_iter();
+        let Some(first) = failures.next() else {
+            return Ok(());
+        };
+        failures.for_each(|other| self.report(&other));
+        Err(first)
+    }
+
     /// Warns on standard error, unless `--only-show-errors`.
     pub fn warn(&self, message: impl std::fmt::Display) {
         if !self.global.only_show_errors {

@@ -64,7 +64,7 @@ impl Node {
     /// A resource at which the command would end.
     pub(crate) fn refused(id: ResourceId, failure: &Failure) -> Self {
         let mut node = Node::new(id, State::Conflict(failure.status));
-        node.differences.push(failure.message.clone());
+        node.differences.push(failure.to_string());
         node
     }
 

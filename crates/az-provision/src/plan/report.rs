@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::fmt::Write as _;
 
 /// A tree: each resource below the one that it is in, after its state.
-pub(super) fn text(nodes: &[Node]) -> String {
+pub(crate) fn text(nodes: &[Node]) -> String {
     let mut out = String::new();
     for node in nodes.iter().filter(|node| parent(nodes, node).is_none()) {
         line(&mut out, node, "");
@@ -56,12 +56,12 @@ fn line(out: &mut String, node: &Node, tree: &str) {
 }
 
 /// The same as data: a list, in the order of the tree's first level.
-pub(super) fn data(nodes: &[Node]) -> Value {
+pub(crate) fn data(nodes: &[Node]) -> Value {
     nodes.iter().map(Node::to_json).collect()
 }
 
 /// Nothing, or the failure that the command would end in.
-pub(super) fn result(nodes: &[Node]) -> Result<(), Failure> {
+pub(crate) fn result(nodes: &[Node]) -> Result<(), Failure> {
     let conflicts: Vec<(&Node, Status)> = nodes
         .iter()
         .filter_map(|node| match node.state {

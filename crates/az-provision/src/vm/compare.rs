@@ -41,12 +41,12 @@ impl Differences {
     }
 
     /// Each of them.
-    pub(super) fn into_list(self) -> Vec<String> {
-        self.found
+    pub(super) fn list(&self) -> &[String] {
+        &self.found
     }
 
     /// Nothing, or the failure that names them all.
-    pub(super) fn result(self) -> Result<(), Failure> {
+    pub(super) fn refuse(&self) -> Result<(), Failure> {
         if self.found.is_empty() {
             return Ok(());
         }

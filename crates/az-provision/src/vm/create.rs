@@ -1,22 +1,30 @@
 //! Creates a virtual machine.
 
 use super::{
-    compare,
+    image::Facts,
+    look::{self, Found, Looked},
     machine::{Addresses, summary},
-    request::{Request, Target},
-    size,
+    network::parts::Parts,
+    request::Request,
+    target::Target,
 };
-use crate::{cli::VmCreate, keyvault::group_location};
+use crate::{cli::VmCreate, group};
 use az_core::{
     arm::{Body, REDACTED, ResourceId, versions},
-    cli::{Doing, Failure, Session},
+    cli::{Doing, Failure, SIDE_BY_SIDE, Session},
+    name::MachineName,
 };
-use az_core::{cli::SIDE_BY_SIDE, name::MachineName};
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
+/// What was made, and what it ended in if it was not all.
+pub(crate) struct Made {
+    pub(crate) made: Value,
+    pub(crate) failure: Option<Failure>,
+}
+
 /// `vm create`.
-pub(crate) async fn run(session: &Session, args: VmCreate) -> Result<Value, Failure> {
+pub(crate) async fn run(session: &Session, args: VmCreate) -> Result<Made, Failure> {
     let names = match args.count {
         None => vec![args.name.clone()],
         // As `az` names them: vm0, vm1, …
@@ -30,10 +38,11 @@ pub(crate) async fn run(session: &Session, args: VmCreate) -> Result<Value, Fail
         .map(|name| first.renamed(name))
         .collect::<Result<Vec<_>, _>>()?;
     session.show_each_resource();
+    let arm = session.arm()?;
     let group = session.group_id(args.resource_group.as_str()).await?;
     let location = match args.location {
         Some(location) => location,
-        None => group_location(session.arm()?, &group).await?,
+        None => group::location(arm, &group).await?,
     };
     let target = &Target {
         group: &group,
@@ -41,110 +50,101 @@ pub(crate) async fn run(session: &Session, args: VmCreate) -> Result<Value, Fail
         tags: args.tags.to_json(),
         no_wait: args.no_wait,
     };
-    if args.count.is_none() {
-        // There is one.
-        return match requests.first() {
-            Some(request) => ensure(session, request, target).await,
-            None => Ok(Value::Null),
-        };
-    }
-    let made: Vec<Result<Value, Failure>> = stream::iter(&requests)
-        .map(|request| ensure(session, request, target))
-        .buffered(SIDE_BY_SIDE)
-        .collect()
-        .await;
-    let failed = made.iter().filter(|one| one.is_err()).count();
-    let mut machines = Vec::new();
-    let mut first = None;
-    for one in made {
-        match one {
-            Ok(machine) => machines.push(machine),
-            Err(failure) if failed == 1 => first = Some(failure),
-            Err(failure) => {
-                session.report(&failure);
-                first.get_or_insert(failure);
-            }
+    let looked = look::all(arm, &requests, target, true).await?;
+    session.none_of(look::refused(&looked, &group))?;
+    let keys = look::keys(session, &looked)?;
+    let mut results = stream::iter(looked)
+        .map(|one| make(session, one, target, &keys))
+        .buffered(SIDE_BY_SIDE);
+    let (mut made, mut failed) = (Vec::new(), Vec::new());
+    while let Some(result) = results.next().await {
+        match result {
+            Ok(machine) => made.push(machine),
+            Err(failure) => failed.push(failure),
         }
     }
-    match first {
-        None if target.no_wait || session.is_dry_run() => Ok(Value::Null),
-        None => Ok(machines.into()),
-        Some(failure) if failed == 1 => Err(failure),
-        Some(failure) => Err(Failure::new(
-            failure.status,
-            format!("{failed} of {} machines were not made", requests.len()),
-        )
-        .hint("The others are there: run the same command again to go on.")),
+    let (total, of) = (requests.len(), failed.len());
+    let failure = session.none_of(failed).err().map(|failure| match total {
+        1 => failure,
+        _ => failure.hint_also(&format!(
+            "{of} of {total} machines were not made; run the same command again to go on."
+        )),
+    });
+    if let (Some(failure), true) = (&failure, made.is_empty()) {
+        return Err(failure.clone());
     }
+    let made = match made {
+        _ if target.no_wait || session.is_dry_run() => Value::Null,
+        mut made if args.count.is_none() => made.pop().unwrap_or(Value::Null),
+        made => made.into(),
+    };
+    Ok(Made { made, failure })
 }
 
-/// Makes the machine be there: its network first, then itself.
-pub(crate) async fn ensure(
+/// Makes a machine be there that was looked at and not refused: its network first, then itself.
+pub(crate) async fn make(
+    session: &Session,
+    looked: Looked<'_>,
+    target: &Target<'_>,
+    keys: &[String],
+) -> Result<Value, Failure> {
+    let Looked { request, id, found } = looked;
+    let assigned = request.identities.is_some();
+    let machine = match found {
+        Found::There {
+            machine, addresses, ..
+        } => again(session, request, target, &id, (machine, addresses)).await,
+        Found::New { facts, parts } => match facts {
+            Ok(facts) => new(session, request, target, &id, &facts, keys, parts).await,
+            Err(failure) => Err(failure),
+        },
+    };
+    Ok(match machine.doing(request.doing())? {
+        Some((machine, addresses)) => summary(&id, &machine, &addresses, assigned),
+        None => Value::Null,
+    })
+}
+
+/// A machine with its addresses; `None` where nobody waits for it.
+type Known = Option<(Value, Addresses)>;
+
+async fn new(
     session: &Session,
     request: &Request,
     target: &Target<'_>,
-) -> Result<Value, Failure> {
+    id: &ResourceId,
+    facts: &Facts,
+    keys: &[String],
+    parts: Parts,
+) -> Result<Known, Failure> {
     let arm = session.arm()?;
-    let id = request.id(target.group);
-    let doing = format!("creating virtual machine '{}'", request.name);
-    let subscription = target.group.subscription_id().unwrap_or_default();
-    // All only read: side by side.
-    let expand = request.expand();
-    let (there, facts, size, identities) = futures::join!(
-        arm.find_with(&id, versions::COMPUTE, &expand),
-        request.image.look_up(arm, subscription, target.location),
-        size::look_up(arm, subscription, target.location, &request.size),
-        request.look_up_identities(arm, target.group),
-    );
-    let assigned = request.identities.is_some();
-    if let Some(there) = there.doing(&doing)? {
-        let machine = again(session, request, target, &id, there)
-            .await
-            .doing(&doing)?;
-        return match machine {
-            Some((machine, addresses)) => Ok(summary(&id, &machine, &addresses, assigned)),
-            None => Ok(Value::Null),
-        };
-    }
-    let facts = facts.doing(&doing)?;
-    size.doing(&doing)?;
-    identities.doing(&doing)?;
-    let keys = request.login.keys.made(session).doing(&doing)?;
     let tags = target.tags.clone().unwrap_or_else(|| json!({}));
     let nic = request
         .network
-        .ensure(arm, target.group, target.location, &tags, facts.windows)
-        .await
-        .doing(&doing)?;
-    let body = request.body(&nic, target, &facts, &keys);
-    let answer = arm.put(&id, versions::COMPUTE, body).await.doing(&doing)?;
+        .make(arm, target, &tags, facts.windows, parts)
+        .await?;
+    let body = request.body(&nic, target, facts, keys);
+    let answer = arm.put(id, versions::COMPUTE, body).await?;
     if target.no_wait || session.is_dry_run() {
-        return Ok(Value::Null);
+        return Ok(None);
     }
-    arm.wait(answer).await.doing(&doing)?;
+    arm.wait(answer).await?;
     let machine = arm
-        .get_with(&id, versions::COMPUTE, &expand)
-        .await
-        .doing(&doing)?;
-    let addresses = Addresses::read(arm, &machine).await.doing(&doing)?;
-    Ok(summary(&id, &machine, &addresses, assigned))
+        .get_with(id, versions::COMPUTE, &request.expand())
+        .await?;
+    let addresses = Addresses::read(arm, &machine).await?;
+    Ok(Some((machine, addresses)))
 }
 
-/// A machine that is there: compared with the wanted one, then waited for, then given its tags. Gives it with its
-/// addresses, unless nobody waits for it.
+/// A machine that is there as it is wanted: waited for, then given its tags.
 async fn again(
     session: &Session,
     request: &Request,
     target: &Target<'_>,
     id: &ResourceId,
-    there: Value,
-) -> Result<Option<(Value, Addresses)>, Failure> {
+    (there, addresses): (Value, Addresses),
+) -> Result<Known, Failure> {
     let arm = session.arm()?;
-    let mut differences = compare::machine(request, &there, target.group, target.location);
-    let addresses = Addresses::read(arm, &there).await?;
-    let interface = addresses.first();
-    differences.extend(request.network.differences(arm, interface).await?);
-    differences.result()?;
     let tags = target.tags.as_ref();
     let retag = tags.filter(|tags| **tags != there.get("tags").cloned().unwrap_or(json!({})));
     let secrets = request.login.password.is_some() || request.custom_data.is_some();

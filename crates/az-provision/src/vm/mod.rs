@@ -6,15 +6,16 @@ mod data;
 mod ed25519;
 mod image;
 mod login;
+pub(crate) mod look;
 mod machine;
 mod network;
 pub(crate) mod open_port;
-pub(crate) mod plan;
 pub(crate) mod power;
 pub(crate) mod request;
 pub(crate) mod run_command;
 mod security_rules;
 mod size;
+pub(crate) mod target;
 pub(crate) mod user;
 
 pub(crate) use machine::{addresses, delete, list, show, sizes, wait};

@@ -5,13 +5,14 @@ use super::{
     image::{Facts, Image},
     login::Login,
     network::Network,
+    target::Target,
 };
 use crate::cli::{DEFAULT_SIZE, Machine, Priority};
 use az_core::{
     arm::{Body, Client, REDACTED, ResourceId, versions},
     cli::{Failure, Session, Status, read_identities},
     identity::{Identities, Word},
-    name::{Location, MachineName},
+    name::MachineName,
 };
 use futures::future::join_all;
 use secrecy::SecretString;
@@ -36,14 +37,6 @@ pub(crate) struct Request {
     /// In base64, as all data here.
     pub(super) custom_data: Option<SecretString>,
     pub(super) user_data: Option<SecretString>,
-}
-
-/// Where the machine is to be.
-pub(crate) struct Target<'a> {
-    pub(crate) group: &'a ResourceId,
-    pub(crate) location: &'a Location,
-    pub(crate) tags: Option<Value>,
-    pub(crate) no_wait: bool,
 }
 
 impl Request {
@@ -92,6 +85,11 @@ impl Request {
             priority: args.priority.map(Priority::as_str),
             zone: args.zone,
         })
+    }
+
+    /// What is being done, for messages.
+    pub(super) fn doing(&self) -> String {
+        format!("creating virtual machine '{}'", self.name)
     }
 
     pub(super) fn id(&self, group: &ResourceId) -> ResourceId {
@@ -199,7 +197,7 @@ impl Request {
     }
 
     /// The machine's name without the characters that a host name cannot have, as `az` makes it.
-    fn computer_name(&self) -> String {
+    pub(super) fn computer_name(&self) -> String {
         self.name.as_str().replace('_', "")
     }
 

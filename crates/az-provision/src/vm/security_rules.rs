@@ -1,6 +1,7 @@
 //! The rules of a network security group.
 
-use serde_json::Value;
+use crate::cli::NsgRule;
+use serde_json::{Value, json};
 
 /// The strings of a list.
 pub(super) fn texts(values: &Value) -> Vec<&str> {
@@ -38,6 +39,33 @@ pub(super) fn opens(group: &Value, port: &str) -> bool {
     })
 }
 
+/// The rules of a new security group: the one for signing in, and one for each further port.
+pub(super) fn new(sign_in: NsgRule, ports: &[String]) -> Vec<Value> {
+    let rule = |name: &str, port: &str, priority: usize| {
+        json!({"name": name, "properties": {
+            "protocol": "Tcp", "sourcePortRange": "*", "destinationPortRange": port,
+            "sourceAddressPrefix": "*", "destinationAddressPrefix": "*",
+            "access": "Allow", "priority": priority, "direction": "Inbound",
+        }})
+    };
+    let default = match sign_in {
+        NsgRule::None => None,
+        NsgRule::Rdp => Some(("rdp", "3389")),
+        NsgRule::Ssh => Some(("default-allow-ssh", "22")),
+    };
+    let mut rules: Vec<Value> = default
+        .iter()
+        .map(|(name, port)| rule(name, port, 1000))
+        .collect();
+    let more = ports
+        .iter()
+        .filter(|port| default.is_none_or(|(_, known)| known != port.as_str()));
+    for (index, port) in more.enumerate() {
+        rules.push(rule(&format!("open-port-{port}"), port, 900 + index));
+    }
+    rules
+}
+
 /// The first priority from `first` on that no inbound rule has. Azure refuses two rules of one direction with the same.
 pub(super) fn free_priority(group: &Value, first: u16) -> Option<u16> {
     let rules = group["properties"]["securityRules"].as_array();
@@ -53,7 +81,6 @@ pub(super) fn free_priority(group: &Value, first: u16) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn a_port_is_open_by_its_number_its_range_or_all() {

@@ -1,60 +1,43 @@
 //! What would become of a machine's network.
 
-use super::{Network, network};
+use super::Network;
+use super::parts::Parts;
 use crate::plan::node::{Node, State};
-use az_core::{
-    arm::{Client, ResourceId, versions},
-    cli::{Doing, Failure},
-    name::Location,
-};
+use az_core::arm::ResourceId;
 use serde_json::Value;
 
-/// The resources that a new machine's network is made of; `in_group` is whether its group is there.
-pub(crate) async fn look(
-    wanted: &Network,
-    arm: &Client,
-    group: &ResourceId,
-    location: &Location,
-    in_group: bool,
-) -> Result<Vec<Node>, Failure> {
+/// The resources that a new machine's network is made of.
+pub(in crate::vm) fn nodes(wanted: &Network, group: &ResourceId, parts: &Parts) -> Vec<Node> {
     let nic = wanted.interface_id(group);
-    let interface = find(arm, &nic, in_group).await?;
-    if let Some(there) = interface {
-        let mut nodes = of_interface(&there);
+    if let Some(there) = &parts.interface {
+        let mut nodes = of_interface(there);
         nodes.retain(|node| node.id != nic);
-        nodes.push(Node::there(nic, wanted.other_members(&there), None));
-        return Ok(nodes);
+        nodes.push(Node::there(nic, wanted.other_members(there), None));
+        return nodes;
     }
-    let (mut nodes, nsg, address) = futures::try_join!(
-        networks(wanted, arm, group, location, in_group),
-        part(
-            wanted
-                .nsg
-                .as_ref()
-                .map(|name| network(group, "networkSecurityGroups", name.as_str())),
-            arm,
-            in_group,
-            |there| wanted.closed(there)
-        ),
-        part(
-            wanted.public_ip.as_ref().map(|name| network(
-                group,
-                "publicIPAddresses",
-                name.as_str()
-            )),
-            arm,
-            in_group,
-            |there| wanted.other_sku(there)
-        ),
-    )?;
-    nodes.extend(nsg);
-    nodes.extend(address);
+    let mut nodes = networks(wanted, parts);
+    let part = |id: Option<ResourceId>, there: Option<Vec<String>>| {
+        id.map(|id| match there {
+            Some(differences) => Node::there(id, differences, None),
+            None => Node::new(id, State::Create),
+        })
+    };
+    let security_group = parts.security_group.as_ref();
+    nodes.extend(part(
+        wanted.security_group_id(group),
+        security_group.map(|there| wanted.closed(there)),
+    ));
+    let address = parts.address.as_ref();
+    nodes.extend(part(
+        wanted.address_id(group),
+        address.map(|there| wanted.unfit(there)),
+    ));
     nodes.push(Node::new(nic, State::Create));
-    Ok(nodes)
+    nodes
 }
 
 /// The resources that an interface stands on, and itself.
-pub(crate) fn of_interface(interface: &Value) -> Vec<Node> {
+pub(in crate::vm) fn of_interface(interface: &Value) -> Vec<Node> {
     let properties = &interface["properties"];
     let configuration = &properties["ipConfigurations"][0]["properties"];
     let id = |value: &Value| value["id"].as_str()?.parse::<ResourceId>().ok();
@@ -74,53 +57,20 @@ pub(crate) fn of_interface(interface: &Value) -> Vec<Node> {
 }
 
 /// The virtual network and the subnet.
-async fn networks(
-    wanted: &Network,
-    arm: &Client,
-    group: &ResourceId,
-    location: &Location,
-    in_group: bool,
-) -> Result<Vec<Node>, Failure> {
+fn networks(wanted: &Network, parts: &Parts) -> Vec<Node> {
     let subnet_name = wanted.subnet_name();
-    let (id, there) = match in_group {
-        true => wanted.virtual_network(arm, group, location).await?,
-        false => (wanted.new_network_id(group), None),
-    };
+    let (id, there) = &parts.vnet;
+    let new = id.child("subnets", &subnet_name);
     let Some(there) = there else {
-        let subnet = id.child("subnets", &subnet_name);
-        return Ok([id, subnet].map(|id| Node::new(id, State::Create)).into());
+        return [id.clone(), new]
+            .map(|id| Node::new(id, State::Create))
+            .into();
     };
-    let chosen = wanted.chosen(&there, &subnet_name);
-    let subnet = chosen.and_then(|subnet| subnet["id"].as_str()?.parse().ok());
-    let differences = wanted.other_ranges(&there, chosen);
-    let subnet = match subnet {
+    let chosen = wanted.chosen(there, &subnet_name);
+    let subnet = match chosen.and_then(|subnet| subnet["id"].as_str()?.parse().ok()) {
         Some(subnet) => Node::new(subnet, State::Exists),
-        None => Node::new(id.child("subnets", &subnet_name), State::Create),
+        None => Node::new(new, State::Create),
     };
-    Ok(vec![Node::there(id, differences, None), subnet])
-}
-
-/// A resource that is used as it is if it is there.
-async fn part(
-    id: Option<ResourceId>,
-    arm: &Client,
-    in_group: bool,
-    differences: impl Fn(&Value) -> Vec<String>,
-) -> Result<Option<Node>, Failure> {
-    let Some(id) = id else {
-        return Ok(None);
-    };
-    Ok(Some(match find(arm, &id, in_group).await? {
-        Some(there) => Node::there(id, differences(&there), None),
-        None => Node::new(id, State::Create),
-    }))
-}
-
-async fn find(arm: &Client, id: &ResourceId, in_group: bool) -> Result<Option<Value>, Failure> {
-    if !in_group {
-        return Ok(None);
-    }
-    arm.find(id, versions::NETWORK)
-        .await
-        .doing(format!("reading {id}"))
+    let differences = wanted.other_ranges(there, chosen);
+    vec![Node::there(id.clone(), differences, None), subnet]
 }

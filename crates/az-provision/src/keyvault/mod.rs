@@ -1,0 +1,7 @@
+//! Key vaults.
+
+pub(crate) mod create;
+mod deleted;
+pub(crate) mod look;
+pub(crate) mod vault;
+pub(crate) mod wanted;
