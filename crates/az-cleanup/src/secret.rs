@@ -6,7 +6,7 @@
 
 use crate::cli::{OneSecret, Secret as Command};
 use az_core::{
-    cli::{Doing, Failure, Session, Status, for_each, lines},
+    cli::{Doing, Failure, Session, Status, for_each, lines, secret_of_line},
     connection::Connection,
     keyvault::{
         Access, Retries, SecretRef, ServiceError, VaultError, client, explain, service_error,
@@ -44,18 +44,8 @@ pub(crate) async fn run(session: &Session, command: &Command) -> Result<(), Fail
     }
     let vault = args.secret.vault(session)?;
     for_each(session, lines::read_stdin("names")?, |item| {
-        let vault = vault.clone();
-        async move {
-            let name = item
-                .text("name")
-                .ok_or_else(|| Failure::usage("the line has no name"))?;
-            let secret = SecretRef {
-                vault,
-                name: name.parse()?,
-                version: None,
-            };
-            act(session, access, command, args, secret).await
-        }
+        let secret = secret_of_line(&item, &vault);
+        async move { act(session, access, command, args, secret?).await }
     })
     .await
 }

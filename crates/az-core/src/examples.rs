@@ -388,8 +388,9 @@ pub fn broken(line: &str) -> String {
     const LONGEST: usize = 70;
     let mut lines = vec![String::new()];
     let mut rest = line;
+    let mut open = Vec::new();
     while !rest.is_empty() {
-        let end = pieces(rest);
+        let end = piece(rest, &mut open);
         let (piece, after) = rest.split_at(end);
         let last = lines.last().map_or(0, |last| last.chars().count());
         if last > 0 && last + piece.trim_end().chars().count() > LONGEST {
@@ -404,15 +405,18 @@ pub fn broken(line: &str) -> String {
     lines.join(" \\\n        ")
 }
 
-/// Where the next piece of a line begins, which a line end may stand before: at a flag or a pipe outside of quotes.
-fn pieces(line: &str) -> usize {
+/// Where the next piece of a line begins, which a line end may stand before, and in which quotes and substitutions that
+/// is: at a flag or a pipe outside of quotes, or in a `$(…)`, where quotes begin anew.
+fn piece(line: &str, open: &mut Vec<u8>) -> usize {
     let bytes = line.as_bytes();
-    let mut quote = None;
     for (at, byte) in bytes.iter().enumerate().skip(1) {
-        match (quote, byte) {
-            (None, b'\'' | b'"') => quote = Some(*byte),
-            (Some(open), byte) if open == *byte => quote = None,
-            (None, b' ') => {
+        match (open.last(), byte) {
+            (Some(b'\''), byte) if *byte != b'\'' => {}
+            (Some(last), byte) if last == byte => drop(open.pop()),
+            (_, b'(') if bytes[at - 1] == b'$' => open.push(b')'),
+            (Some(b'"'), _) => {}
+            (_, b'\'' | b'"') => open.push(*byte),
+            (_, b' ') => {
                 let next = &line[at + 1..];
                 if next.starts_with('-')
                     || next.starts_with("| ")
@@ -441,5 +445,11 @@ mod tests {
         let text = help("az-provision vm create");
         assert!(text.starts_with("Examples:\n  A machine that you sign in to with a key\n      az-provision vm create -g go-on-azure"));
         assert_eq!(help("nothing"), "");
+        let line = "az-role assignment create --role 'Key Vault Secrets Officer' --scope \"$(az-provision keyvault show -n \"$KEY_VAULT_NAME\" --query id -o tsv)\" -o none";
+        assert!(
+            broken(line).contains("\"$KEY_VAULT_NAME\" --query id \\\n        -o tsv)\" -o none"),
+            "{}",
+            broken(line)
+        );
     }
 }

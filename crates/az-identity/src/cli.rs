@@ -1,8 +1,8 @@
 //! What the user may say.
 
 use az_core::{
-    cli::{CommandLine, GlobalArgs, MachineArgs},
-    name::{GroupName, Location, parse_tag},
+    cli::{CommandLine, GlobalArgs, MachineArgs, Tags},
+    name::{GroupName, Location},
 };
 use clap::{Args, Parser, Subcommand};
 
@@ -56,9 +56,8 @@ pub(crate) struct Create {
     /// Where to create it [default: the resource group's location]
     #[arg(short, long)]
     pub(crate) location: Option<Location>,
-    /// Tags, as key=value words separated by spaces
-    #[arg(long, num_args = 0.., value_name = "KEY=VALUE", value_parser = parse_tag)]
-    pub(crate) tags: Option<Vec<(String, String)>>,
+    #[command(flatten)]
+    pub(crate) tags: Tags,
 }
 
 #[derive(Args, Debug)]

@@ -54,11 +54,7 @@ pub(crate) async fn create(session: &Session, args: &Create) -> Result<(), Failu
                 .parse::<Location>()?
         }
     };
-    let tags: Option<Value> = args.tags.as_ref().map(|tags| {
-        tags.iter()
-            .map(|(key, value)| (key.clone(), Value::from(value.as_str())))
-            .collect()
-    });
+    let tags = args.tags.to_json();
     let (group, location, tags) = (&group, &location, &tags);
     for_each(session, items, |item| async move {
         create_one(
@@ -81,7 +77,7 @@ async fn create_one(
     let arm = session.arm()?;
     let doing = format!("creating identity '{}'", id.name());
     if let Some(there) = arm
-        .find(id, versions::MANAGED_IDENTITY)
+        .find_lasting(id, versions::MANAGED_IDENTITY, &[])
         .await
         .doing(&doing)?
     {

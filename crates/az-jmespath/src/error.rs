@@ -50,6 +50,12 @@ pub enum EvaluationError {
         /// The number.
         number: String,
     },
+    /// A function was given too few arguments, which reading the expression finds out already.
+    #[error("{function}() was given too few arguments")]
+    TooFew {
+        /// The function.
+        function: &'static str,
+    },
     /// `&expression` where no function takes it.
     #[error("an expression reference ('&…') is an argument of a function, not a value")]
     Reference,

@@ -19,7 +19,9 @@ pub(crate) fn evaluate(node: &Node, value: &Value) -> Result<Value, EvaluationEr
         Node::Index(index) => item(value, *index),
         Node::Slice { start, stop, step } => slice(value, *start, *stop, step.unwrap_or(1)),
         Node::Chain(parts) => {
-            let (first, rest) = parts.split_first().expect("a chain has parts");
+            let Some((first, rest)) = parts.split_first() else {
+                return Ok(value.clone());
+            };
             let mut found = evaluate(first, value)?;
             for part in rest {
                 found = evaluate(part, &found)?;

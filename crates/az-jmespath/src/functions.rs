@@ -239,21 +239,20 @@ struct Arguments<'a> {
 }
 
 impl<'a> Arguments<'a> {
-    fn next(&mut self) -> Argument<'a> {
-        self.rest
-            .next()
-            .expect("the arguments were counted when the expression was read")
+    fn next(&mut self) -> Result<Argument<'a>, EvaluationError> {
+        let function = self.function.name();
+        self.rest.next().ok_or(EvaluationError::TooFew { function })
     }
 
     fn value(&mut self) -> Result<Value, EvaluationError> {
-        match self.next() {
+        match self.next()? {
             Argument::Value(value) => Ok(value),
             Argument::Reference(_) => Err(EvaluationError::Reference),
         }
     }
 
     fn reference(&mut self) -> Result<Reference<'a>, EvaluationError> {
-        match self.next() {
+        match self.next()? {
             Argument::Reference(expression) => Ok(expression),
             Argument::Value(value) => {
                 Err(self.function.refuse("an expression ('&name') here", &value))

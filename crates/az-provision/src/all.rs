@@ -55,7 +55,11 @@ pub(crate) async fn run(session: &Session, args: All) -> Result<(), Failure> {
         let mut nodes = vec![group_looked.node()];
         nodes.extend(machines.iter().flat_map(|one| one.nodes(&target)));
         nodes.push(vault.node());
-        session.print_for_people(&report::data(&nodes), &report::text(&nodes))?;
+        session.print_for_people(
+            &report::data(&nodes),
+            &report::text(&nodes),
+            report::COLUMNS,
+        )?;
         return report::result(&nodes);
     }
     let mut refused: Vec<Failure> = group_looked.refuse().err().into_iter().collect();

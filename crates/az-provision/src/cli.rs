@@ -2,8 +2,8 @@
 
 use crate::doctor::cli::Doctor;
 use az_core::{
-    cli::{CommandLine, GlobalArgs, MachineArgs},
-    name::{GroupName, Location, MachineName, NetworkName, VaultName, parse_tag},
+    cli::{CommandLine, GlobalArgs, MachineArgs, Tags},
+    name::{GroupName, Location, MachineName, NetworkName, VaultName},
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
@@ -47,35 +47,6 @@ pub(crate) enum Command {
     /// Looks at the sign-in, the network, the clock, the subscription, the permissions for each step, the providers and the
     /// names. Nothing is written, and no check waits for more than a few seconds.
     Doctor(Doctor),
-}
-
-/// Tags, as `az` takes them.
-#[derive(Args, Clone, Debug, Default)]
-pub(crate) struct Tags {
-    /// Tags, as key=value words separated by spaces; "" for none
-    #[arg(long, num_args = 0.., value_name = "KEY=VALUE", value_parser = parse_tag_or_none)]
-    pub(crate) tags: Option<Vec<Option<(String, String)>>>,
-}
-
-fn parse_tag_or_none(word: &str) -> Result<Option<(String, String)>, az_core::name::InvalidName> {
-    if word.is_empty() {
-        Ok(None)
-    } else {
-        parse_tag(word).map(Some)
-    }
-}
-
-impl Tags {
-    /// The tags as a request carries them; `None` where the flag was not given.
-    pub(crate) fn to_json(&self) -> Option<serde_json::Value> {
-        let tags = self.tags.as_ref()?;
-        Some(
-            tags.iter()
-                .flatten()
-                .map(|(key, value)| (key.clone(), serde_json::Value::from(value.as_str())))
-                .collect(),
-        )
-    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -225,7 +196,7 @@ pub(crate) struct OpenPort {
     /// Its resource group [default: the machine is looked for in the whole subscription]
     #[arg(short = 'g', long)]
     pub(crate) resource_group: Option<GroupName>,
-    /// Ports, as 80,443 or 8000-8100
+    /// Ports, as 80,443 or 8000-8100; * for all
     #[arg(long, required = true, value_delimiter = ',', value_name = "PORT[-PORT]", value_parser = parse_ports)]
     pub(crate) port: Vec<String>,
     /// Priority of the rule, a lower number goes first [default: the first that is free from 900 on]
@@ -263,12 +234,8 @@ pub(crate) struct UserUpdate {
 
 #[derive(Args, Debug)]
 pub(crate) struct VmWait {
-    /// The machine's name
-    #[arg(short, long)]
-    pub(crate) name: MachineName,
-    /// Its resource group
-    #[arg(short = 'g', long)]
-    pub(crate) resource_group: GroupName,
+    #[command(flatten)]
+    pub(crate) machines: MachineArgs,
     #[command(flatten)]
     pub(crate) until: Until,
 }
@@ -313,12 +280,8 @@ pub(crate) struct VmAct {
 
 #[derive(Args, Debug)]
 pub(crate) struct VmShow {
-    /// The machine's name
-    #[arg(short, long)]
-    pub(crate) name: MachineName,
-    /// Its resource group [default: the machine is looked for in the whole subscription]
-    #[arg(short = 'g', long)]
-    pub(crate) resource_group: Option<GroupName>,
+    #[command(flatten)]
+    pub(crate) machines: MachineArgs,
     /// With power state and IP addresses
     #[arg(short = 'd', long)]
     pub(crate) show_details: bool,
@@ -411,8 +374,8 @@ pub(crate) struct Machine {
     /// Size of the OS disk in GB [default: the image's]
     #[arg(help_heading = "Disks and placement", long, value_name = "GB", value_parser = clap::value_parser!(u32).range(1..=4095))]
     pub(crate) os_disk_size_gb: Option<u32>,
-    /// SKU of the machine's disks, as Premium_LRS, StandardSSD_LRS or Standard_LRS [default: Azure's for the size]
-    #[arg(help_heading = "Disks and placement", long, value_name = "SKU")]
+    /// SKU of the machine's disks [default: Azure's for the size]
+    #[arg(help_heading = "Disks and placement", long, value_name = "SKU", value_parser = DISK_SKUS, ignore_case = true)]
     pub(crate) storage_sku: Option<String>,
     /// Sizes of empty data disks in GB
     #[arg(help_heading = "Disks and placement", long, num_args = 1.., value_name = "GB", value_parser = clap::value_parser!(u32).range(1..=65_536))]
@@ -441,12 +404,27 @@ pub(crate) struct Machine {
     pub(crate) user_data: Option<SecretString>,
 }
 
+/// The SKUs of managed disks.
+/// <https://learn.microsoft.com/rest/api/compute/virtual-machines/create-or-update#storageaccounttypes>
+const DISK_SKUS: [&str; 7] = [
+    "Premium_LRS",
+    "Premium_ZRS",
+    "PremiumV2_LRS",
+    "Standard_LRS",
+    "StandardSSD_LRS",
+    "StandardSSD_ZRS",
+    "UltraSSD_LRS",
+];
+
 pub(crate) const DEFAULT_IMAGE: &str = "canonical:0001-com-ubuntu-server-jammy:22_04-lts:latest";
 /// `az` 2.91's default size.
 pub(crate) const DEFAULT_SIZE: &str = "Standard_D2s_v5";
 
 fn parse_ports(text: &str) -> Result<String, String> {
     let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0);
+    if text == "*" {
+        return Ok(text.to_owned());
+    }
     let good = match text.split_once('-') {
         Some((from, to)) => matches!((port(from), port(to)), (Some(from), Some(to)) if from <= to),
         None => port(text).is_some(),
@@ -454,7 +432,7 @@ fn parse_ports(text: &str) -> Result<String, String> {
     if good {
         Ok(text.to_owned())
     } else {
-        Err("write a port from 1 to 65535, or a range as 8000-8100".to_owned())
+        Err("write a port from 1 to 65535, a range as 8000-8100, or * for all".to_owned())
     }
 }
 

@@ -49,6 +49,7 @@ async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
         Command::Group(Group::List { .. }) => Some(columns::GROUPS),
         Command::Vm(Vm::Create(args)) if args.count.is_some() => Some(columns::CREATED_MANY),
         Command::Vm(Vm::Create(_)) => Some(columns::CREATED),
+        Command::Vm(Vm::Show(args)) if args.machines.ids.len() > 1 => Some(columns::MACHINES),
         Command::Vm(Vm::Show(_)) => Some(columns::MACHINE),
         Command::Vm(Vm::List { .. }) => Some(columns::MACHINES),
         Command::Vm(Vm::ListIpAddresses { .. }) => Some(columns::ADDRESSES),
@@ -80,8 +81,8 @@ async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
             } => vm::addresses(&session, name.as_ref(), resource_group.as_ref()).await?,
             Vm::OpenPort(args) => vm::open_port::run(&session, &args).await?,
             Vm::User(Users::Update(args)) => vm::user::update(&session, &args).await?,
-            Vm::Wait(args) => vm::wait(&session, &args).await?,
             // These print for themselves, a line for each of several machines.
+            Vm::Wait(args) => return vm::wait(&session, &args).await,
             Vm::Start(acts) => return vm::power::run(&session, &acts, Action::Start).await,
             Vm::Stop {
                 acts,

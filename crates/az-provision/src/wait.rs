@@ -28,7 +28,11 @@ pub(crate) async fn until(
     watched: &Watched<'_>,
     until: &Until,
 ) -> Result<Value, Failure> {
-    let custom = until.custom.as_deref().map(Query::compile).transpose()?;
+    let custom = until
+        .custom
+        .as_deref()
+        .map(|text| Query::compile_of("--custom", text))
+        .transpose()?;
     let doing = format!("waiting for {}", watched.what);
     let arm = session.arm()?;
     let started = Instant::now();

@@ -56,12 +56,12 @@ pub(crate) struct Instead {
     pub(crate) deleted: bool,
 
     /// Print a line KEY='value' for each of the secrets that are named, or for each that is enabled, as a shell reads it
-    #[arg(long, conflicts_with_all = ["version", "query", "id", "name_flag"])]
+    #[arg(long, conflicts_with_all = ["version", "query", "output", "id", "name_flag"])]
     pub(crate) env: bool,
 
     /// Write a backup of the secret with all its versions to a file that only you can read, as 'az keyvault secret backup'
     /// does; - is standard output. Only Key Vault can read it: 'kv-set --restore FILE'
-    #[arg(long, value_name = "FILE|-", conflicts_with = "version")]
+    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["version", "query", "output"])]
     pub(crate) backup: Option<PathBuf>,
 
     /// Replace the file of --backup where there is one

@@ -7,7 +7,7 @@ mod env;
 mod reader;
 
 use az_core::{
-    cli::{CommandLine, Failure, Session, Status, for_each, lines},
+    cli::{CommandLine, Failure, Session, Status, for_each, lines, secret_of_line},
     dotenv,
     keyvault::{
         Access, SecretRef, sentence, shape_deleted, shape_deleted_item, shape_item, shape_secret,
@@ -55,6 +55,20 @@ async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
     if instead.list_versions {
         let reader = Reader::new(&session, access, &secret.vault)?;
         let versions = reader.versions(&secret.name, most(&cli)).await?;
+        if versions.is_empty() {
+            // Key Vault answers an empty list where no secret is, and a secret has a version.
+            return Err(cli.secret.or_meant(
+                Failure::new(
+                    Status::NotFound,
+                    format!(
+                        "there is no secret '{}' in vault '{}'",
+                        secret.name,
+                        secret.vault.name()
+                    ),
+                )
+                .hint("'kv-get --list' shows the names."),
+            ));
+        }
         return session.print(&versions.iter().map(shape_item).collect());
     }
     if let Some(path) = &instead.backup {
@@ -174,17 +188,9 @@ async fn several(cli: &Cli, session: &Session, access: &Access<'_>) -> Result<()
     let vault = cli.secret.vault(session)?;
     let reader = &Reader::new(session, access, &vault)?;
     for_each(session, lines::read_stdin("names")?, |item| {
-        let vault = vault.clone();
+        let secret = secret_of_line(&item, &vault);
         async move {
-            let name = item
-                .text("name")
-                .ok_or_else(|| Failure::usage("the line has no name"))?;
-            let secret = SecretRef {
-                vault,
-                name: name.parse()?,
-                version: None,
-            };
-            let found = reader.get(&secret).await?;
+            let found = reader.get(&secret?).await?;
             Ok::<Value, Failure>(shape_secret(&found, true))
         }
     })

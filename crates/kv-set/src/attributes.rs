@@ -68,7 +68,7 @@ mod tests {
             json!({"attributes": {"enabled": false, "exp": 1_924_905_600}})
         );
         let properties = Properties {
-            tags: Some(vec![None]),
+            tags: [].into_iter().collect(),
             ..Properties::default()
         };
         let attributes = Attributes::new(&properties).expect("attributes");

@@ -1,10 +1,7 @@
 //! What the user may say.
 
 use crate::encoding::Encoding;
-use az_core::{
-    cli::{CommandLine, GlobalArgs, SecretArgs, parse_duration},
-    name::{InvalidName, parse_tag},
-};
+use az_core::cli::{CommandLine, GlobalArgs, SecretArgs, Tags, parse_duration};
 use azure_core::time::{OffsetDateTime, parse_rfc3339};
 use clap::{Args, Parser};
 use secrecy::SecretString;
@@ -122,9 +119,8 @@ pub(crate) struct Properties {
     #[arg(long, visible_alias = "description", value_name = "TYPE")]
     pub(crate) content_type: Option<String>,
 
-    /// Tags, as key=value words separated by spaces; "" for none
-    #[arg(long, num_args = 0.., value_name = "KEY=VALUE", value_parser = parse_tag_or_none)]
-    pub(crate) tags: Option<Vec<Option<(String, String)>>>,
+    #[command(flatten)]
+    pub(crate) tags: Tags,
 
     /// When it expires, in UTC, as 2030-12-31T23:59:59Z
     #[arg(long, value_name = "DATE", value_parser = parse_date)]
@@ -151,14 +147,18 @@ impl Properties {
 
     /// The tags, if they are said.
     pub(crate) fn tags(&self) -> Option<BTreeMap<String, String>> {
-        let tags = self.tags.as_ref()?;
-        Some(tags.iter().flatten().cloned().collect())
+        let pairs = self.tags.pairs()?;
+        Some(
+            pairs
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+        )
     }
 
     /// Whether nothing is said.
     pub(crate) fn is_empty(&self) -> bool {
         self.content_type.is_none()
-            && self.tags.is_none()
+            && !self.tags.given()
             && self.expires.is_none()
             && self.not_before.is_none()
             && self.enabled().is_none()
@@ -167,14 +167,6 @@ impl Properties {
 
 fn parse_secret(text: &str) -> Result<SecretString, Infallible> {
     Ok(SecretString::from(text))
-}
-
-fn parse_tag_or_none(word: &str) -> Result<Option<(String, String)>, InvalidName> {
-    if word.is_empty() {
-        Ok(None)
-    } else {
-        parse_tag(word).map(Some)
-    }
 }
 
 /// Reads a date as `az` does: the full form, without seconds, or the day alone. An offset other than Z is fine.

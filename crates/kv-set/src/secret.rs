@@ -301,11 +301,9 @@ mod tests {
             new(LONGEST_VALUE + 1, &properties),
             Err(Error::TooLong)
         ));
-        properties.tags = Some(
-            (0..16)
-                .map(|number| Some((number.to_string(), String::new())))
-                .collect(),
-        );
+        properties.tags = (0..16)
+            .map(|number: u8| (number.to_string(), String::new()))
+            .collect();
         assert!(matches!(new(1, &properties), Err(Error::ManyTags(16))));
         let properties = Properties {
             content_type: Some("x".repeat(256)),

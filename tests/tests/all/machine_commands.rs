@@ -93,8 +93,16 @@ fn ports_are_opened_once_and_each_with_a_priority_of_its_own() {
         .stderr(contains("65535"));
     open("--port 82 --priority 900")
         .assert()
-        .failure()
-        .stderr(contains("SecurityRuleConflict"));
+        .code(6)
+        .stderr(contains("rule 'open-port-80'").and(contains("has priority 900")));
+    open("--port 80 --priority 950")
+        .assert()
+        .success()
+        .stderr(contains("no rule is given --priority"));
+    open("--port *")
+        .assert()
+        .success()
+        .stdout(contains("open-port-all"));
     // A machine that has no security group is given one.
     azure
         .run(&format!(

@@ -119,7 +119,17 @@ fn versions_are_listed_as_az_prints_them() {
     let two = azure.json(&format!("{line} --maxresults 2"));
     assert_eq!(two.as_array().map(Vec::len), Some(2));
     let none = format!("kv-get none --list-versions --vault-name {VAULT}");
-    assert_eq!(azure.json(&none), json!([]));
+    let none = azure.run(&none).assert().code(3);
+    assert!(stderr(&none).contains("there is no secret 'none'"));
+    // Of one that is there, another version is not there: the name is right.
+    let version = "0123456789abcdef0123456789abcdef";
+    let none = azure
+        .run(&format!(
+            "kv-get s --version {version} --vault-name {VAULT}"
+        ))
+        .assert()
+        .code(3);
+    assert!(stderr(&none).contains("'kv-get s --list-versions' shows its versions"));
     let some = azure.json(&format!(
         "kv-get --list --maxresults 1 --vault-name {VAULT}"
     ));

@@ -41,6 +41,8 @@ pub struct Failure {
     pub code: Option<String>,
     /// Azure's request id.
     pub request_id: Option<String>,
+    /// The vault that was asked, where one was; it may not be there.
+    pub(super) vault: Option<Box<str>>,
 }
 
 impl Failure {
@@ -52,6 +54,7 @@ impl Failure {
             hint: None,
             code: None,
             request_id: None,
+            vault: None,
         }
     }
 

@@ -19,7 +19,7 @@ pub struct MachineArgs {
     #[arg(short = 'g', long)]
     pub resource_group: Option<GroupName>,
     /// Ids of machines, in place of a name; - reads them from standard input, as 'vm list' or '--query "[].id"' prints them
-    #[arg(long, num_args = 1.., value_name = "ID|-")]
+    #[arg(long, num_args = 1.., value_name = "ID|-", conflicts_with_all = ["name", "resource_group"])]
     pub ids: Vec<String>,
 }
 
@@ -33,18 +33,19 @@ pub enum Machine {
 }
 
 impl MachineArgs {
-    /// The machines, with the lines that they stand on, checked before anything is sent.
-    pub fn machines(&self) -> Result<Vec<(usize, Machine)>, Failure> {
+    /// The machines, with what they are called in messages, checked before anything is sent.
+    pub fn machines(&self) -> Result<Vec<(String, Machine)>, Failure> {
         if self.ids.is_empty() {
             let name = self.name.clone().ok_or_else(|| {
                 Failure::usage("which machine?").hint("Give --name NAME, or --ids ID.")
             })?;
-            return Ok(vec![(1, Machine::Named(name, self.resource_group.clone()))]);
+            let machine = Machine::Named(name, self.resource_group.clone());
+            return Ok(vec![(machine.name().to_owned(), machine)]);
         }
         let mut machines = Vec::new();
         for word in &self.ids {
             if word != "-" {
-                machines.push((machines.len() + 1, Machine::Id(id(word)?)));
+                machines.push((word.clone(), Machine::Id(id(word)?)));
                 continue;
             }
             for item in lines::read_stdin("machines")? {
@@ -56,7 +57,7 @@ impl MachineArgs {
                 })?;
                 let id =
                     id(text).map_err(|failure| failure.doing(format!("line {}", item.line)))?;
-                machines.push((item.line, Machine::Id(id)));
+                machines.push((format!("line {}", item.line), Machine::Id(id)));
             }
         }
         Ok(machines)

@@ -40,17 +40,21 @@ where
     F: Fn(Item) -> Fut,
     Fut: Future<Output = Result<Value, Failure>>,
 {
-    let items = items.into_iter().map(|item| (item.line, item)).collect();
+    let items = items
+        .into_iter()
+        .map(|item| (format!("line {}", item.line), item))
+        .collect();
     for_each_of(session, items, act).await
 }
 
-/// Runs `act` for each of several things, some side by side, with the lines that they stand on; see [`for_each`].
+/// Runs `act` for each of several things, some side by side, with what they are called in messages, as `line 3`; see
+/// [`for_each`].
 ///
 /// # Errors
 /// Those of [`for_each`].
 pub async fn for_each_of<T, F, Fut>(
     session: &Session,
-    items: Vec<(usize, T)>,
+    items: Vec<(String, T)>,
     act: F,
 ) -> Result<(), Failure>
 where
@@ -66,16 +70,16 @@ where
     let total = items.len();
     let act = &act;
     let mut results = stream::iter(items)
-        .map(|(line, item)| async move { (line, act(item).await) })
+        .map(|(called, item)| async move { (called, act(item).await) })
         .buffered(SIDE_BY_SIDE);
     let mut failed = 0;
     let mut first: Option<Failure> = None;
-    while let Some((line, result)) = results.next().await {
+    while let Some((called, result)) = results.next().await {
         match result {
             Ok(value) => session.print_line(&value, None)?,
             Err(failure) => {
                 failed += 1;
-                session.report(&failure.clone().doing(format!("line {line}")));
+                session.report(&failure.clone().doing(called));
                 first.get_or_insert(failure);
             }
         }
@@ -83,7 +87,7 @@ where
     match first {
         None => Ok(()),
         Some(first) => {
-            let all = Failure::new(first.status, format!("{failed} of {total} lines failed"));
+            let all = Failure::new(first.status, format!("{failed} of {total} failed"));
             Err(if failed < total {
                 all.hint("The others are done; run the failed ones again.")
             } else {

@@ -32,10 +32,11 @@ pub enum Format {
     None,
 }
 
-/// A `--query` that is no JMESPath, or that fails on the result.
+/// A `--query`, or another flag's expression, that is no JMESPath, or that fails on the result.
 #[derive(Debug, thiserror::Error)]
-#[error("--query '{query}': {reason}")]
+#[error("{flag} '{query}': {reason}")]
 pub struct InvalidQuery {
+    flag: &'static str,
     query: String,
     reason: String,
     /// It is JMESPath, but it failed on a result: the command itself has been carried out.
@@ -44,19 +45,27 @@ pub struct InvalidQuery {
 
 /// A query, compiled.
 pub struct Query {
+    flag: &'static str,
     expression: Expression,
     text: String,
 }
 
 impl Query {
-    /// Compiles a JMESPath expression.
+    /// Compiles the JMESPath expression of `--query`.
     pub fn compile(text: &str) -> Result<Self, InvalidQuery> {
+        Query::compile_of("--query", text)
+    }
+
+    /// Compiles the JMESPath expression of another flag, which messages name.
+    pub fn compile_of(flag: &'static str, text: &str) -> Result<Self, InvalidQuery> {
         let expression = Expression::parse(text).map_err(|error| InvalidQuery {
+            flag,
             query: shortened(text),
             reason: error.to_string(),
             on_result: false,
         })?;
         Ok(Query {
+            flag,
             expression,
             text: text.to_owned(),
         })
@@ -66,6 +75,7 @@ impl Query {
     pub fn apply(&self, value: &Value) -> Result<Selected, InvalidQuery> {
         let found = self.expression.search(&value.into());
         found.map_err(|error| InvalidQuery {
+            flag: self.flag,
             query: shortened(&self.text),
             reason: error.to_string(),
             on_result: true,

@@ -25,6 +25,7 @@ impl From<ArmError> for Failure {
                     message: error.message,
                     code: Some(error.code),
                     request_id: error.request_id,
+                    vault: None,
                 }
             }
             ArmError::Credential(error) => credential_failure(&error),
@@ -175,13 +176,18 @@ impl From<VaultError> for Failure {
                 message: error.message,
                 code: Some(error.code),
                 request_id: error.request_id,
+                vault: error.vault.map(String::into_boxed_str),
             },
             VaultError::Credential(error) => credential_failure(&error),
             VaultError::NoAnswer(_) => Failure::new(Status::Failed, error.to_string()).hint(
                 "Check the vault's name (a vault that does not exist has no address), the network and the proxy variables (HTTPS_PROXY, NO_PROXY).",
             ),
-            VaultError::NoVault(_) => Failure::new(Status::NotFound, error.to_string())
-                .hint("The cloud answers, but nothing does at the vault's address: check its name and --cloud."),
+            VaultError::NoVault(ref name) => {
+                let mut failure = Failure::new(Status::NotFound, error.to_string())
+                    .hint("The cloud answers, but nothing does at the vault's address: check its name and --cloud.");
+                failure.vault = Some(name.as_str().into());
+                failure
+            }
             VaultError::Other(_) => Failure::new(Status::Failed, error.to_string()),
         }
     }
@@ -262,6 +268,7 @@ mod tests {
             message: "Caller is not authorized.".to_owned(),
             request_id: Some("r".to_owned()),
             retry_after: None,
+            vault: None,
         }));
         assert_eq!(
             (failure.status, failure.code.as_deref()),

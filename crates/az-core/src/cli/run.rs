@@ -5,14 +5,15 @@ use super::{
     command_line::typed,
     complete, defaults,
     failure::{Failure, Status},
-    habits, help, prompt,
+    help, line_ends, prompt,
     report::report,
     session::Session,
     suggest::suggest,
     under_way::UnderWay,
+    usage,
 };
 use az_credential::{AzConfig, Env};
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::ErrorKind;
 use clap_complete::CompleteEnv;
 use std::{future::Future, process::ExitCode};
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
@@ -38,8 +39,8 @@ where
     if std::env::var_os("COMPLETE").is_some() {
         CompleteEnv::with_factory(|| complete::with_candidates(C::command(), C::NAME)).complete();
     }
-    if let Err(failure) = check_line_ends() {
-        report(C::NAME, &failure, error_format());
+    if let Err(failure) = line_ends::check() {
+        report(C::NAME, &failure, usage::error_format());
         return ExitCode::from(failure.status as u8);
     }
     let env = Env::from_process();
@@ -47,7 +48,7 @@ where
     let command = match defaults::apply(C::command(), C::NAME, &config) {
         Ok(command) => command,
         Err(failure) => {
-            report(C::NAME, &failure, error_format());
+            report(C::NAME, &failure, usage::error_format());
             return ExitCode::from(failure.status as u8);
         }
     };
@@ -58,10 +59,10 @@ where
             let whole = help::dressed(C::command());
             return match parse::<C>(whole) {
                 Ok(_) => ExitCode::SUCCESS,
-                Err(error) => usage_error::<C>(&error),
+                Err(error) => usage::report(C::NAME, &error),
             };
         }
-        Err(error) => return usage_error::<C>(&shortened(error)),
+        Err(error) => return usage::report(C::NAME, &usage::shortened(error)),
     };
     let mut global = cli.global().clone();
     global.only_show_errors |=
@@ -146,117 +147,6 @@ fn watch_for_interrupt(
         })
         .map(|_| ())
         .map_err(failed)
-}
-
-/// The error without most of an argument that is no flag anybody would type: it may be a key that follows its flag
-/// and begins with hyphens itself.
-fn shortened(mut error: clap::Error) -> clap::Error {
-    const LONGEST: usize = 40;
-    let shown = match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(word)) if error.kind() == ErrorKind::UnknownArgument => {
-            let line = word.lines().next().unwrap_or_default();
-            let kept: String = line.chars().take(LONGEST).collect();
-            (kept.len() < word.len()).then(|| kept + "…")
-        }
-        _ => None,
-    };
-    if let Some(shown) = shown {
-        error.insert(ContextKind::InvalidArg, ContextValue::String(shown));
-        // It would repeat the word.
-        error.remove(ContextKind::Suggested);
-    }
-    error
-}
-
-fn usage_error<C: CommandLine>(error: &clap::Error) -> ExitCode {
-    if matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-    ) {
-        // a closed pipe is no error
-        let _ = error.print();
-        return ExitCode::SUCCESS;
-    }
-    let text = error.render().to_string();
-    let text = text.trim_start_matches("error: ").trim_end();
-    let failure = match error_format() {
-        // The usage and the tips of clap's are for people.
-        ErrorFormat::Json => {
-            let first = text.split("\n\n").next().unwrap_or_default();
-            let line = first.split_whitespace().collect::<Vec<_>>().join(" ");
-            Failure::usage(line).hint("See --help.")
-        }
-        ErrorFormat::Text => Failure::usage(text),
-    };
-    let words: Vec<String> = std::env::args_os()
-        .skip(1)
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
-    let failure = match habits::meant(C::NAME, &words) {
-        // In place of what clap guesses.
-        Some(line) => {
-            let first = failure.message.split("\n\n").next().unwrap_or_default();
-            Failure::usage(first).hint(format!("Here it is '{line}'."))
-        }
-        None => failure,
-    };
-    report(C::NAME, &failure, error_format());
-    ExitCode::from(Status::Usage as u8)
-}
-
-/// How errors are to be written, where the command line could not be read as a whole.
-fn error_format() -> ErrorFormat {
-    let words: Vec<_> = std::env::args_os().collect();
-    let json = words.iter().any(|word| word == "--error-format=json")
-        || words
-            .windows(2)
-            .any(|pair| pair[0] == "--error-format" && pair[1] == "json");
-    if json {
-        ErrorFormat::Json
-    } else {
-        ErrorFormat::Text
-    }
-}
-
-/// Scripts and `.env` files of Windows leave a carriage return at the end of a word or of a variable, where nobody sees
-/// it: nothing of Azure's has one there.
-fn check_line_ends() -> Result<(), Failure> {
-    const HINT: &str = "The script or file that it comes from has the line ends of Windows: 'dos2unix FILE' or 'tr -d '\\r'' takes them out.";
-    let words: Vec<String> = std::env::args_os()
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
-    for (place, word) in words.iter().enumerate().skip(1) {
-        if !word.ends_with('\r') {
-            continue;
-        }
-        let flag = words[place - 1].trim_end();
-        // What follows one of these may be a secret.
-        let secret = ["password", "data", "key", "value", "secret"]
-            .iter()
-            .any(|name| flag.contains(name));
-        let what = if secret || word.len() > 80 {
-            format!("argument {place}, after '{flag}',")
-        } else {
-            format!("argument {place}, '{word}',")
-        };
-        return Err(Failure::usage(format!("{what} ends in a carriage return")).hint(HINT));
-    }
-    let about_azure = |name: &str| {
-        ["AZURE_", "AZ_", "KEY_VAULT_"]
-            .iter()
-            .any(|start| name.starts_with(start))
-            || ["HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE"].contains(&name)
-    };
-    for (name, value) in std::env::vars_os() {
-        let name = name.to_string_lossy();
-        if about_azure(&name) && value.to_string_lossy().ends_with('\r') {
-            return Err(Failure::usage(format!(
-                "the environment variable {name} ends in a carriage return"
-            ))
-            .hint(HINT));
-        }
-    }
-    Ok(())
 }
 
 fn log_to_stderr(global: &GlobalArgs) {

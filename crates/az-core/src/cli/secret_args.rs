@@ -1,6 +1,6 @@
 //! Which vault and which secret: the arguments.
 
-use super::{failure::Failure, secret_habits, session::Session};
+use super::{failure::Failure, lines::Item, secret_habits, session::Session};
 use crate::{
     keyvault::{SecretRef, Vault, parse_version},
     name::{SecretName, VaultName},
@@ -161,6 +161,21 @@ impl SecretArgs {
             version: None,
         })
     }
+}
+
+/// The secret of a vault that a line of standard input names: a name by itself, or an object with `name`.
+///
+/// # Errors
+/// It names none, or its name breaks a rule.
+pub fn secret_of_line(item: &Item, vault: &Vault) -> Result<SecretRef, Failure> {
+    let name = item
+        .text("name")
+        .ok_or_else(|| Failure::usage("the line has no name"))?;
+    Ok(SecretRef {
+        vault: vault.clone(),
+        name: name.parse()?,
+        version: None,
+    })
 }
 
 /// A secret by its address, whose path begins with `collection`.

@@ -277,11 +277,16 @@ impl Session {
     }
 
     /// Prints a result that is for people first: as `text`, unless a format or a query is asked for.
-    pub fn print_for_people(&self, result: &Value, text: &str) -> Result<(), Failure> {
+    pub fn print_for_people(
+        &self,
+        result: &Value,
+        text: &str,
+        columns: &str,
+    ) -> Result<(), Failure> {
         if self.global.output.is_none() && self.query.is_none() {
             return write_out(text);
         }
-        self.print_with(result, Some(text.trim_end()))
+        self.print_in(result, Some(text.trim_end()), Some(columns))
     }
 
     fn format(&self) -> Format {

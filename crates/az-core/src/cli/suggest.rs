@@ -30,20 +30,20 @@ pub(super) async fn suggest(session: &Session, failure: Failure) -> Failure {
 async fn nearest(session: &Session, failure: &Failure) -> Option<String> {
     let Some(code) = failure.code.as_deref() else {
         // Nothing is at the vault's address: no service was there to name a code.
-        let wanted = between(&failure.message, "there is no vault '", "'")?;
-        return match failure.message.contains("in subscription '") {
-            // Whoever looked it up there has said what is near.
-            true => None,
-            false => nearest_of_type(session, "Microsoft.KeyVault/vaults", wanted).await,
-        };
+        let wanted = failure.vault.as_deref()?;
+        return nearest_of_type(session, "Microsoft.KeyVault/vaults", wanted).await;
     };
     match code {
         // A secret with (name/id) x was not found in this key vault.
         "SecretNotFound" => {
             let wanted = between(&failure.message, "(name/id) ", " ")?;
             let wanted = wanted.split('/').next()?;
-            let vault = between(&failure.message, "of vault '", "'")?;
-            let names = secret_names(session, vault).await?;
+            let names = secret_names(session, failure.vault.as_deref()?).await?;
+            if names.iter().any(|name| name.eq_ignore_ascii_case(wanted)) {
+                return Some(format!(
+                    "There is a secret '{wanted}': 'kv-get {wanted} --list-versions' shows its versions."
+                ));
+            }
             did_you_mean(wanted, names.iter().map(String::as_str))
         }
         // Resource group 'x' could not be found.

@@ -22,7 +22,7 @@ pub enum InvalidAddress {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidVersion {
     /// It is none; it would become part of an address.
-    #[error("'{0}' is not a secret's version: it has letters and digits only")]
+    #[error("'{0}' is not a secret's version: it has 32 letters and digits")]
     Malformed(String),
     /// The secret's address has another one.
     #[error("it is another version than the one of the secret's address")]
@@ -84,11 +84,11 @@ pub struct SecretRef {
 /// A version's id: it becomes part of an address.
 ///
 /// # Errors
-/// It holds something else than letters and digits.
+/// It is not of 32 letters and digits, as Key Vault makes them:
+/// <https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates#objects-identifiers-and-versioning>
 pub fn parse_version(version: &str) -> Result<String, InvalidVersion> {
-    let good = !version.is_empty()
-        && version.len() <= 64
-        && version.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    const LENGTH: usize = 32;
+    let good = version.len() == LENGTH && version.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if good {
         Ok(version.to_owned())
     } else {

@@ -26,6 +26,8 @@ pub struct ServiceError {
     pub request_id: Option<String>,
     /// How long to wait before the next request, in seconds, if the vault says.
     pub retry_after: Option<u64>,
+    /// The vault's name, where it is known.
+    pub vault: Option<String>,
 }
 
 /// The vault's own answer in an error of Azure's client, if it is one.
@@ -62,6 +64,7 @@ pub fn service_error(error: &azure_core::Error) -> Option<ServiceError> {
         ),
         request_id: header("x-ms-request-id"),
         retry_after: header("retry-after").and_then(|seconds| seconds.parse().ok()),
+        vault: None,
     })
 }
 
@@ -117,7 +120,13 @@ pub async fn explain(
     {
         return VaultError::NoVault(vault.name().to_owned());
     }
-    error.into()
+    match error.into() {
+        VaultError::Service(mut answer) => {
+            answer.vault = Some(vault.name().to_owned());
+            VaultError::Service(answer)
+        }
+        other => other,
+    }
 }
 
 /// Whether anything but a gateway answers there; asked once, without a token.

@@ -35,7 +35,11 @@ pub(crate) async fn run(session: &Session, args: &Doctor) -> Result<(), Failure>
     }
     checks.push(computer::openssh(&session.env));
     drop(shown);
-    session.print_for_people(&report::data(&checks), &report::text(&checks))?;
+    session.print_for_people(
+        &report::data(&checks),
+        &report::text(&checks),
+        report::COLUMNS,
+    )?;
     report::result(&checks)
 }
 

@@ -8,6 +8,9 @@ use az_core::{
 use serde_json::Value;
 use std::fmt::Write as _;
 
+/// The columns of its table.
+pub(super) const COLUMNS: &str = "[].{State:state, Check:name, Found:found, Advice:advice || ' '}";
+
 /// A line each, aligned.
 pub(super) fn text(checks: &[Check]) -> String {
     let width = |word: fn(&Check) -> &str| checks.iter().map(|check| word(check).len()).max();

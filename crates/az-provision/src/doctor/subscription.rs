@@ -124,6 +124,10 @@ pub(super) fn providers(found: &Answers, permissions: Option<&Permissions>) -> V
         }
         Some(Ok(None)) | None => provider(namespace, "NotRegistered", permissions),
     };
+    // Without a subscription nothing is registered in it.
+    if !matches!(found.get(Key::Subscription), Some(Ok(Some(_)))) {
+        return vec![Check::skipped("providers", "the subscription was not read")];
+    }
     PROVIDERS.into_iter().map(check).collect()
 }
 

@@ -9,6 +9,10 @@ use az_core::{
 use serde_json::Value;
 use std::fmt::Write as _;
 
+/// The columns of its table.
+pub(crate) const COLUMNS: &str =
+    "[].{State:state, Type:type, Name:name, Differences:join(', ', differences)}";
+
 /// A tree: each resource below the one that it is in, after its state.
 pub(crate) fn text(nodes: &[Node]) -> String {
     let mut out = String::new();

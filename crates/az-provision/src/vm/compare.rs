@@ -1,10 +1,7 @@
 //! A machine that is there, beside the one that is wanted. What is wanted is never silently something else: each
 //! difference is named, and nothing is changed. `az_core::run_again` is the table of it.
 
-use super::{
-    login::{Keys, Login},
-    request::Request,
-};
+use super::{keys::Keys, login::Login, request::Request};
 use crate::group::same_location;
 use az_core::{
     arm::ResourceId,
@@ -110,7 +107,12 @@ pub(super) fn machine(
     if let Some(want) = &request.priority {
         // A machine that nobody gave a priority is a regular one.
         let is = properties["priority"].as_str().unwrap_or("Regular");
-        if !is.eq_ignore_ascii_case(want) {
+        // Low is Spot by its older name.
+        let today = |word: &str| match word.eq_ignore_ascii_case("Low") {
+            true => "spot".to_owned(),
+            false => word.to_ascii_lowercase(),
+        };
+        if today(is) != today(want) {
             differences.add(format!("priority is '{is}', not '{want}'"));
         }
     }
@@ -166,10 +168,10 @@ fn login(differences: &mut Differences, login: &Login, profile: &Value) {
     }
     match &login.keys {
         Keys::None => {}
-        Keys::New(_) => {
-            differences
-                .add("SSH keys are others than yours, as there are none in ~/.ssh".to_owned());
-        }
+        Keys::New(kind) => differences.add(format!(
+            "SSH keys are others than yours, as there is no {} in ~/.ssh",
+            kind.file()
+        )),
         Keys::These(wanted) => {
             let same = wanted.len() == keys.len()
                 && wanted.iter().all(|wanted| keys.contains(&bare(wanted)));

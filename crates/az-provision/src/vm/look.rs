@@ -3,7 +3,7 @@
 use super::{
     compare::{self, Differences},
     image::Facts,
-    login::Keys,
+    keys::Keys,
     machine::Addresses,
     network::{parts::Parts, plan as network_plan},
     request::Request,

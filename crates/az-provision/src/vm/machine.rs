@@ -38,9 +38,30 @@ pub(super) async fn id_of(
     }
 }
 
-/// Reads a machine, by name alone if no group is given.
+/// Reads machines; one that is named, by name alone if no group is given.
 pub(crate) async fn show(session: &Session, args: &VmShow) -> Result<Value, Failure> {
-    let id = id_of(session, &args.name, args.resource_group.as_ref()).await?;
+    let machines = args.machines.machines()?;
+    let read = stream::iter(machines).map(async |(called, machine)| {
+        let shown = async {
+            let id = machine.id(session).await?;
+            show_one(session, args, &id).await
+        };
+        shown
+            .await
+            .map_err(|failure: Failure| match args.machines.ids.is_empty() {
+                true => failure,
+                false => failure.doing(called),
+            })
+    });
+    let mut read: Vec<Value> = read.buffered(SIDE_BY_SIDE).try_collect().await?;
+    // As `az` shows them: one by itself, several as a list.
+    Ok(match read.len() {
+        1 => read.remove(0),
+        _ => read.into(),
+    })
+}
+
+async fn show_one(session: &Session, args: &VmShow, id: &ResourceId) -> Result<Value, Failure> {
     let arm = session.arm()?;
     let expand = if args.include_user_data {
         ",userData"
@@ -48,7 +69,7 @@ pub(crate) async fn show(session: &Session, args: &VmShow) -> Result<Value, Fail
         ""
     };
     if args.show_details {
-        return details(arm, &id, &format!("instanceView{expand}")).await;
+        return details(arm, id, &format!("instanceView{expand}")).await;
     }
     let query = [("$expand", expand.trim_start_matches(','))];
     let query = if args.include_user_data {
@@ -56,7 +77,7 @@ pub(crate) async fn show(session: &Session, args: &VmShow) -> Result<Value, Fail
     } else {
         &[]
     };
-    Ok(shape(&arm.get_with(&id, versions::COMPUTE, query).await?))
+    Ok(shape(&arm.get_with(id, versions::COMPUTE, query).await?))
 }
 
 /// Reads the machines of a group or of the subscription.
@@ -184,16 +205,23 @@ pub(crate) async fn addresses(
 }
 
 /// `vm wait`.
-pub(crate) async fn wait(session: &Session, args: &VmWait) -> Result<Value, Failure> {
-    let group = session.group_id(args.resource_group.as_str()).await?;
-    let watched = Watched {
-        what: format!("virtual machine '{}'", args.name),
-        id: group.resource("Microsoft.Compute", "virtualMachines", args.name.as_str()),
-        version: versions::COMPUTE,
-        query: &[("$expand", "instanceView")],
-        shape,
-    };
-    wait::until(session, &watched, &args.until).await
+pub(crate) async fn wait(session: &Session, args: &VmWait) -> Result<(), Failure> {
+    if args.machines.ids.is_empty() && args.machines.resource_group.is_none() {
+        // By its name alone one that is gone could not be told from one that never was.
+        return Err(Failure::usage("in which resource group is the machine?")
+            .hint("Give --resource-group NAME, or --ids ID."));
+    }
+    for_each_of(session, args.machines.machines()?, |machine| async move {
+        let watched = Watched {
+            what: format!("virtual machine '{}'", machine.name()),
+            id: machine.id(session).await?,
+            version: versions::COMPUTE,
+            query: &[("$expand", "instanceView")],
+            shape,
+        };
+        wait::until(session, &watched, &args.until).await
+    })
+    .await
 }
 
 /// Reads the sizes that a location offers.

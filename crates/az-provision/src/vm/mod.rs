@@ -5,6 +5,7 @@ pub(crate) mod create;
 mod data;
 mod ed25519;
 mod image;
+mod keys;
 mod login;
 pub(crate) mod look;
 mod machine;

@@ -19,6 +19,10 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::path::Path;
 
+/// The most data disks that any size takes.
+/// <https://learn.microsoft.com/azure/azure-resource-manager/management/azure-subscription-service-limits#virtual-machine-limits---azure-resource-manager>
+const MOST_DATA_DISKS: usize = 64;
+
 /// A machine that is wanted, checked as far as it can be without asking Azure.
 #[derive(Clone)]
 pub(crate) struct Request {
@@ -59,6 +63,12 @@ impl Request {
             return Err(Failure::usage(format!(
                 "--size '{}': it must be a size such as {DEFAULT_SIZE}",
                 args.size
+            )));
+        }
+        if args.data_disk_sizes_gb.len() > MOST_DATA_DISKS {
+            return Err(Failure::usage(format!(
+                "--data-disk-sizes-gb: there are {} disks; no machine takes more than {MOST_DATA_DISKS}",
+                args.data_disk_sizes_gb.len()
             )));
         }
         let words = args.assign_identity.as_deref();

@@ -61,9 +61,24 @@ pub(super) fn new(sign_in: NsgRule, ports: &[String]) -> Vec<Value> {
         .iter()
         .filter(|port| default.is_none_or(|(_, known)| known != port.as_str()));
     for (index, port) in more.enumerate() {
-        rules.push(rule(&format!("open-port-{port}"), port, 900 + index));
+        rules.push(rule(&name_of(port), port, 900 + index));
     }
     rules
+}
+
+/// The name of a rule for ports, as `az` names it.
+pub(super) fn name_of(ports: &str) -> String {
+    let ports = if ports == "*" { "all" } else { ports };
+    format!("open-port-{ports}")
+}
+
+/// The inbound rule that has a priority.
+pub(super) fn of_priority(group: &Value, priority: u16) -> Option<&Value> {
+    let rules = group["properties"]["securityRules"].as_array();
+    rules.into_iter().flatten().find(|rule| {
+        let rule = &rule["properties"];
+        rule["direction"] == "Inbound" && rule["priority"] == priority
+    })
 }
 
 /// The first priority from `first` on that no inbound rule has. Azure refuses two rules of one direction with the same.

@@ -1,6 +1,6 @@
 //! Sets a user of a machine, by its agent's access extension.
 
-use super::{login, machine::id_of};
+use super::{keys, login, machine::id_of};
 use crate::cli::UserUpdate;
 use az_core::{
     arm::{Body, REDACTED, versions},
@@ -23,9 +23,9 @@ pub(crate) async fn update(session: &Session, args: &UserUpdate) -> Result<Value
     );
     let password = login::new_password(session, args)?;
     let key = match (&args.ssh_key_value, &password) {
-        (Some(key), _) => Some(login::one_key(session, key)?),
+        (Some(key), _) => Some(keys::one_key(session, key)?),
         (None, Some(_)) => None,
-        (None, None) => Some(login::own_key(session)?),
+        (None, None) => Some(keys::own_key(session)?),
     };
     let arm = session.arm()?;
     let id = id_of(session, &args.act.name, args.act.resource_group.as_ref()).await?;
