@@ -8,6 +8,7 @@ mod contracts;
 mod defaults;
 mod deployments;
 mod doctor;
+mod documents;
 mod durability;
 mod environment;
 mod extensions;
