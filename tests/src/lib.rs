@@ -3,6 +3,7 @@
 
 pub mod http;
 pub mod ssh;
+pub mod terminal;
 
 use assert_cmd::{Command, assert::Assert};
 use az_local::{LocalAzure, Options, Program};

@@ -1,82 +1,20 @@
 //! What is shown on a terminal while it is waited for, and what is said on Ctrl-C. `/proc` and a terminal of the test's own.
 
-use end_to_end::{Azure, GROUP, PASSWORD, SIZE, VAULT, VM, binary, stderr};
+use end_to_end::{Azure, GROUP, PASSWORD, SIZE, VAULT, VM, binary, stderr, terminal::Terminal};
 use predicates::{prelude::*, str::contains};
-use pty_process::{Size, blocking};
-use std::{
-    io::{Read, Write},
-    process::Child,
-    sync::{
-        Arc,
-        mpsc::{Receiver, channel},
-    },
-    time::Duration,
-};
+use std::{process::Command, time::Duration};
 
 /// A tool on a terminal.
-struct Terminal {
-    pty: Arc<blocking::Pty>,
-    child: Child,
-    output: Receiver<Vec<u8>>,
-    seen: String,
-}
-
-impl Terminal {
-    fn open(azure: &Azure, line: &str, variables: &[(&str, &str)]) -> Self {
-        let (pty, pts) = blocking::open().expect("a terminal");
-        pty.resize(Size::new(40, 200)).expect("a size");
-        let mut words = line.split_whitespace();
-        let mut command = blocking::Command::new(binary(words.next().expect("a tool")))
-            .args(words)
-            .env_clear()
-            .current_dir(azure.scratch());
-        for (name, value) in azure.variables() {
-            command = command.env(name, value);
-        }
-        for (name, value) in variables {
-            command = command.env(name, value);
-        }
-        let child = command.env("TERM", "xterm").spawn(pts).expect("it starts");
-        let pty = Arc::new(pty);
-        let reading = Arc::clone(&pty);
-        let (sender, output) = channel();
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(read) = (&*reading).read(&mut buffer) {
-                if read == 0 || sender.send(buffer[..read].to_vec()).is_err() {
-                    return;
-                }
-            }
-        });
-        Terminal {
-            pty,
-            child,
-            output,
-            seen: String::new(),
-        }
-    }
-
-    fn type_in(&self, keys: &str) {
-        (&*self.pty).write_all(keys.as_bytes()).expect("typed");
-    }
-
-    /// Waits until the terminal has shown this.
-    fn expect(&mut self, wanted: &str) {
-        while !self.seen.contains(wanted) {
-            let more = self.output.recv_timeout(Duration::from_secs(60));
-            let more = more.unwrap_or_else(|_| panic!("'{wanted}' is not in '{}'", self.seen));
-            self.seen.push_str(&String::from_utf8_lossy(&more));
-        }
-    }
-
-    /// Its exit status, and all that it has shown.
-    fn end(mut self) -> (Option<i32>, String) {
-        let status = self.child.wait().expect("an end").code();
-        while let Ok(more) = self.output.recv_timeout(Duration::from_secs(5)) {
-            self.seen.push_str(&String::from_utf8_lossy(&more));
-        }
-        (status, self.seen)
-    }
+fn open(azure: &Azure, line: &str, variables: &[(&str, &str)]) -> Terminal {
+    let mut words = line.split_whitespace();
+    let mut command = Command::new(binary(words.next().expect("a tool")));
+    command
+        .args(words)
+        .current_dir(azure.scratch())
+        .envs(azure.variables().iter().cloned())
+        .envs(variables.iter().copied())
+        .env("TERM", "xterm");
+    Terminal::open(&command, (40, 200))
 }
 
 fn all(more: &str) -> String {
@@ -89,7 +27,7 @@ fn all(more: &str) -> String {
 fn each_resource_has_a_line_with_its_time_on_a_terminal() {
     let azure = Azure::start();
     let line = all("--generate-ssh-keys -o none");
-    let (status, shown) = Terminal::open(&azure, &line, &[]).end();
+    let (status, shown) = open(&azure, &line, &[]).end();
     assert_eq!(status, Some(0), "{shown}");
     for resource in [
         "resource group 'go-on-azure'",
@@ -108,7 +46,7 @@ fn each_resource_has_a_line_with_its_time_on_a_terminal() {
         assert!(shown.contains(&done), "{done} in {shown}");
     }
     // What is there already has none.
-    let (status, again) = Terminal::open(&azure, &line, &[]).end();
+    let (status, again) = open(&azure, &line, &[]).end();
     assert_eq!(status, Some(0));
     assert!(!again.contains("creating"), "{again}");
 }
@@ -125,7 +63,7 @@ fn nothing_of_it_is_in_a_pipe_or_without_colours() {
     let key =
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUlE3pxsKcbEGdeNvb2yCTWoYbL6aUvuWKz2Y4lbSIS one\n";
     std::fs::write(azure.scratch().join("key.pub"), key).expect("written");
-    let (status, shown) = Terminal::open(&azure, &line, &[("NO_COLOR", "1")]).end();
+    let (status, shown) = open(&azure, &line, &[("NO_COLOR", "1")]).end();
     assert_eq!((status, shown.as_str()), (Some(0), ""));
 }
 
@@ -133,7 +71,7 @@ fn nothing_of_it_is_in_a_pipe_or_without_colours() {
 fn an_interrupt_says_what_is_under_way_and_how_to_go_on() {
     let azure = Azure::with(&["--operation-time", "10m"]);
     let line = all("--admin-password Correct-Horse-1 --tags team=it's");
-    let mut terminal = Terminal::open(&azure, &line, &[]);
+    let mut terminal = open(&azure, &line, &[]);
     terminal.expect("creating virtual network");
     terminal.expect("creating key vault");
     terminal.type_in("\x03");

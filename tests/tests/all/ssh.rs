@@ -3,6 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use end_to_end::http::Client;
 use end_to_end::ssh::{Machine, USER, key_pair, text, told};
+use end_to_end::terminal::Terminal;
 use end_to_end::{Azure, GROUP, IDENTITY, OFFICER, PASSWORD, VAULT, VM};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -869,108 +870,31 @@ fn only_the_proxy_listens_and_only_on_loopback() {
     ssh.wait().expect("an end");
 }
 
-mod terminal {
-    //! A terminal of the test's own, with `ssh -t` in it.
-
-    use super::*;
-    use pty_process::{Size, blocking};
-    use std::sync::mpsc::{Receiver, channel};
-
-    pub(super) struct Terminal {
-        pty: std::sync::Arc<blocking::Pty>,
-        child: Child,
-        output: Receiver<Vec<u8>>,
-        seen: String,
-    }
-
-    impl Terminal {
-        pub(super) fn open(
-            machine: &Machine<'_>,
-            rows: u16,
-            columns: u16,
-            line: Option<&str>,
-        ) -> Self {
-            let (pty, pts) = blocking::open().expect("a terminal");
-            pty.resize(Size::new(rows, columns)).expect("a size");
-            let mut command = blocking::Command::new("ssh")
-                .env_clear()
-                .env("TERM", "vt100");
-            for (name, value) in machine.client("ssh").get_envs() {
-                command = command.env(name, value.expect("a value"));
-            }
-            let ssh = machine.client("ssh");
-            command = command
-                .args(ssh.get_args())
-                .arg("-t")
-                .arg(machine.destination());
-            let child = command.args(line).spawn(pts).expect("ssh starts");
-            let pty = std::sync::Arc::new(pty);
-            let reading = std::sync::Arc::clone(&pty);
-            let (sender, output) = channel();
-            std::thread::spawn(move || {
-                let mut buffer = [0; 4096];
-                while let Ok(read) = (&*reading).read(&mut buffer) {
-                    if read == 0 || sender.send(buffer[..read].to_vec()).is_err() {
-                        return;
-                    }
-                }
-            });
-            Terminal {
-                pty,
-                child,
-                output,
-                seen: String::new(),
-            }
-        }
-
-        pub(super) fn resize(&self, rows: u16, columns: u16) {
-            self.pty.resize(Size::new(rows, columns)).expect("a size");
-        }
-
-        pub(super) fn type_in(&mut self, keys: &str) {
-            (&*self.pty).write_all(keys.as_bytes()).expect("typed");
-        }
-
-        /// Waits until the screen has shown this, and forgets what it showed before.
-        pub(super) fn expect(&mut self, wanted: &str) {
-            loop {
-                if let Some(at) = self.seen.find(wanted) {
-                    self.seen.drain(..at + wanted.len());
-                    return;
-                }
-                let more = self.output.recv_timeout(Duration::from_secs(30));
-                let more = more.unwrap_or_else(|_| panic!("'{wanted}' is not in '{}'", self.seen));
-                self.seen.push_str(&String::from_utf8_lossy(&more));
-            }
-        }
-
-        pub(super) fn end(mut self) -> Option<i32> {
-            self.child.wait().expect("an end").code()
-        }
-    }
+/// `ssh -t` on a terminal of the test's own.
+fn terminal(machine: &Machine<'_>, size: (u16, u16), line: Option<&str>) -> Terminal {
+    let mut ssh = machine.client("ssh");
+    ssh.env("TERM", "vt100");
+    ssh.arg("-t").arg(machine.destination()).args(line);
+    Terminal::open(&ssh, size)
 }
 
 #[test]
 fn a_terminal_has_the_clients_size_and_name() {
     let azure = azure();
     let machine = Machine::create(&azure, VM, "");
-    let mut terminal = terminal::Terminal::open(
-        &machine,
-        37,
-        101,
-        Some("stty size; echo $TERM; tty; exit 9"),
-    );
+    let line = "stty size; echo $TERM; tty; exit 9";
+    let mut terminal = terminal(&machine, (37, 101), Some(line));
     terminal.expect("37 101\r\n");
     terminal.expect("vt100\r\n");
     terminal.expect("/dev/");
-    assert_eq!(terminal.end(), Some(9));
+    assert_eq!(terminal.end().0, Some(9));
 }
 
 #[test]
 fn a_shell_is_resized_interrupted_and_left() {
     let azure = azure();
     let machine = Machine::create(&azure, VM, "");
-    let mut terminal = terminal::Terminal::open(&machine, 24, 80, None);
+    let mut terminal = terminal(&machine, (24, 80), None);
     terminal.type_in("stty size; echo \"0=$0 login\"\r");
     terminal.expect("24 80\r\n");
     terminal.expect("0=-");
@@ -986,7 +910,7 @@ fn a_shell_is_resized_interrupted_and_left() {
     terminal.expect("after-130");
     terminal.type_in("sleep 1000 &\r");
     terminal.type_in("kill %1; exit 5\r");
-    assert_eq!(terminal.end(), Some(5));
+    assert_eq!(terminal.end().0, Some(5));
 }
 
 /// An SSH client's first packets (RFC 4253), and what becomes of a server that gets them broken.
