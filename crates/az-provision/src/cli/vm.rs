@@ -1,95 +1,13 @@
-//! What the user may say.
+//! What the user may say about virtual machines.
 
-use crate::doctor::cli::Doctor;
+use super::until::Until;
 use az_core::{
-    cli::{CommandLine, GlobalArgs, MachineArgs, Tags},
-    name::{GroupName, Location, MachineName, NetworkName, VaultName},
+    cli::{MachineArgs, Tags},
+    name::{GroupName, Location, MachineName, NetworkName},
 };
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use secrecy::SecretString;
 use std::path::PathBuf;
-
-/// Create and show resource groups, virtual machines and key vaults.
-///
-/// The commands, flags and results are those of `az group`, `az vm` and `az keyvault`. Every create can be run
-/// again: what is there is kept, what is missing is made.
-#[derive(Debug, Parser)]
-#[command(name = "az-provision", version, propagate_version = true)]
-pub(crate) struct Cli {
-    #[command(subcommand)]
-    pub(crate) command: Command,
-    #[command(flatten)]
-    pub(crate) global: GlobalArgs,
-}
-
-impl CommandLine for Cli {
-    const NAME: &'static str = "az-provision";
-    fn global(&self) -> &GlobalArgs {
-        &self.global
-    }
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Resource groups
-    #[command(subcommand)]
-    Group(Group),
-    /// Virtual machines
-    #[command(subcommand)]
-    Vm(Vm),
-    /// Key vaults
-    #[command(subcommand)]
-    Keyvault(Keyvault),
-    /// A resource group, then a virtual machine and a key vault in it side by side
-    All(Box<All>),
-    /// Tell whether the work would go through, and what to do where it would not
-    ///
-    /// Looks at the sign-in, the network, the clock, the subscription, the permissions for each step, the providers and the
-    /// names. Nothing is written, and no check waits for more than a few seconds.
-    Doctor(Doctor),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Group {
-    /// Create a resource group
-    Create(GroupCreate),
-    /// Show a resource group
-    Show(GroupName1),
-    /// Say whether a resource group exists: true or false
-    Exists(GroupName1),
-    /// Wait until a resource group is as it is to be
-    Wait {
-        #[command(flatten)]
-        group: GroupName1,
-        #[command(flatten)]
-        until: Until,
-    },
-    /// List the resource groups of the subscription
-    List {
-        /// Only groups with this tag, as key or key=value
-        #[arg(long, value_name = "KEY[=VALUE]")]
-        tag: Option<String>,
-    },
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct GroupCreate {
-    /// The group's name
-    #[arg(short, long, visible_alias = "resource-group", short_alias = 'g')]
-    pub(crate) name: GroupName,
-    /// Where its metadata is kept, as eastus
-    #[arg(short, long)]
-    pub(crate) location: Location,
-    #[command(flatten)]
-    pub(crate) tags: Tags,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct GroupName1 {
-    /// The group's name
-    #[arg(short, long, visible_alias = "resource-group", short_alias = 'g')]
-    pub(crate) name: GroupName,
-}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Vm {
@@ -238,30 +156,6 @@ pub(crate) struct VmWait {
     pub(crate) machines: MachineArgs,
     #[command(flatten)]
     pub(crate) until: Until,
-}
-
-/// What is waited for.
-#[derive(Args, Debug)]
-#[command(group = clap::ArgGroup::new("until").args(["created", "updated", "exists", "deleted", "custom"]).required(true))]
-pub(crate) struct Until {
-    /// Until it has been created
-    #[arg(long)]
-    pub(crate) created: bool,
-    /// Until it has been changed
-    #[arg(long)]
-    pub(crate) updated: bool,
-    /// Until it is there
-    #[arg(long)]
-    pub(crate) exists: bool,
-    /// Until it is gone
-    #[arg(long)]
-    pub(crate) deleted: bool,
-    /// Until a JMESPath expression over it is true, as "instanceView.statuses[?code=='PowerState/running']"
-    #[arg(long, value_name = "JMESPATH")]
-    pub(crate) custom: Option<String>,
-    /// How long to pause between two looks [default: 1s at first, 30s in the end]
-    #[arg(long, value_name = "DURATION", value_parser = az_core::cli::parse_duration)]
-    pub(crate) interval: Option<std::time::Duration>,
 }
 
 /// A machine that something is done to.
@@ -526,136 +420,6 @@ pub(crate) enum NsgRule {
     /// Port 22
     Ssh,
 }
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Keyvault {
-    /// Create a key vault
-    Create(KeyvaultCreate),
-    /// Show a key vault
-    Show {
-        /// The vault's name
-        #[arg(short, long)]
-        name: VaultName,
-        /// Its resource group [default: the vault is looked for in the whole subscription]
-        #[arg(short = 'g', long)]
-        resource_group: Option<GroupName>,
-    },
-    /// Wait until a key vault is as it is to be
-    Wait {
-        /// The vault's name
-        #[arg(short, long)]
-        name: VaultName,
-        /// Its resource group
-        #[arg(short = 'g', long)]
-        resource_group: GroupName,
-        #[command(flatten)]
-        until: Until,
-    },
-    /// List key vaults
-    List {
-        /// Only those of this resource group
-        #[arg(short = 'g', long)]
-        resource_group: Option<GroupName>,
-    },
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct KeyvaultCreate {
-    /// The vault's name: 3 to 24 letters, digits and hyphens, unique in the whole cloud
-    #[arg(short, long)]
-    pub(crate) name: VaultName,
-    /// The resource group to create it in
-    #[arg(short = 'g', long)]
-    pub(crate) resource_group: GroupName,
-    /// Where to create it [default: the resource group's location]
-    #[arg(short, long)]
-    pub(crate) location: Option<Location>,
-    #[command(flatten)]
-    pub(crate) vault: Vault,
-    #[command(flatten)]
-    pub(crate) tags: Tags,
-    /// Do not wait for the operation to end
-    #[arg(long)]
-    pub(crate) no_wait: bool,
-}
-
-/// What a vault is like; `keyvault create` and `all` share it.
-#[derive(Args, Debug)]
-pub(crate) struct Vault {
-    /// Grant access to secrets by Azure roles (true) or by access policies (false)
-    #[arg(long, num_args = 0..=1, default_value = "true", default_missing_value = "true", value_name = "BOOL")]
-    pub(crate) enable_rbac_authorization: bool,
-    /// Never let the vault be purged before its retention ends. It cannot be turned off again
-    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
-    pub(crate) enable_purge_protection: Option<bool>,
-    /// How many days a deleted vault and its secrets can be recovered
-    #[arg(long, default_value = "90", value_name = "DAYS", value_parser = clap::value_parser!(u16).range(7..=90))]
-    pub(crate) retention_days: u16,
-    /// Whether the vault can be reached from the internet [default: Enabled]
-    #[arg(long, value_enum, ignore_case = true)]
-    pub(crate) public_network_access: Option<PublicNetworkAccess>,
-    /// standard, or premium with hardware-backed keys
-    #[arg(long, default_value = "standard", value_parser = ["standard", "premium"], ignore_case = true)]
-    pub(crate) sku: String,
-    /// Recover a deleted vault that holds the name
-    #[arg(long, conflicts_with = "purge_deleted")]
-    pub(crate) recover: bool,
-    /// Purge a deleted vault that holds the name, with all its secrets, then create a new one
-    #[arg(long)]
-    pub(crate) purge_deleted: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "PascalCase")]
-pub(crate) enum PublicNetworkAccess {
-    /// By private endpoints only
-    Disabled,
-    /// From everywhere
-    Enabled,
-}
-
-impl PublicNetworkAccess {
-    /// As the API spells it.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            PublicNetworkAccess::Disabled => "Disabled",
-            PublicNetworkAccess::Enabled => "Enabled",
-        }
-    }
-}
-
-#[derive(Args, Debug)]
-#[command(after_help = PLAN)]
-pub(crate) struct All {
-    /// The resource group's name
-    #[arg(short = 'g', long)]
-    pub(crate) resource_group: GroupName,
-    /// Where to create everything
-    #[arg(short, long)]
-    pub(crate) location: Location,
-    /// The machine's name
-    #[arg(long, visible_alias = "name", short = 'n')]
-    pub(crate) vm_name: MachineName,
-    /// The vault's name
-    #[arg(long, visible_alias = "keyvault-name")]
-    pub(crate) vault_name: VaultName,
-    #[command(flatten)]
-    pub(crate) machine: Machine,
-    #[command(flatten)]
-    pub(crate) vault: Vault,
-    #[command(flatten)]
-    pub(crate) tags: Tags,
-    /// Show what is there and what would be made or changed, and write nothing
-    #[arg(long)]
-    pub(crate) plan: bool,
-}
-
-const PLAN: &str = "Example:
-  az-provision all --plan -g go-on-azure -l eastus -n go-on-azure-vm --vault-name kv-go --generate-ssh-keys
-
-With --plan the state of each resource is exists, create, change or conflict, as a tree, or as a list with -o json; where
-something is in conflict the exit status is that which the command would end in. Passwords and custom data, which Azure
-shows to nobody, are not compared. --dry-run prints the requests instead, and ends at the first conflict.";
 
 /// Secrets are kept out of what is shown, and zeroed after use.
 fn parse_secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
