@@ -1,0 +1,333 @@
+//! The environments.
+
+/// The SDKs, and our own chain.
+pub(super) const GO: &str = "Go";
+pub(super) const PYTHON: &str = "Python";
+pub(super) const JAVASCRIPT: &str = "JavaScript";
+pub(super) const OURS: &str = "ours";
+
+/// Where the programs run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Desk,
+    /// On a machine with these identities.
+    Machine(&'static str),
+}
+use Place::{Desk, Machine};
+
+/// One environment, and the credential that must be chosen in it.
+pub(super) struct Row {
+    pub(super) name: &'static str,
+    pub(super) what: &'static str,
+    pub(super) place: Place,
+    /// Lines of shell that make the environment.
+    pub(super) setup: &'static str,
+    /// Who is chosen by Go's chain, and by ours.
+    pub(super) chosen: Option<&'static str>,
+    /// The SDKs that choose another, by their names, and why they do.
+    pub(super) others: &'static [(&'static str, Option<&'static str>, &'static str)],
+}
+
+const fn row(
+    name: &'static str,
+    what: &'static str,
+    place: Place,
+    setup: &'static str,
+    chosen: Option<&'static str>,
+) -> Row {
+    Row {
+        name,
+        what,
+        place,
+        setup,
+        chosen,
+        others: &[],
+    }
+}
+
+impl Row {
+    /// Who is to be chosen by a chain, by the name of its SDK.
+    pub(super) fn chosen_by(&self, who: &str) -> Option<&'static str> {
+        let other = self.others.iter().find(|(name, ..)| *name == who);
+        other.map_or(self.chosen, |(_, name, _)| *name)
+    }
+
+    /// The same row, with the SDKs that choose another.
+    const fn but(
+        mut self,
+        others: &'static [(&'static str, Option<&'static str>, &'static str)],
+    ) -> Row {
+        self.others = others;
+        self
+    }
+}
+
+const ENVIRONMENT: Option<&str> = Some("EnvironmentCredential");
+const WORKLOAD: Option<&str> = Some("WorkloadIdentityCredential");
+const MANAGED: Option<&str> = Some("ManagedIdentityCredential");
+const CLI: Option<&str> = Some("AzureCLICredential");
+const AZD: Option<&str> = Some("AzureDeveloperCLICredential");
+const POWERSHELL: Option<&str> = Some("AzurePowerShellCredential");
+
+/// The environment of `az-local env` has a client secret; most rows take it away.
+pub(super) static ROWS: &[Row] = &[
+    row("client-secret", "client secret", Desk, "", ENVIRONMENT),
+    row(
+        "certificate-pem",
+        "client certificate, PEM",
+        Desk,
+        "certificate; export AZURE_CLIENT_CERTIFICATE_PATH=$PWD/certificate.pem; without_secret",
+        ENVIRONMENT,
+    ),
+    row(
+        "certificate-pkcs12",
+        "client certificate, PKCS#12",
+        Desk,
+        "certificate --pkcs12; export AZURE_CLIENT_CERTIFICATE_PATH=$PWD/certificate.pfx; without_secret",
+        ENVIRONMENT,
+    )
+    .but(&[(JAVASCRIPT, None, "it takes PEM only")]),
+    row(
+        "certificate-pkcs12-password",
+        "client certificate, PKCS#12 with a password",
+        Desk,
+        "echo secret >password; certificate --pkcs12 --password-file password; export AZURE_CLIENT_CERTIFICATE_PATH=$PWD/certificate.pfx AZURE_CLIENT_CERTIFICATE_PASSWORD=secret; without_secret",
+        ENVIRONMENT,
+    )
+    .but(&[(JAVASCRIPT, None, "it takes PEM only")]),
+    row(
+        "certificate-wrong-password",
+        "client certificate with a wrong password",
+        Desk,
+        "echo secret >password; certificate --pkcs12 --password-file password; export AZURE_CLIENT_CERTIFICATE_PATH=$PWD/certificate.pfx AZURE_CLIENT_CERTIFICATE_PASSWORD=wrong; without_secret",
+        None,
+    ),
+    row(
+        "certificate-missing",
+        "client certificate whose file is not there, `az` signed in",
+        Desk,
+        "signed_in; export AZURE_CLIENT_CERTIFICATE_PATH=$PWD/none.pem; without_secret",
+        CLI,
+    )
+    .but(&[(PYTHON, None, "the file that is not there ends it"), (JAVASCRIPT, None, "the file that is not there ends it")]),
+    row(
+        "workload-identity",
+        "workload identity token file",
+        Desk,
+        "federated; without_secret",
+        WORKLOAD,
+    ),
+    row(
+        "secret-and-workload-identity",
+        "client secret and workload identity",
+        Desk,
+        "federated",
+        ENVIRONMENT,
+    ),
+    row(
+        "workload-identity-bad-token",
+        "workload identity with a token that Entra ID refuses",
+        Desk,
+        "echo nonsense >token; export AZURE_FEDERATED_TOKEN_FILE=$PWD/token; without_secret",
+        None,
+    ),
+    row(
+        "managed-system",
+        "machine with a system-assigned identity",
+        Machine("[system]"),
+        "",
+        MANAGED,
+    ),
+    row(
+        "managed-user",
+        "machine with two identities, `AZURE_CLIENT_ID` of the user-assigned one",
+        Machine("both"),
+        "export AZURE_CLIENT_ID=$USER_ASSIGNED",
+        MANAGED,
+    ),
+    row(
+        "managed-user-only",
+        "machine with a user-assigned identity, nothing set",
+        Machine("user"),
+        "",
+        MANAGED,
+    ),
+    row(
+        "managed-wrong-client",
+        "machine, `AZURE_CLIENT_ID` of no identity of its own",
+        Machine("[system]"),
+        "export AZURE_CLIENT_ID=11111111-1111-4111-8111-111111111111",
+        None,
+    ),
+    row(
+        "managed-none",
+        "machine without an identity",
+        Machine(""),
+        "",
+        None,
+    ),
+    row("az", "`az` signed in", Desk, "signed_in; nothing_set", CLI),
+    row(
+        "az-absent",
+        "no `az`, nothing set",
+        Desk,
+        "nothing_set",
+        None,
+    ),
+    row(
+        "az-not-signed-in",
+        "`az` not signed in",
+        Desk,
+        "with_az; nothing_set",
+        None,
+    ),
+    row("azd", "`azd` signed in", Desk, "azd; nothing_set", AZD),
+    row(
+        "az-before-azd",
+        "`az` and `azd` signed in",
+        Desk,
+        "signed_in; azd; nothing_set",
+        CLI,
+    ),
+    row(
+        "az-fails-azd",
+        "`az` not signed in, `azd` signed in",
+        Desk,
+        "with_az; azd; nothing_set",
+        AZD,
+    ),
+    row(
+        "powershell-last",
+        "`azd` and Azure PowerShell signed in",
+        Desk,
+        "azd; powershell; nothing_set",
+        AZD,
+    )
+    .but(&[(PYTHON, POWERSHELL, "it asks Azure PowerShell before `azd`"), (JAVASCRIPT, POWERSHELL, "it asks Azure PowerShell before `azd`")]),
+    row(
+        "powershell",
+        "Azure PowerShell signed in",
+        Desk,
+        "powershell; nothing_set",
+        POWERSHELL,
+    ),
+    row(
+        "only-dev",
+        "`AZURE_TOKEN_CREDENTIALS=dev`, client secret, `az` signed in",
+        Desk,
+        "signed_in; export AZURE_TOKEN_CREDENTIALS=dev",
+        CLI,
+    ),
+    row(
+        "only-prod",
+        "`AZURE_TOKEN_CREDENTIALS=prod`, nothing set, `az` signed in",
+        Desk,
+        "signed_in; nothing_set; export AZURE_TOKEN_CREDENTIALS=prod",
+        None,
+    ),
+    row(
+        "only-prod-secret",
+        "`AZURE_TOKEN_CREDENTIALS=prod`, client secret",
+        Desk,
+        "export AZURE_TOKEN_CREDENTIALS=prod",
+        ENVIRONMENT,
+    ),
+    row(
+        "only-environment",
+        "`AZURE_TOKEN_CREDENTIALS=EnvironmentCredential`",
+        Desk,
+        "export AZURE_TOKEN_CREDENTIALS=EnvironmentCredential",
+        ENVIRONMENT,
+    ),
+    row(
+        "only-environment-unset",
+        "`AZURE_TOKEN_CREDENTIALS=EnvironmentCredential`, nothing set",
+        Desk,
+        "signed_in; nothing_set; export AZURE_TOKEN_CREDENTIALS=EnvironmentCredential",
+        None,
+    ),
+    row(
+        "only-workload-identity",
+        "`AZURE_TOKEN_CREDENTIALS=WorkloadIdentityCredential`, client secret too",
+        Desk,
+        "federated; export AZURE_TOKEN_CREDENTIALS=WorkloadIdentityCredential",
+        WORKLOAD,
+    ),
+    row(
+        "only-managed-identity",
+        "`AZURE_TOKEN_CREDENTIALS=ManagedIdentityCredential`, on a machine",
+        Machine("[system]"),
+        "export AZURE_TOKEN_CREDENTIALS=ManagedIdentityCredential",
+        MANAGED,
+    ),
+    row(
+        "only-az",
+        "`AZURE_TOKEN_CREDENTIALS=AzureCLICredential`, client secret too",
+        Desk,
+        "signed_in; export AZURE_TOKEN_CREDENTIALS=AzureCLICredential",
+        CLI,
+    ),
+    row(
+        "only-az-other-case",
+        "`AZURE_TOKEN_CREDENTIALS=azureclicredential`",
+        Desk,
+        "signed_in; export AZURE_TOKEN_CREDENTIALS=azureclicredential",
+        CLI,
+    ),
+    row(
+        "only-azd",
+        "`AZURE_TOKEN_CREDENTIALS=AzureDeveloperCLICredential`",
+        Desk,
+        "signed_in; azd; export AZURE_TOKEN_CREDENTIALS=AzureDeveloperCLICredential",
+        AZD,
+    ),
+    row(
+        "only-powershell",
+        "`AZURE_TOKEN_CREDENTIALS=AzurePowerShellCredential`",
+        Desk,
+        "azd; powershell; export AZURE_TOKEN_CREDENTIALS=AzurePowerShellCredential",
+        POWERSHELL,
+    ),
+    row(
+        "only-nonsense",
+        "`AZURE_TOKEN_CREDENTIALS=nonsense`",
+        Desk,
+        "export AZURE_TOKEN_CREDENTIALS=nonsense",
+        None,
+    ),
+    row(
+        "partial-no-tenant",
+        "client id and secret without a tenant, `az` signed in",
+        Desk,
+        "signed_in; unset AZURE_TENANT_ID",
+        CLI,
+    ),
+    row(
+        "partial-no-secret",
+        "client id and tenant without a secret, `az` signed in",
+        Desk,
+        "signed_in; without_secret",
+        CLI,
+    ),
+    row(
+        "wrong-secret",
+        "wrong client secret, `az` signed in",
+        Desk,
+        "signed_in; export AZURE_CLIENT_SECRET=wrong",
+        None,
+    ),
+    row(
+        "wrong-tenant",
+        "client secret in a tenant that is not there",
+        Desk,
+        "export AZURE_TENANT_ID=11111111-1111-4111-8111-111111111111",
+        None,
+    ),
+    row(
+        "no-azure",
+        "no Azure at all: the proxy does not answer",
+        Desk,
+        "nothing_set; for name in HTTPS_PROXY https_proxy HTTP_PROXY http_proxy; do export $name=http://127.0.0.1:9; done",
+        None,
+    ),
+];
