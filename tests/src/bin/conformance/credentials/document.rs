@@ -71,10 +71,10 @@ Azure ML count as unavailable.
 `scripts/conformance.sh credentials` runs `DefaultAzureCredential` of each SDK and our chain in each of these environments on
 the local Azure, and fails unless each chooses the credential that stands here, and ours gives up as soon as any of them.
 `az` is the real one. `azd` and `pwsh` come from no package registry: scripts that print what they would stand in for them.
-Ours is to choose as Go's; where another SDK does not, the reason stands beside it.
+Where one chooses another than ours, the reason stands beside it.
 
-| environment | ours and Go's | Python's | JavaScript's |
-|---|---|---|---|
+| environment | ours | Go's | Python's | JavaScript's |
+|---|---|---|---|---|
 "
     .to_owned();
     let shown = |name: Option<&str>| name.unwrap_or("none: an error").to_owned();
@@ -84,9 +84,10 @@ Ours is to choose as Go's; where another SDK does not, the reason stands beside 
             None => "the same".to_owned(),
         };
         text += &format!(
-            "| {} | {} | {} | {} |\n",
+            "| {} | {} | {} | {} | {} |\n",
             row.what,
             shown(row.chosen),
+            other(GO),
             other(PYTHON),
             other(JAVASCRIPT)
         );

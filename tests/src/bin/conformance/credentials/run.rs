@@ -145,12 +145,25 @@ fn on_machine(azure: &Azure, identities: &str, script: &str) -> Output {
         );
         ok(&format!("{assign} --identities {IDENTITY}"));
     }
+    if identities == "two" {
+        for name in ["one", "two"] {
+            ok(&format!("az-identity create -g {GROUP} -n {name}"));
+        }
+        ok(&format!("{assign} --identities one two"));
+    }
     if matches!(identities, "[system]" | "both") {
         ok(&format!("{assign} --identities [system]"));
     }
     let mut command = azure.local();
     command.args(["vm", "exec", "-g", GROUP, "-n", VM]);
     command.args(["--env", &format!("USER_ASSIGNED={user_assigned}")]);
+    for (name, desk) in [
+        ("DESK_TENANT", "AZURE_TENANT_ID"),
+        ("DESK_CLIENT", "AZURE_CLIENT_ID"),
+        ("DESK_SECRET", "AZURE_CLIENT_SECRET"),
+    ] {
+        command.args(["--env", &format!("{name}={}", azure.var(desk))]);
+    }
     command.args(["--", "bash", "-c", script]);
     command.output().expect("az-local runs")
 }
