@@ -30,9 +30,12 @@
 #![forbid(unsafe_code)]
 
 mod advice;
+mod asked;
 mod az_config;
+mod cached;
 mod certificate;
 mod chain;
+mod clock;
 mod cloud;
 mod developer;
 mod entra_answer;
@@ -41,8 +44,10 @@ mod environment;
 mod error;
 mod federated_token;
 pub mod http;
+mod issued;
 mod kept;
 mod managed_identity;
+mod memory_cache;
 mod name;
 mod parts;
 mod powershell;
@@ -53,8 +58,11 @@ mod testing;
 mod token_cache;
 mod workload_identity;
 
+pub use asked::{Claims, TenantId};
 pub use az_config::{AzConfig, Setting};
+pub use cached::CachedTokenCredential;
 pub use chain::DefaultAzureCredential;
+pub use clock::{Clock, SystemClock};
 pub use cloud::{Cloud, UnknownCloud};
 pub use env::Env;
 pub use error::{Attempt, CredentialError, Outcome};

@@ -1,10 +1,11 @@
 //! What the tests of the chain and of its credentials share.
 
-use crate::{cloud::Cloud, env::Env, parts::Parts};
+use crate::{clock::Clock, cloud::Cloud, env::Env, parts::Parts};
 use azure_core::{
     Bytes,
     error::ErrorKind,
     http::{AsyncRawResponse, Body, HttpClient, Request, StatusCode, Transport, headers::Headers},
+    time::{Duration, OffsetDateTime},
 };
 use std::sync::{Arc, Mutex};
 
@@ -63,5 +64,27 @@ pub(crate) fn parts(
         subscription: None,
         application_id: None,
         in_chain: true,
+    }
+}
+
+/// A clock that stands until a test moves it.
+#[derive(Debug)]
+pub(crate) struct TestClock(Mutex<OffsetDateTime>);
+
+impl Default for TestClock {
+    fn default() -> Self {
+        TestClock(Mutex::new(OffsetDateTime::now_utc()))
+    }
+}
+
+impl TestClock {
+    pub(crate) fn pass(&self, time: Duration) {
+        *self.0.lock().expect("lock") += time;
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> OffsetDateTime {
+        *self.0.lock().expect("lock")
     }
 }

@@ -1,0 +1,101 @@
+//! What a token is asked for: scopes, and what a request may say beside them.
+//!
+//! [`TokenRequestOptions`] of `azure_core` 1.1 has no members for a tenant and for claims, but it carries a
+//! [`Context`](azure_core::http::Context), which holds a value of any type; so these are types.
+
+use azure_core::{credentials::TokenRequestOptions, http::Context};
+use std::fmt;
+
+/// The claims that a resource's challenge asks for, decoded (JSON): a token that was revoked before its time is to be
+/// replaced by one that has them.
+///
+/// <https://learn.microsoft.com/entra/identity-platform/claims-challenge>
+///
+/// ```
+/// use az_credential::Claims;
+/// use azure_core::{credentials::TokenRequestOptions, http::{ClientMethodOptions, Context}};
+///
+/// let claims = Claims::new(r#"{"access_token":{"nbf":{"essential":true,"value":"1700000000"}}}"#);
+/// let options = TokenRequestOptions {
+///     method_options: ClientMethodOptions { context: Context::new().with_value(claims) },
+/// };
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Claims(String);
+
+impl Claims {
+    /// Claims as the challenge has them, after base64 is taken off.
+    pub fn new(json: impl Into<String>) -> Self {
+        Claims(json.into())
+    }
+}
+
+/// They may name people.
+impl fmt::Debug for Claims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Claims")
+    }
+}
+
+/// The tenant that one token is to be for, where it is not the credential's own: put into the options as
+/// [`Claims`] are. The credential must be allowed to ask there (`AZURE_ADDITIONALLY_ALLOWED_TENANTS`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantId(String);
+
+impl TenantId {
+    /// The tenant's id or one of its domains.
+    pub fn new(id: impl Into<String>) -> Self {
+        TenantId(id.into())
+    }
+}
+
+/// One question for a token. Two that are equal have one answer.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Asked {
+    pub(crate) scopes: Vec<String>,
+    pub(crate) tenant: Option<String>,
+    pub(crate) claims: Option<String>,
+}
+
+impl Asked {
+    pub(crate) fn of(scopes: &[&str], options: Option<&TokenRequestOptions<'_>>) -> Self {
+        let context = options.map(|options| &options.method_options.context);
+        Asked {
+            scopes: scopes.iter().map(ToString::to_string).collect(),
+            tenant: context
+                .and_then(|context| context.value::<TenantId>())
+                .map(|tenant| tenant.0.clone()),
+            claims: context
+                .and_then(|context| context.value::<Claims>())
+                .map(|claims| claims.0.clone()),
+        }
+    }
+
+    /// The same question without claims; `None` where it has none.
+    pub(crate) fn without_claims(&self) -> Option<Self> {
+        self.claims.as_ref()?;
+        Some(Asked {
+            claims: None,
+            ..self.clone()
+        })
+    }
+
+    pub(crate) fn scopes(&self) -> Vec<&str> {
+        self.scopes.iter().map(String::as_str).collect()
+    }
+}
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Asked")
+            .field("scopes", &self.scopes)
+            .field("tenant", &self.tenant)
+            .field("claims", &self.claims.is_some())
+            .finish()
+    }
+}
+
+/// The context of a request, which carries what a pipeline's policies need.
+pub(crate) fn context(options: Option<TokenRequestOptions<'_>>) -> Context<'_> {
+    options.unwrap_or_default().method_options.context
+}
