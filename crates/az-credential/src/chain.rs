@@ -1,6 +1,8 @@
 //! The chain itself.
 
 use crate::{
+    arc_agent::ArcAgent,
+    clock::SystemClock,
     developer, environment,
     error::{Attempt, CredentialError, Outcome},
     http,
@@ -57,12 +59,16 @@ impl DefaultAzureCredential {
             Some(transport) => transport,
             None => http::transport(options.env.get("SSL_CERT_FILE").map(Path::new))?,
         };
+        let arc_agent = ArcAgent::of(&options.env);
         let parts = Parts {
             env: options.env,
             cloud: options.cloud,
             transport,
             subscription: options.subscription,
             application_id: options.application_id,
+            managed_identity: None,
+            arc_agent,
+            clock: Arc::new(SystemClock),
             in_chain: selected.len() > 1,
         };
         Ok(Arc::new(DefaultAzureCredential {

@@ -35,6 +35,11 @@ pub fn transport(ssl_cert_file: Option<&Path>) -> Result<Transport, HttpError> {
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
+    over_tls(tls)
+}
+
+/// A transport that speaks TLS so, and is otherwise as [`transport`]'s.
+pub(crate) fn over_tls(tls: ClientConfig) -> Result<Transport, HttpError> {
     let client = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .connect_timeout(Duration::from_secs(20))
@@ -42,7 +47,7 @@ pub fn transport(ssl_cert_file: Option<&Path>) -> Result<Transport, HttpError> {
         // Azure's services do not redirect; a redirect must not carry a token elsewhere.
         .redirect(reqwest::redirect::Policy::none())
         .build()
-        .map_err(|error| setup(&error))?;
+        .map_err(|error| HttpError::Setup(error.to_string()))?;
     Ok(Transport::new(Arc::new(client)))
 }
 

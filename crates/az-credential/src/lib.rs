@@ -30,8 +30,10 @@
 #![forbid(unsafe_code)]
 
 mod advice;
+mod arc_agent;
 mod asked;
 mod az_config;
+mod bounded_retry;
 mod cached;
 mod certificate;
 mod chain;
@@ -47,6 +49,7 @@ pub mod http;
 mod issued;
 mod kept;
 mod managed_identity;
+mod managed_identity_id;
 mod memory_cache;
 mod name;
 mod parts;
@@ -55,6 +58,7 @@ mod process;
 mod selection;
 #[cfg(test)]
 mod testing;
+mod token_answer;
 mod token_cache;
 mod workload_identity;
 
@@ -66,6 +70,8 @@ pub use clock::{Clock, SystemClock};
 pub use cloud::{Cloud, UnknownCloud};
 pub use env::Env;
 pub use error::{Attempt, CredentialError, Outcome};
+pub use managed_identity::{ArcKeyFault, ManagedIdentityError, ManagedIdentitySource};
+pub use managed_identity_id::ManagedIdentityId;
 pub use name::CredentialName;
 pub use parts::Options;
 pub use token_cache::folder as cache_folder;

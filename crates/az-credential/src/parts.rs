@@ -1,9 +1,13 @@
 //! What the chain, and each credential of it, is made of.
 
-use crate::{cloud::Cloud, entra_answer::EntraAnswers, env::Env};
+use crate::{
+    arc_agent::ArcAgent, clock::Clock, cloud::Cloud, entra_answer::EntraAnswers, env::Env,
+    managed_identity_id::ManagedIdentityId,
+};
 use azure_core::http::{
     ClientOptions, ExponentialRetryOptions, RetryOptions, Transport, UserAgentOptions,
 };
+use std::sync::Arc;
 
 /// What a [`DefaultAzureCredential`](crate::DefaultAzureCredential) is made of.
 #[derive(Clone, Default)]
@@ -28,6 +32,10 @@ pub(crate) struct Parts {
     pub(crate) transport: Transport,
     pub(crate) subscription: Option<String>,
     pub(crate) application_id: Option<String>,
+    /// The managed identity that is meant; `None` for that of `AZURE_CLIENT_ID`.
+    pub(crate) managed_identity: Option<ManagedIdentityId>,
+    pub(crate) arc_agent: ArcAgent,
+    pub(crate) clock: Arc<dyn Clock>,
     /// Whether there are other credentials beside the one that is asked.
     pub(crate) in_chain: bool,
 }

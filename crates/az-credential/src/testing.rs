@@ -1,6 +1,12 @@
 //! What the tests of the chain and of its credentials share.
 
-use crate::{clock::Clock, cloud::Cloud, env::Env, parts::Parts};
+use crate::{
+    arc_agent::ArcAgent,
+    clock::{Clock, SystemClock},
+    cloud::Cloud,
+    env::Env,
+    parts::Parts,
+};
 use azure_core::{
     Bytes,
     error::ErrorKind,
@@ -63,6 +69,9 @@ pub(crate) fn parts(
         transport: Transport::new(wire(answers)),
         subscription: None,
         application_id: None,
+        managed_identity: None,
+        arc_agent: ArcAgent::default(),
+        clock: Arc::new(SystemClock),
         in_chain: true,
     }
 }
@@ -86,5 +95,150 @@ impl TestClock {
 impl Clock for TestClock {
     fn now(&self) -> OffsetDateTime {
         *self.0.lock().expect("lock")
+    }
+}
+
+/// What a [`Script`] answers once.
+#[derive(Clone, Debug)]
+pub(crate) enum Reply {
+    Answer(u16, Vec<(&'static str, String)>, String),
+    /// After so long.
+    Late(std::time::Duration, Box<Reply>),
+    /// The network reaches nobody.
+    Unreachable,
+}
+
+impl Reply {
+    pub(crate) fn of(status: u16, body: &str) -> Self {
+        Reply::Answer(status, Vec::new(), body.to_owned())
+    }
+
+    pub(crate) fn with_header(self, name: &'static str, value: impl Into<String>) -> Self {
+        match self {
+            Reply::Answer(status, mut headers, body) => {
+                headers.push((name, value.into()));
+                Reply::Answer(status, headers, body)
+            }
+            other => other,
+        }
+    }
+
+    pub(crate) fn after(self, seconds: u64) -> Self {
+        Reply::Late(std::time::Duration::from_secs(seconds), Box::new(self))
+    }
+}
+
+/// Answers one after the other, the last one for ever, and keeps the requests.
+#[derive(Debug)]
+pub(crate) struct Script {
+    replies: Vec<Reply>,
+    pub(crate) requests: Mutex<Vec<Asking>>,
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub(crate) struct Asking {
+    pub(crate) method: String,
+    pub(crate) url: azure_core::http::Url,
+    headers: Headers,
+    pub(crate) body: String,
+    /// When, by the runtime's clock.
+    pub(crate) at: tokio::time::Instant,
+}
+
+impl Asking {
+    pub(crate) fn header(&self, name: &'static str) -> Option<String> {
+        self.headers.get_optional_string(&name.into())
+    }
+
+    /// A parameter of the address.
+    pub(crate) fn query(&self, name: &str) -> Option<String> {
+        let mut pairs = self.url.query_pairs();
+        pairs
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
+    }
+
+    /// A field of the form in the body.
+    pub(crate) fn form(&self, name: &str) -> Option<String> {
+        let mut url = self.url.clone();
+        url.set_query(Some(&self.body));
+        let mut pairs = url.query_pairs();
+        pairs
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
+    }
+}
+
+impl Script {
+    pub(crate) fn new(replies: impl IntoIterator<Item = Reply>) -> Arc<Self> {
+        Arc::new(Script {
+            replies: replies.into_iter().collect(),
+            requests: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn transport(self: &Arc<Self>) -> Transport {
+        Transport::new(self.clone())
+    }
+
+    pub(crate) fn requests(&self) -> Vec<Asking> {
+        self.requests.lock().expect("lock").clone()
+    }
+
+    /// The seconds between the requests.
+    pub(crate) fn waits(&self) -> Vec<u64> {
+        let requests = self.requests();
+        let pairs = requests.windows(2);
+        pairs
+            .map(|pair| (pair[1].at - pair[0].at).as_secs())
+            .collect()
+    }
+}
+
+#[async_trait::async_trait]
+impl HttpClient for Script {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let body = match request.body() {
+            Body::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            Body::SeekableStream(_) => "(stream)".to_owned(),
+        };
+        let number = {
+            let mut requests = self.requests.lock().expect("lock");
+            requests.push(Asking {
+                method: request.method().as_str().to_owned(),
+                url: request.url().clone(),
+                headers: request.headers().clone(),
+                body,
+                at: tokio::time::Instant::now(),
+            });
+            requests.len() - 1
+        };
+        let mut reply = self.replies.get(number).or(self.replies.last()).cloned();
+        loop {
+            match reply {
+                Some(Reply::Late(time, inner)) => {
+                    tokio::time::sleep(time).await;
+                    reply = Some(*inner);
+                }
+                Some(Reply::Answer(status, pairs, body)) => {
+                    let mut headers = Headers::default();
+                    for (name, value) in pairs {
+                        headers.insert(name, value);
+                    }
+                    return Ok(AsyncRawResponse::from_bytes(
+                        StatusCode::from(status),
+                        headers,
+                        Bytes::from(body),
+                    ));
+                }
+                Some(Reply::Unreachable) | None => {
+                    return Err(azure_core::Error::with_message(
+                        ErrorKind::Connection,
+                        "connection refused",
+                    ));
+                }
+            }
+        }
     }
 }

@@ -1,0 +1,110 @@
+//! Retries with an end: so many, so long.
+
+use azure_core::{
+    Error,
+    error::ErrorKind,
+    http::{
+        AsyncRawResponse, Context, Request,
+        headers::RETRY_AFTER,
+        policies::{Policy, PolicyResult},
+    },
+    time::{OffsetDateTime, parse_rfc7231},
+};
+use std::{sync::Arc, time::Duration};
+use tokio::time::{Instant, timeout};
+
+/// The longest wait for one answer, as that of Azure's SDK for Go (`setIMDSRetryOptionDefaults`, `TryTimeout`).
+const TRY: Duration = Duration::from_secs(60);
+
+/// Why there is no good answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// This status came.
+    Status(u16),
+    /// Nothing came.
+    NoAnswer,
+}
+
+/// When to ask once more: how long to wait before the retry of this number, which begins at 0; `None` to ask no more.
+pub(crate) type Rule = fn(Trouble, u32) -> Option<Duration>;
+
+/// Asks again as a rule says, and never longer than a total.
+///
+/// What the service says in `Retry-After` is waited for, unless it is beyond the total: then its answer stands. The
+/// policy of `azure_core` knows no such bound, and no rule by status.
+#[derive(Debug)]
+pub(crate) struct BoundedRetry {
+    rule: Rule,
+    total: Duration,
+}
+
+impl BoundedRetry {
+    pub(crate) fn policy(rule: Rule, total: Duration) -> Arc<dyn Policy> {
+        Arc::new(BoundedRetry { rule, total })
+    }
+}
+
+#[async_trait::async_trait]
+impl Policy for BoundedRetry {
+    async fn send(
+        &self,
+        ctx: &Context,
+        request: &mut Request,
+        next: &[Arc<dyn Policy>],
+    ) -> PolicyResult {
+        let end = Instant::now() + self.total;
+        let mut retry = 0;
+        loop {
+            request.body_mut().reset().await?;
+            let limit = TRY.min(end.saturating_duration_since(Instant::now()));
+            let answer = match timeout(limit, whole(ctx, request, next)).await {
+                Ok(answer) => answer,
+                Err(_) => Err(Error::with_message(
+                    ErrorKind::Io,
+                    format!("no answer within {} s", limit.as_secs_f32().round()),
+                )),
+            };
+            let trouble = match &answer {
+                Ok(answer) => Trouble::Status(answer.status().into()),
+                Err(error) if matches!(error.kind(), ErrorKind::Io | ErrorKind::Connection) => {
+                    Trouble::NoAnswer
+                }
+                Err(_) => return answer,
+            };
+            let Some(wait) = (self.rule)(trouble, retry) else {
+                return answer;
+            };
+            let wait = wait.max(
+                answer
+                    .as_ref()
+                    .ok()
+                    .and_then(retry_after)
+                    .unwrap_or_default(),
+            );
+            if Instant::now() + wait >= end {
+                return answer;
+            }
+            tracing::debug!(?trouble, ?wait, "asked again after a while");
+            tokio::time::sleep(wait).await;
+            retry += 1;
+        }
+    }
+}
+
+/// The answer with its body, which may be slow too.
+async fn whole(ctx: &Context<'_>, request: &mut Request, next: &[Arc<dyn Policy>]) -> PolicyResult {
+    let (status, headers, body) = next[0].send(ctx, request, &next[1..]).await?.deconstruct();
+    let body = body.collect().await?;
+    Ok(AsyncRawResponse::from_bytes(status, headers, body))
+}
+
+/// Seconds, or a date: <https://www.rfc-editor.org/rfc/rfc9110#name-retry-after>
+fn retry_after(answer: &AsyncRawResponse) -> Option<Duration> {
+    let value = answer.headers().get_optional_str(&RETRY_AFTER)?;
+    match value.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => (parse_rfc7231(value).ok()? - OffsetDateTime::now_utc())
+            .try_into()
+            .ok(),
+    }
+}

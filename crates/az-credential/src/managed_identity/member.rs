@@ -1,0 +1,201 @@
+//! A managed identity as a member of the chain: whether there is one here, and what a failure means.
+
+use super::{
+    endpoint::Endpoint, error::ManagedIdentityError, imds, source::ManagedIdentitySource,
+    tokens::ManagedIdentityTokens,
+};
+use crate::{
+    cached::Cached,
+    error::{Outcome, answer, reason},
+    http::root_cause,
+    managed_identity_id::ManagedIdentityId,
+    parts::Parts,
+};
+use azure_core::{
+    credentials::TokenCredential,
+    error::ErrorKind,
+    http::{Context, Method, RawResponse, Request, StatusCode, Url},
+};
+use std::{sync::Arc, time::Duration};
+
+/// How long the probe waits. Go's chain waits as long: the service is on the machine's own host.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+
+const ADVICE: &str = "On an Azure virtual machine give it an identity: 'az-identity vm assign'.";
+
+/// The identity that is meant, and where that is said: the options, else `AZURE_CLIENT_ID`.
+fn identity(parts: &Parts) -> (ManagedIdentityId, &'static str) {
+    match (&parts.managed_identity, parts.env.get("AZURE_CLIENT_ID")) {
+        (Some(id), _) => (id.clone(), ""),
+        (None, Some(id)) => (
+            ManagedIdentityId::ClientId(id.to_owned()),
+            " (AZURE_CLIENT_ID)",
+        ),
+        (None, None) => (ManagedIdentityId::SystemAssigned, ""),
+    }
+}
+
+/// The credential of this host. In a chain with others it is first made sure that the metadata service is there, so
+/// that nobody waits for one that is not.
+pub(crate) async fn build(parts: &Parts) -> Result<Arc<dyn TokenCredential>, Outcome> {
+    let (id, _) = identity(parts);
+    // What cannot be made counts as not available, as in Go's chain.
+    let invalid =
+        |error: ManagedIdentityError| Outcome::unavailable(error.to_string(), error.advice());
+    let endpoint = Endpoint::of(parts, &id).map_err(invalid)?;
+    let transport = endpoint.transport(parts).map_err(invalid)?;
+    if let Endpoint::Imds(url) = &endpoint
+        && parts.in_chain
+    {
+        probe(parts, url).await?;
+    }
+    tracing::debug!(source = %endpoint.source(), %id, "managed identity");
+    let tokens = ManagedIdentityTokens::new(parts, endpoint, id, transport);
+    Ok(Arc::new(Cached::new(tokens, parts.clock.clone())))
+}
+
+/// Whether the metadata service answers; `None` where managed identities come from elsewhere.
+pub(crate) async fn metadata_service(parts: &Parts) -> Option<Result<(), Outcome>> {
+    match Endpoint::of(parts, &ManagedIdentityId::SystemAssigned) {
+        Ok(Endpoint::Imds(url)) => Some(probe(parts, &url).await),
+        _ => None,
+    }
+}
+
+/// Asks once, without the `Metadata` header, as Go's chain does: whatever answers counts as the metadata service.
+async fn probe(parts: &Parts, url: &Url) -> Result<(), Outcome> {
+    let not_there = |why: String| {
+        Outcome::unavailable(
+            format!("no metadata service of a virtual machine answers ({why})"),
+            ADVICE,
+        )
+    };
+    let mut request = Request::new(url.clone(), Method::Get);
+    let context = Context::new();
+    let answer =
+        tokio::time::timeout(PROBE_TIMEOUT, parts.transport.send(&context, &mut request)).await;
+    match answer {
+        Err(_) => Err(not_there("no answer within 1 s".to_owned())),
+        Ok(Err(error)) => Err(not_there(root_cause(&error))),
+        // The service says 400 here. A proxy in between says that there is nobody; going on would only ask it
+        // some more times.
+        Ok(Ok(answer)) if is_gateway_error(answer.status()) && behind_proxy(parts) => Err(
+            not_there(format!("the proxy answered {}", u16::from(answer.status()))),
+        ),
+        Ok(Ok(_)) => Ok(()),
+    }
+}
+
+fn is_gateway_error(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::BadGateway | StatusCode::ServiceUnavailable | StatusCode::GatewayTimeout
+    )
+}
+
+fn behind_proxy(parts: &Parts) -> bool {
+    ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]
+        .iter()
+        .any(|name| parts.env.get(name).is_some())
+}
+
+/// What a failed request for a token means; the cases are Go's (`managed_identity_client.go`).
+pub(crate) fn failed(parts: &Parts, error: &azure_core::Error) -> Outcome {
+    let cause = answer(error).unwrap_or(error);
+    if let Some(error) = ManagedIdentityError::find(cause) {
+        return Outcome::refused(error.to_string(), error.advice());
+    }
+    let response = match cause.kind() {
+        ErrorKind::HttpResponse {
+            status,
+            raw_response,
+            ..
+        } => Some((*status, raw_response.as_deref())),
+        _ => None,
+    };
+    match ManagedIdentitySource::of(parts) {
+        ManagedIdentitySource::Imds => metadata_service_failed(parts, cause, response),
+        // The host says that it has identities, so whatever it answers ends the search.
+        source => Outcome::refused(
+            format!(
+                "{}{}",
+                reason(cause),
+                said(response.and_then(|(_, body)| body))
+            ),
+            format!("Check that an identity is assigned, in the settings of {source}."),
+        ),
+    }
+}
+
+fn metadata_service_failed(
+    parts: &Parts,
+    cause: &azure_core::Error,
+    response: Option<(StatusCode, Option<&RawResponse>)>,
+) -> Outcome {
+    let (id, origin) = identity(parts);
+    let named = id != ManagedIdentityId::SystemAssigned;
+    match response {
+        Some((StatusCode::BadRequest, _)) if named => Outcome::refused(
+            format!("the identity with {id}{origin} is not assigned to this machine"),
+            "Assign it with 'az-identity vm assign', or unset AZURE_CLIENT_ID for the machine's own identity.",
+        ),
+        // The service names none of them to whom it does not know.
+        Some((StatusCode::BadRequest, Some(response)))
+            if contains(response, "Multiple user assigned identities") =>
+        {
+            Outcome::unavailable(
+                "the machine has several user-assigned identities, and none is named",
+                "Set AZURE_CLIENT_ID to the client id of one of them: 'az-identity vm show -g GROUP -n MACHINE', where you are signed in, lists them.",
+            )
+        }
+        Some((StatusCode::BadRequest, response)) => Outcome::unavailable(
+            format!("the machine has no identity to use{}", said(response)),
+            ADVICE,
+        ),
+        // Docker Desktop's proxy answers for the address and says so.
+        Some((StatusCode::Forbidden, Some(response))) if contains(response, "unreachable") => {
+            Outcome::unavailable("a proxy answers in place of the metadata service", ADVICE)
+        }
+        None if parts.in_chain && matches!(cause.kind(), ErrorKind::DataConversion) => {
+            Outcome::unavailable("what answers is not a metadata service", ADVICE)
+        }
+        _ => Outcome::refused(
+            format!(
+                "{}{}",
+                reason(cause),
+                said(response.and_then(|(_, body)| body))
+            ),
+            "Try again; if it stays so, restart the machine or check its identity.",
+        ),
+    }
+}
+
+/// `: …` with the service's own words, if it has any.
+fn said(response: Option<&RawResponse>) -> String {
+    let body: Option<serde_json::Value> =
+        response.and_then(|response| serde_json::from_slice(response.body()).ok());
+    body.as_ref()
+        .and_then(|body| {
+            // The two forms of Azure's errors: OAuth's, and `{"error": {"code", "message"}}`.
+            let words = [
+                &body["error_description"],
+                &body["error"]["message"],
+                &body["message"],
+            ];
+            words.into_iter().find_map(|words| words.as_str())
+        })
+        .map(|words| {
+            format!(
+                ": {}",
+                words.split_whitespace().collect::<Vec<_>>().join(" ")
+            )
+        })
+        .unwrap_or_default()
+}
+
+fn contains(response: &RawResponse, word: &str) -> bool {
+    String::from_utf8_lossy(response.body()).contains(word)
+}
+
+#[cfg(test)]
+mod tests;
