@@ -3,13 +3,11 @@
 //! `azure_identity`'s own support needs OpenSSL and takes PKCS#12 only; this signs with the library that TLS uses anyway.
 //! <https://learn.microsoft.com/entra/identity-platform/certificate-credentials>
 
-use crate::cloud::Cloud;
+use crate::entra_client::Assertion;
 use azure_core::{
     Uuid, base64,
-    http::ClientMethodOptions,
     time::{Duration, OffsetDateTime},
 };
-use azure_identity::ClientAssertion;
 use p12_keystore::Pkcs12Archive;
 use ring::{digest, rand::SystemRandom, rsa, signature::RSA_PSS_SHA256};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
@@ -139,19 +137,12 @@ fn contains(data: &[u8], part: &[u8]) -> bool {
 pub(super) struct CertificateAssertion {
     certificate: Certificate,
     header: String,
-    audience: String,
     client_id: String,
 }
 
 impl CertificateAssertion {
     /// `send_chain` puts the certificates into the assertion, for applications that trust an issuer and a subject name.
-    pub(super) fn new(
-        certificate: Certificate,
-        cloud: &Cloud,
-        tenant_id: &str,
-        client_id: &str,
-        send_chain: bool,
-    ) -> Self {
+    pub(super) fn new(certificate: Certificate, client_id: &str, send_chain: bool) -> Self {
         let thumbprint = digest::digest(&digest::SHA256, &certificate.chain[0]);
         let mut header =
             json!({"alg": "PS256", "typ": "JWT", "x5t#S256": base64::encode_url_safe(thumbprint)});
@@ -160,15 +151,14 @@ impl CertificateAssertion {
         }
         CertificateAssertion {
             header: base64::encode_url_safe(header.to_string()),
-            audience: format!("{}{tenant_id}/oauth2/v2.0/token", cloud.authority_host()),
             client_id: client_id.to_owned(),
             certificate,
         }
     }
 
-    fn sign(&self, now: OffsetDateTime) -> azure_core::Result<String> {
+    fn sign(&self, audience: &str, now: OffsetDateTime) -> azure_core::Result<String> {
         let claims = json!({
-            "aud": self.audience,
+            "aud": audience,
             "iss": self.client_id,
             "sub": self.client_id,
             "jti": Uuid::new_v4().to_string(),
@@ -199,9 +189,10 @@ impl CertificateAssertion {
 }
 
 #[async_trait::async_trait]
-impl ClientAssertion for CertificateAssertion {
-    async fn secret(&self, _: Option<ClientMethodOptions<'_>>) -> azure_core::Result<String> {
-        self.sign(OffsetDateTime::now_utc())
+impl Assertion for CertificateAssertion {
+    async fn assertion(&self, audience: &str) -> azure_core::Result<Zeroizing<String>> {
+        self.sign(audience, OffsetDateTime::now_utc())
+            .map(Zeroizing::new)
     }
 }
 
@@ -223,13 +214,7 @@ mod tests {
     const THUMBPRINT: &str = "-wojY4bVU-z8cHfwBj6zOuQwSFhnFATgo_f2pb52XfM";
 
     fn header(certificate: Certificate, send_chain: bool) -> Value {
-        let assertion = CertificateAssertion::new(
-            certificate,
-            &Cloud::public(),
-            "tenant",
-            "client",
-            send_chain,
-        );
+        let assertion = CertificateAssertion::new(certificate, "client", send_chain);
         serde_json::from_slice(&base64::decode_url_safe(&assertion.header).expect("base64"))
             .expect("JSON")
     }
@@ -262,10 +247,10 @@ mod tests {
     fn assertions_are_signed_and_bounded_in_time() {
         let certificate = Certificate::parse(PEM, None).expect("parses");
         let public = certificate.key.public().as_ref().to_vec();
-        let assertion =
-            CertificateAssertion::new(certificate, &Cloud::public(), "tenant", "client", false);
+        let assertion = CertificateAssertion::new(certificate, "client", false);
         let now = OffsetDateTime::now_utc();
-        let token = assertion.sign(now).expect("signs");
+        let audience = "https://login.microsoftonline.com/tenant/oauth2/v2.0/token";
+        let token = assertion.sign(audience, now).expect("signs");
         let (text, signature) = token.rsplit_once('.').expect("three parts");
         let signature = base64::decode_url_safe(signature).expect("base64");
         UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, public)
@@ -274,10 +259,7 @@ mod tests {
         let claims =
             base64::decode_url_safe(text.split_once('.').expect("two parts").1).expect("base64");
         let claims: Value = serde_json::from_slice(&claims).expect("JSON");
-        assert_eq!(
-            claims["aud"],
-            "https://login.microsoftonline.com/tenant/oauth2/v2.0/token"
-        );
+        assert_eq!(claims["aud"], audience);
         assert_eq!(
             (&claims["iss"], &claims["sub"]),
             (&"client".into(), &"client".into())

@@ -1,24 +1,22 @@
 //! The chain itself.
 
 use crate::{
-    arc_agent::ArcAgent,
-    clock::SystemClock,
-    developer, environment,
+    asked::Asked,
     error::{Attempt, CredentialError, Outcome},
-    http,
-    kept::Kept,
     managed_identity,
+    member::Member,
     name::CredentialName,
-    parts::{Options, Parts},
-    selection, workload_identity,
+    options::Options,
+    parts::Parts,
+    selection,
+    turns::Turns,
 };
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use std::{
     fmt,
-    path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
 };
-use tokio::sync::OnceCell;
 
 /// Tries one credential after another and stays with the first that gives a token.
 ///
@@ -37,44 +35,34 @@ use tokio::sync::OnceCell;
 pub struct DefaultAzureCredential {
     parts: Parts,
     selected: Vec<CredentialName>,
-    chosen: OnceCell<Chosen>,
+    members: Vec<Member>,
+    time_limit: Option<Duration>,
+    /// The place of the member that gave the first token.
+    chosen: OnceLock<usize>,
+    turns: Turns<Asked, CredentialError>,
     /// What gave no token in the latest search, in order.
     tried: Mutex<Vec<Attempt>>,
 }
 
-/// The credential that gave the first token.
-struct Chosen {
-    name: CredentialName,
-    credential: Arc<dyn TokenCredential>,
-}
-
 impl DefaultAzureCredential {
-    /// A chain as `AZURE_TOKEN_CREDENTIALS` narrows it.
+    /// A chain as `AZURE_TOKEN_CREDENTIALS` and the options narrow it.
     ///
     /// # Errors
-    /// The variable names no credential, or the HTTP client cannot be made.
+    /// The variable names no credential or is not set where it must be, no credential is left, or the HTTP client cannot
+    /// be made.
     pub fn new(options: Options) -> Result<Arc<Self>, CredentialError> {
-        let selected = selection::selected(&options.env)?;
-        let transport = match options.transport {
-            Some(transport) => transport,
-            None => http::transport(options.env.get("SSL_CERT_FILE").map(Path::new))?,
-        };
-        let arc_agent = ArcAgent::of(&options.env);
-        let parts = Parts {
-            env: options.env,
-            cloud: options.cloud,
-            transport,
-            subscription: options.subscription,
-            application_id: options.application_id,
-            managed_identity: None,
-            arc_agent,
-            clock: Arc::new(SystemClock),
-            in_chain: selected.len() > 1,
-        };
+        let selected = selection::selected(
+            &options.env,
+            &options.exclude,
+            options.require_token_credentials,
+        )?;
         Ok(Arc::new(DefaultAzureCredential {
-            parts,
+            time_limit: options.time_limit,
+            parts: options.into_parts(selected.len() > 1)?,
+            members: selected.iter().copied().map(Member::new).collect(),
             selected,
-            chosen: OnceCell::new(),
+            chosen: OnceLock::new(),
+            turns: Turns::new(),
             tried: Mutex::default(),
         }))
     }
@@ -87,8 +75,7 @@ impl DefaultAzureCredential {
     /// The credentials that gave no token in the latest search, in order, and why: those before the chosen one, or all so
     /// far where the search still goes on.
     pub fn tried(&self) -> Vec<Attempt> {
-        let tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
-        tried.clone()
+        self.attempts().clone()
     }
 
     /// Whether the metadata service of a virtual machine answers, or why not: one request, within a second. `None` where the
@@ -100,82 +87,96 @@ impl DefaultAzureCredential {
         managed_identity::metadata_service(&self.parts).await
     }
 
-    fn note(&self, attempt: &Attempt) {
-        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
-        tried.push(attempt.clone());
-    }
-
     /// The credential that gave a token, once one has.
     pub fn chosen(&self) -> Option<CredentialName> {
-        self.chosen.get().map(|chosen| chosen.name)
+        self.chosen.get().map(|&index| self.members[index].name)
+    }
+
+    fn attempts(&self) -> MutexGuard<'_, Vec<Attempt>> {
+        self.tried.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Goes down the chain. The token comes back too: a credential is chosen by giving one.
-    async fn search(&self, scopes: &[&str]) -> Result<(Chosen, AccessToken), CredentialError> {
-        let mut attempts = Vec::new();
-        self.tried
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
-        for &name in &self.selected {
-            match self.attempt(name, scopes).await {
-                Ok((credential, token)) => {
-                    tracing::info!(credential = name.as_str(), "signed in");
-                    return Ok((Chosen { name, credential }, token));
+    async fn search(
+        &self,
+        scopes: &[&str],
+        options: Option<TokenRequestOptions<'_>>,
+    ) -> Result<(usize, AccessToken), CredentialError> {
+        self.attempts().clear();
+        for (index, member) in self.members.iter().enumerate() {
+            let outcome = match member.token(&self.parts, scopes, options.clone()).await {
+                Ok(token) => {
+                    tracing::info!(credential = member.name.as_str(), "signed in");
+                    return Ok((index, token));
                 }
-                Err(outcome) => {
-                    let refused = matches!(outcome, Outcome::Refused { .. });
-                    let attempt = Attempt {
-                        credential: name,
-                        outcome,
-                    };
-                    tracing::debug!(%attempt, "no token");
-                    self.note(&attempt);
-                    attempts.push(attempt);
-                    if refused {
-                        return Err(CredentialError::Refused { attempts });
-                    }
-                }
+                Err(outcome) => outcome,
+            };
+            let refused = matches!(outcome, Outcome::Refused { .. });
+            let attempt = Attempt {
+                credential: member.name,
+                outcome,
+            };
+            tracing::debug!(%attempt, "no token");
+            self.attempts().push(attempt);
+            if refused {
+                return Err(CredentialError::Refused {
+                    attempts: self.tried(),
+                });
             }
         }
-        Err(CredentialError::Unavailable { attempts })
+        Err(CredentialError::Unavailable {
+            attempts: self.tried(),
+        })
     }
 
-    async fn attempt(
+    async fn token(
         &self,
-        name: CredentialName,
         scopes: &[&str],
-    ) -> Result<(Arc<dyn TokenCredential>, AccessToken), Outcome> {
-        let parts = &self.parts;
-        let credential = match name {
-            CredentialName::Environment => environment::build(parts)?,
-            CredentialName::WorkloadIdentity => workload_identity::build(parts)?,
-            CredentialName::ManagedIdentity => managed_identity::build(parts).await?,
-            CredentialName::AzureCli => Kept::around(developer::azure_cli(parts)?, parts, name),
-            CredentialName::AzureDeveloperCli => {
-                Kept::around(developer::azure_developer_cli(parts)?, parts, name)
+        options: Option<TokenRequestOptions<'_>>,
+    ) -> Result<AccessToken, CredentialError> {
+        if let Some(&index) = self.chosen.get() {
+            return self.chosen_token(index, scopes, options).await;
+        }
+        let asked = Asked::of(scopes, options.as_ref());
+        // Callers that come while one searches wait for what it finds.
+        let turn = self.turns.wait(&asked).await;
+        if let Some(&index) = self.chosen.get() {
+            drop(turn);
+            return self.chosen_token(index, scopes, options).await;
+        }
+        if let Some(error) = turn.failure {
+            return Err(error);
+        }
+        match self.search(scopes, options).await {
+            Ok((index, token)) => {
+                let _ = self.chosen.set(index);
+                Ok(token)
             }
-            CredentialName::AzurePowerShell => {
-                Kept::around(developer::azure_powershell(parts)?, parts, name)
+            Err(error) => {
+                self.turns.fail(asked, error.clone());
+                Err(error)
             }
-        };
-        let token = credential
-            .get_token(scopes, None)
-            .await
-            .map_err(|error| self.outcome(name, &error))?;
-        Ok((credential, token))
+        }
     }
 
-    fn outcome(&self, name: CredentialName, error: &azure_core::Error) -> Outcome {
-        let outcome = match name {
-            CredentialName::Environment => environment::failed(&self.parts, error),
-            CredentialName::WorkloadIdentity => workload_identity::failed(&self.parts, error),
-            CredentialName::ManagedIdentity => managed_identity::failed(&self.parts, error),
-            CredentialName::AzureCli
-            | CredentialName::AzureDeveloperCli
-            | CredentialName::AzurePowerShell => developer::failed(name, error),
-        };
-        outcome.caused_by(error)
+    async fn chosen_token(
+        &self,
+        index: usize,
+        scopes: &[&str],
+        options: Option<TokenRequestOptions<'_>>,
+    ) -> Result<AccessToken, CredentialError> {
+        let member = &self.members[index];
+        let asking = member.token(&self.parts, scopes, options);
+        asking.await.map_err(|outcome| CredentialError::Refused {
+            attempts: vec![Attempt {
+                credential: member.name,
+                // It gave a token before, so whatever it says now is a refusal.
+                outcome: match outcome {
+                    Outcome::Unavailable { reason, advice } => Outcome::refused(reason, advice),
+                    refused @ Outcome::Refused { .. } => refused,
+                },
+            }],
+        })
     }
 }
 
@@ -186,39 +187,21 @@ impl TokenCredential for DefaultAzureCredential {
         scopes: &[&str],
         options: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
-        let mut first = None;
-        // Callers that come while one searches wait for what it finds.
-        let chosen = self
-            .chosen
-            .get_or_try_init(|| async {
-                let (chosen, token) = self.search(scopes).await?;
-                first = Some(token);
-                Ok::<_, CredentialError>(chosen)
-            })
-            .await?;
-        if let Some(token) = first {
-            return Ok(token);
-        }
-        chosen
-            .credential
-            .get_token(scopes, options)
-            .await
-            .map_err(|error| {
-                // It gave a token before, so whatever it says now is a refusal.
-                let outcome = match self.outcome(chosen.name, &error) {
-                    Outcome::Unavailable { reason, advice } => {
-                        Outcome::refused(reason, advice).caused_by(&error)
-                    }
-                    refused @ Outcome::Refused { .. } => refused,
-                };
-                CredentialError::Refused {
-                    attempts: vec![Attempt {
-                        credential: chosen.name,
-                        outcome,
-                    }],
+        let asking = self.token(scopes, options);
+        let token = match self.time_limit {
+            None => asking.await?,
+            Some(limit) => match tokio::time::timeout(limit, asking).await {
+                Ok(token) => token?,
+                Err(_) => {
+                    let attempts = match self.chosen() {
+                        Some(_) => Vec::new(),
+                        None => self.tried(),
+                    };
+                    return Err(CredentialError::TimedOut { limit, attempts }.into());
                 }
-                .into()
-            })
+            },
+        };
+        Ok(token)
     }
 }
 
@@ -236,10 +219,11 @@ impl fmt::Debug for DefaultAzureCredential {
 mod tests {
     use super::*;
     use crate::{
+        asked::{Claims, TenantId},
         env::Env,
-        testing::{self, wire},
+        testing::{self, Reply, Script, wire},
     };
-    use azure_core::http::Transport;
+    use azure_core::http::{ClientMethodOptions, Context, Transport};
 
     const SCOPE: &str = "https://vault.azure.net/.default";
     const TOKEN: &str = r#"{"access_token": "T", "expires_in": 3600, "token_type": "Bearer"}"#;
@@ -466,6 +450,139 @@ mod tests {
         assert!(matches!(error, CredentialError::Refused { .. }), "{error}");
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_time_limit_ends_the_search_and_says_how_far_it_came() {
+        let script = Script::new([Reply::of(200, IMDS_TOKEN).after(3600)]);
+        let chain = DefaultAzureCredential::new(Options {
+            env: Env::from_pairs([
+                ("IDENTITY_ENDPOINT", "http://127.0.0.1:41/token"),
+                ("IDENTITY_HEADER", "hunter2"),
+            ]),
+            transport: Some(script.transport()),
+            time_limit: Some(Duration::from_secs(5)),
+            ..Options::default()
+        })
+        .expect("a chain");
+        let start = tokio::time::Instant::now();
+        let error = token(&chain).await.expect_err("too slow");
+        assert_eq!(start.elapsed().as_secs(), 5);
+        match &error {
+            CredentialError::TimedOut { attempts, .. } => assert_eq!(attempts.len(), 2),
+            other => panic!("{other}"),
+        }
+        assert!(!error.to_string().contains("hunter2"));
+        assert!(
+            token(&chain).await.is_err(),
+            "nobody holds the turn any more"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_member_that_is_excluded_is_not_asked() {
+        let script = Script::new([Reply::of(200, IMDS_TOKEN)]);
+        let chain = DefaultAzureCredential::new(Options {
+            transport: Some(script.transport()),
+            exclude: vec![CredentialName::ManagedIdentity],
+            ..Options::default()
+        })
+        .expect("a chain");
+        token(&chain).await.expect_err("nothing");
+        assert!(script.requests().is_empty());
+        assert_eq!(chain.selected().len(), 5);
+        assert_eq!(chain.metadata_service().await, None);
+    }
+
+    #[tokio::test]
+    async fn a_source_that_takes_no_client_id_is_passed_over() {
+        let variables = [
+            ("MSI_ENDPOINT", "http://localhost:50342/oauth2/token"),
+            ("AZURE_CLIENT_ID", "c"),
+            ("AZURE_TOKEN_CREDENTIALS", "prod"),
+        ];
+        let error = token(&chain(&variables, &wire(&[])))
+            .await
+            .expect_err("none");
+        assert!(matches!(error, CredentialError::Unavailable { .. }));
+        let text = error.to_string();
+        assert!(text.contains("Cloud Shell does not take"), "{text}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_thousand_callers_search_once_be_there_a_token_or_not() {
+        let probe = Reply::of(400, "{}");
+        for (replies, good) in [
+            (
+                vec![probe.clone(), Reply::of(200, IMDS_TOKEN).after(1)],
+                true,
+            ),
+            (vec![probe.clone(), probe.after(1)], false),
+        ] {
+            let script = Script::new(replies);
+            let chain = DefaultAzureCredential::new(Options {
+                transport: Some(script.transport()),
+                ..Options::default()
+            })
+            .expect("a chain");
+            let tokens = futures::future::join_all((0..1000).map(|_| token(&chain))).await;
+            assert!(tokens.iter().all(|token| token.is_ok() == good));
+            assert_eq!(script.requests().len(), 2);
+        }
+    }
+
+    #[tokio::test]
+    async fn claims_are_passed_on_from_the_first_request() {
+        let script = Script::new([Reply::of(200, TOKEN)]);
+        let chain = DefaultAzureCredential::new(Options {
+            env: Env::from_pairs(PRINCIPAL),
+            transport: Some(script.transport()),
+            ..Options::default()
+        })
+        .expect("a chain");
+        for claims in ["{}", r#"{"a":1}"#] {
+            let options = TokenRequestOptions {
+                method_options: ClientMethodOptions {
+                    context: Context::new().with_value(Claims::new(claims)),
+                },
+            };
+            let token = chain.get_token(&[SCOPE], Some(options)).await;
+            token.expect("a token");
+            let requests = script.requests();
+            let last = requests.last().expect("a request");
+            assert_eq!(last.form("claims").as_deref(), Some(claims));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_certificate_signs_for_the_endpoint_that_is_asked() {
+        let pem = concat!(env!("CARGO_MANIFEST_DIR"), "/src/testdata/client.pem");
+        for (send_chain, sent) in [("true", true), ("1", true), ("yes", false)] {
+            let script = Script::new([Reply::of(200, TOKEN)]);
+            let chain = DefaultAzureCredential::new(Options {
+                env: Env::from_pairs([
+                    ("AZURE_TENANT_ID", "t"),
+                    ("AZURE_CLIENT_ID", "c"),
+                    ("AZURE_CLIENT_CERTIFICATE_PATH", pem),
+                    ("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN", send_chain),
+                    ("AZURE_REGIONAL_AUTHORITY_NAME", "westus2"),
+                ]),
+                transport: Some(script.transport()),
+                ..Options::default()
+            })
+            .expect("a chain");
+            token(&chain).await.expect("a token");
+            let asked = &script.requests()[0];
+            let assertion = asked.form("client_assertion").expect("an assertion");
+            let parts: Vec<serde_json::Value> = assertion
+                .split('.')
+                .take(2)
+                .map(|part| azure_core::base64::decode_url_safe(part).expect("base64"))
+                .map(|part| serde_json::from_slice(&part).expect("JSON"))
+                .collect();
+            assert_eq!(parts[0]["x5c"].is_array(), sent, "{send_chain}");
+            assert_eq!(parts[1]["aud"], asked.url.as_str());
+        }
+    }
+
     #[cfg(unix)]
     mod tools {
         use super::*;
@@ -545,6 +662,48 @@ mod tests {
             );
             assert_eq!(token(&chain).await.expect("token"), "D");
             assert_eq!(chain.chosen(), Some(CredentialName::AzureDeveloperCli));
+        }
+
+        #[tokio::test]
+        async fn az_is_asked_for_the_tenant_instead_of_the_subscription_where_one_is_given() {
+            let folder = tempfile::tempdir().expect("folder");
+            let log = folder.path().join("log");
+            let script = format!(
+                r#"echo "$@" >> {}; echo '{{"accessToken": "A", "expires_on": 2147483647, "tokenType": "Bearer"}}'"#,
+                log.display()
+            );
+            let path = path_with(&folder, "az", &script);
+            let chain = DefaultAzureCredential::new(Options {
+                env: Env::from_pairs([("PATH", path.as_str()), ("HOME", path.as_str())]),
+                transport: Some(Transport::new(wire(&[]))),
+                subscription: Some("s".to_owned()),
+                tenant_id: Some("t".to_owned()),
+                additionally_allowed_tenants: vec!["u".to_owned()],
+                ..Options::default()
+            })
+            .expect("a chain");
+            let ask = async |context: Context<'_>| {
+                let options = TokenRequestOptions {
+                    method_options: ClientMethodOptions { context },
+                };
+                chain.get_token(&[SCOPE], Some(options)).await
+            };
+            ask(Context::new()).await.expect("a token");
+            let other = |tenant: &str| Context::new().with_value(TenantId::new(tenant));
+            ask(other("u")).await.expect("a token");
+            let error = ask(other("v")).await.expect_err("not allowed").to_string();
+            assert!(error.contains("'v'"), "{error}");
+            let challenge = Context::new().with_value(Claims::new("{}"));
+            let error = ask(challenge).await.expect_err("claims").to_string();
+            assert!(
+                error.contains("az login --claims-challenge e30="),
+                "{error}"
+            );
+            let asked = std::fs::read_to_string(log).expect("log");
+            let asked: Vec<&str> = asked.lines().collect();
+            assert_eq!(asked.len(), 2, "{asked:?}");
+            assert!(asked[0].contains("--tenant t") && asked[1].contains("--tenant u"));
+            assert!(!asked[0].contains("--subscription"), "{asked:?}");
         }
 
         #[tokio::test]

@@ -1,22 +1,11 @@
-//! What Entra ID says when it gives no token, whole.
+//! What Entra ID says when it gives no token.
 
 use azure_core::{
     Error,
     error::ErrorKind,
-    http::{
-        AsyncRawResponse, Context, Request,
-        policies::{Policy, PolicyResult},
-    },
+    http::{RawResponse, StatusCode},
 };
 use serde::Deserialize;
-use std::sync::Arc;
-
-/// Turns the refusal of a token endpoint into an error with its codes and its words.
-///
-/// `azure_identity` 1.0 reads the words as a piece of the answer's own bytes, so that it fails on every text that JSON
-/// writes with an escape, as that of an application whose name has a quotation mark.
-#[derive(Debug)]
-pub(crate) struct EntraAnswers;
 
 /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow#error-response>
 #[derive(Deserialize)]
@@ -26,36 +15,27 @@ struct Answer {
     error_description: String,
 }
 
-impl EntraAnswers {
-    pub(crate) fn policy() -> Arc<dyn Policy> {
-        Arc::new(EntraAnswers)
-    }
+/// A refusal of a token endpoint as an error with its codes and its words; one that is not Entra ID's, as its status.
+pub(crate) fn refusal(response: RawResponse) -> Error {
+    let status = response.status();
+    let answer = serde_json::from_slice::<Answer>(response.body());
+    let Ok(answer) = answer else {
+        return http(
+            status,
+            None,
+            format!("Entra ID answered {}", u16::from(status)),
+        );
+    };
+    let codes: Vec<String> = answer.error_codes.iter().map(i64::to_string).collect();
+    let codes = (!codes.is_empty()).then(|| codes.join(","));
+    http(status, codes, answer.error_description)
 }
 
-#[async_trait::async_trait]
-impl Policy for EntraAnswers {
-    async fn send(
-        &self,
-        ctx: &Context,
-        request: &mut Request,
-        next: &[Arc<dyn Policy>],
-    ) -> PolicyResult {
-        let is_token_endpoint = request.url().path().ends_with("/oauth2/v2.0/token");
-        let response = next[0].send(ctx, request, &next[1..]).await?;
-        if response.status().is_success() || !is_token_endpoint {
-            return Ok(response);
-        }
-        let (status, headers, body) = response.deconstruct();
-        let body = body.collect().await?;
-        let Ok(answer) = serde_json::from_slice::<Answer>(&body) else {
-            return Ok(AsyncRawResponse::from_bytes(status, headers, body));
-        };
-        let codes: Vec<String> = answer.error_codes.iter().map(i64::to_string).collect();
-        let kind = ErrorKind::HttpResponse {
-            status,
-            error_code: (!codes.is_empty()).then(|| codes.join(",")),
-            raw_response: None,
-        };
-        Err(Error::with_message(kind, answer.error_description))
-    }
+fn http(status: StatusCode, error_code: Option<String>, message: String) -> Error {
+    let kind = ErrorKind::HttpResponse {
+        status,
+        error_code,
+        raw_response: None,
+    };
+    Error::with_message(kind, message)
 }

@@ -2,16 +2,15 @@
 
 use crate::{
     advice::{Sent, advice},
+    cached::Cached,
     certificate::{Certificate, CertificateAssertion},
+    entra_client::{EntraClient, Proof},
     error::{Outcome, reason},
     parts::Parts,
 };
-use azure_core::credentials::{Secret, TokenCredential};
-use azure_identity::{
-    ClientAssertionCredential, ClientAssertionCredentialOptions, ClientSecretCredential,
-    ClientSecretCredentialOptions,
-};
+use azure_core::credentials::TokenCredential;
 use std::{path::Path, sync::Arc};
+use zeroize::Zeroizing;
 
 const ADVICE: &str = "For a service principal set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH.";
 
@@ -29,43 +28,17 @@ pub(super) fn build(parts: &Parts) -> Result<Arc<dyn TokenCredential>, Outcome> 
             ));
         }
     };
-    let invalid = |error: azure_core::Error| Outcome::unavailable(reason(&error), ADVICE);
-    if let Some(secret) = env.get("AZURE_CLIENT_SECRET") {
-        let options = ClientSecretCredentialOptions {
-            client_options: parts.client_options(),
-        };
-        let secret = Secret::new(secret.to_owned());
-        let made = ClientSecretCredential::new(tenant, client.to_owned(), secret, Some(options))
-            .map_err(invalid)?;
-        return Ok(made);
-    }
-    if let Some(path) = env.get("AZURE_CLIENT_CERTIFICATE_PATH") {
-        let certificate = Certificate::read(
-            Path::new(path),
-            env.get("AZURE_CLIENT_CERTIFICATE_PASSWORD"),
-        )
-        .map_err(|error| {
-            Outcome::unavailable(
-                format!("AZURE_CLIENT_CERTIFICATE_PATH: {error}"),
-                "Give a PEM or PKCS#12 file with an RSA key and its certificate.",
-            )
-        })?;
-        let send_chain = env
-            .get("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN")
-            .is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"));
-        let assertion =
-            CertificateAssertion::new(certificate, &parts.cloud, tenant, client, send_chain);
-        let options = ClientAssertionCredentialOptions {
-            client_options: parts.client_options(),
-        };
-        let made = ClientAssertionCredential::new(
-            tenant.to_owned(),
-            client.to_owned(),
-            assertion,
-            Some(options),
-        )
-        .map_err(invalid)?;
-        return Ok(made);
+    let proof = if let Some(secret) = env.get("AZURE_CLIENT_SECRET") {
+        Some(Proof::Secret(Zeroizing::new(secret.to_owned())))
+    } else if let Some(path) = env.get("AZURE_CLIENT_CERTIFICATE_PATH") {
+        Some(certificate(parts, path, client)?)
+    } else {
+        None
+    };
+    if let Some(proof) = proof {
+        let made = EntraClient::new(parts, tenant, client, proof, parts.transport.clone())
+            .map_err(|error| Outcome::unavailable(error.to_string(), ADVICE))?;
+        return Ok(Arc::new(Cached::new(made, parts.clock.clone())));
     }
     if env.get("AZURE_USERNAME").is_some() {
         return Err(Outcome::unavailable(
@@ -77,6 +50,26 @@ pub(super) fn build(parts: &Parts) -> Result<Arc<dyn TokenCredential>, Outcome> 
         "only AZURE_TENANT_ID and AZURE_CLIENT_ID are set, neither AZURE_CLIENT_SECRET nor AZURE_CLIENT_CERTIFICATE_PATH",
         ADVICE,
     ))
+}
+
+/// The certificate of `AZURE_CLIENT_CERTIFICATE_PATH`, as what proves who the application is.
+fn certificate(parts: &Parts, path: &str, client_id: &str) -> Result<Proof, Outcome> {
+    let env = &parts.env;
+    let certificate = Certificate::read(
+        Path::new(path),
+        env.get("AZURE_CLIENT_CERTIFICATE_PASSWORD"),
+    )
+    .map_err(|error| {
+        Outcome::unavailable(
+            format!("AZURE_CLIENT_CERTIFICATE_PATH: {error}"),
+            "Give a PEM or PKCS#12 file with an RSA key and its certificate.",
+        )
+    })?;
+    let send_chain = env
+        .get("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN")
+        .is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"));
+    let assertion = CertificateAssertion::new(certificate, client_id, send_chain);
+    Ok(Proof::Assertion(Box::new(assertion)))
 }
 
 /// A service principal that Entra ID refuses ends the search.

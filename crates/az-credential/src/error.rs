@@ -5,7 +5,7 @@ use azure_core::error::ErrorKind;
 use std::fmt;
 
 /// No token could be had.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum CredentialError {
     /// `AZURE_TOKEN_CREDENTIALS` names no credential.
     #[error(
@@ -15,6 +15,23 @@ pub enum CredentialError {
     InvalidSelection {
         /// The variable's value.
         value: String,
+    },
+    /// `AZURE_TOKEN_CREDENTIALS` must be set ([`Options::require_token_credentials`](crate::Options)), and is not.
+    #[error(
+        "AZURE_TOKEN_CREDENTIALS must be set: to dev, prod, or one of {}",
+        CredentialName::ALL.map(CredentialName::as_str).join(", ")
+    )]
+    SelectionRequired,
+    /// No credential is left ([`Options::exclude`](crate::Options)).
+    #[error("the chain has no credential: all that AZURE_TOKEN_CREDENTIALS leaves are excluded")]
+    NothingSelected,
+    /// No token came in time ([`Options::time_limit`](crate::Options)).
+    #[error("no credential gave a token within {} s. Tried, in this order:{}", .limit.as_secs_f32(), lines(.attempts))]
+    TimedOut {
+        /// How long was waited.
+        limit: std::time::Duration,
+        /// What was tried and failed meanwhile, in order; the one after the last did not answer.
+        attempts: Vec<Attempt>,
     },
     /// The HTTP client could not be made.
     #[error(transparent)]

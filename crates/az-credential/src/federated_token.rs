@@ -1,9 +1,10 @@
 //! The token of a workload's own issuer, in a file that somebody renews.
 
-use azure_core::{Error, base64, error::ErrorKind, http::ClientMethodOptions};
-use azure_identity::ClientAssertion;
+use crate::entra_client::Assertion;
+use azure_core::{Error, base64, error::ErrorKind};
 use serde_json::Value;
 use std::path::PathBuf;
+use zeroize::Zeroizing;
 
 /// A file with a token, read whenever one is asked for.
 #[derive(Clone, Debug)]
@@ -50,9 +51,10 @@ impl FederatedToken {
 }
 
 #[async_trait::async_trait]
-impl ClientAssertion for FederatedToken {
-    async fn secret(&self, _: Option<ClientMethodOptions<'_>>) -> azure_core::Result<String> {
+impl Assertion for FederatedToken {
+    async fn assertion(&self, _: &str) -> azure_core::Result<Zeroizing<String>> {
         self.read()
+            .map(Zeroizing::new)
             .map_err(|reason| Error::with_message(ErrorKind::Credential, reason))
     }
 }

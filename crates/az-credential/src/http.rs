@@ -5,7 +5,7 @@ use rustls::ClientConfig;
 use std::{path::Path, sync::Arc, time::Duration};
 
 /// The HTTP client could not be made.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum HttpError {
     /// A certificate file that the environment names cannot be read.
     #[error("SSL_CERT_FILE names '{path}': {reason}")]
@@ -26,26 +26,39 @@ pub enum HttpError {
 /// `ssl_cert_file` is the value of `SSL_CERT_FILE`: on Linux the system's verifier reads the variable itself
 /// and trusts nothing else; on macOS and Windows it does not, so the file's certificates are added.
 pub fn transport(ssl_cert_file: Option<&Path>) -> Result<Transport, HttpError> {
-    let setup = |error: &dyn std::fmt::Display| HttpError::Setup(error.to_string());
+    over_tls(platform_tls(ssl_cert_file)?)
+}
+
+/// TLS that trusts whom the system trusts.
+pub(crate) fn platform_tls(ssl_cert_file: Option<&Path>) -> Result<ClientConfig, HttpError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = verifier(ssl_cert_file, provider.clone())?;
     let tls = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| setup(&error))?
+        .map_err(|error| HttpError::Setup(error.to_string()))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
-    over_tls(tls)
+    Ok(tls)
 }
 
 /// A transport that speaks TLS so, and is otherwise as [`transport`]'s.
 pub(crate) fn over_tls(tls: ClientConfig) -> Result<Transport, HttpError> {
-    let client = reqwest::Client::builder()
+    finish(builder(tls))
+}
+
+/// The client that [`transport`] makes, before it is made.
+pub(crate) fn builder(tls: ClientConfig) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .connect_timeout(Duration::from_secs(20))
         .read_timeout(Duration::from_secs(60))
         // Azure's services do not redirect; a redirect must not carry a token elsewhere.
         .redirect(reqwest::redirect::Policy::none())
+}
+
+pub(crate) fn finish(client: reqwest::ClientBuilder) -> Result<Transport, HttpError> {
+    let client = client
         .build()
         .map_err(|error| HttpError::Setup(error.to_string()))?;
     Ok(Transport::new(Arc::new(client)))

@@ -1,29 +1,14 @@
-//! What the chain, and each credential of it, is made of.
+//! What each credential of the chain is made of.
 
 use crate::{
-    arc_agent::ArcAgent, clock::Clock, cloud::Cloud, entra_answer::EntraAnswers, env::Env,
-    managed_identity_id::ManagedIdentityId,
+    arc_agent::ArcAgent, clock::Clock, cloud::Cloud, env::Env,
+    managed_identity_id::ManagedIdentityId, tenants::AllowedTenants,
+    workload_options::WorkloadIdentityOptions,
 };
 use azure_core::http::{
     ClientOptions, ExponentialRetryOptions, RetryOptions, Transport, UserAgentOptions,
 };
 use std::sync::Arc;
-
-/// What a [`DefaultAzureCredential`](crate::DefaultAzureCredential) is made of.
-#[derive(Clone, Default)]
-pub struct Options {
-    /// The environment that the program was started in.
-    pub env: Env,
-    /// The cloud whose tokens are wanted.
-    pub cloud: Cloud,
-    /// The program's HTTP client; without one, a client of its own is made.
-    pub transport: Option<Transport>,
-    /// The subscription (id or name) that the Azure CLI is asked a token for; without one, its own default counts.
-    pub subscription: Option<String>,
-    /// What the program calls itself in the `User-Agent` of its requests: a word of 24 characters at most, as
-    /// `my-tool-1.0`. See [`UserAgentOptions`].
-    pub application_id: Option<String>,
-}
 
 /// What the members of the chain are made of.
 pub(crate) struct Parts {
@@ -32,8 +17,13 @@ pub(crate) struct Parts {
     pub(crate) transport: Transport,
     pub(crate) subscription: Option<String>,
     pub(crate) application_id: Option<String>,
+    /// The tenant for workload identity and the developers' tools; `None` for their own.
+    pub(crate) tenant_id: Option<String>,
+    pub(crate) allowed_tenants: AllowedTenants,
     /// The managed identity that is meant; `None` for that of `AZURE_CLIENT_ID`.
     pub(crate) managed_identity: Option<ManagedIdentityId>,
+    pub(crate) workload_identity: WorkloadIdentityOptions,
+    pub(crate) continuous_access_evaluation: bool,
     pub(crate) arc_agent: ArcAgent,
     pub(crate) clock: Arc<dyn Clock>,
     /// Whether there are other credentials beside the one that is asked.
@@ -41,11 +31,10 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    /// Options for the pipelines of `azure_identity`.
-    pub(crate) fn client_options(&self) -> ClientOptions {
+    /// Options for a pipeline that asks Entra ID.
+    pub(crate) fn client_options(&self, transport: Transport) -> ClientOptions {
         ClientOptions {
-            per_call_policies: vec![EntraAnswers::policy()],
-            transport: Some(self.transport.clone()),
+            transport: Some(transport),
             cloud: Some(self.cloud.configuration()),
             user_agent: UserAgentOptions {
                 application_id: self.application_id.clone(),

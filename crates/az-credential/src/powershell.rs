@@ -16,12 +16,22 @@ const NO_MODULE: &str = "Az.Accounts module not found";
 #[derive(Debug)]
 pub(super) struct AzurePowerShellCredential {
     program: PathBuf,
+    /// An id or a domain, checked.
+    tenant_id: Option<String>,
     executor: Arc<dyn Executor>,
 }
 
 impl AzurePowerShellCredential {
-    pub(super) fn new(program: PathBuf, executor: Arc<dyn Executor>) -> Self {
-        AzurePowerShellCredential { program, executor }
+    pub(super) fn new(
+        program: PathBuf,
+        tenant_id: Option<String>,
+        executor: Arc<dyn Executor>,
+    ) -> Self {
+        AzurePowerShellCredential {
+            program,
+            tenant_id,
+            executor,
+        }
     }
 }
 
@@ -45,7 +55,10 @@ impl TokenCredential for AzurePowerShellCredential {
         {
             return Err(failed(format!("invalid scope '{scope}'")));
         }
-        let script = encoded(&script(scope.strip_suffix("/.default").unwrap_or(scope)));
+        let script = encoded(&script(
+            scope.strip_suffix("/.default").unwrap_or(scope),
+            self.tenant_id.as_deref(),
+        ));
         let args = [
             "-NoProfile",
             "-NonInteractive",
@@ -94,13 +107,16 @@ fn explanation(stderr: &str) -> String {
 }
 
 /// Az.Accounts changed twice how it hands out the token; this reads all of them.
-fn script(resource: &str) -> String {
+fn script(resource: &str, tenant: Option<&str>) -> String {
+    let tenant = tenant
+        .map(|id| format!("; TenantId = '{id}'"))
+        .unwrap_or_default();
     format!(
         "
 $ErrorActionPreference = 'Stop'
 $mod = Import-Module Az.Accounts -MinimumVersion ([version]'2.2.0') -PassThru -ErrorAction SilentlyContinue
 if (-not $mod) {{ Write-Error '{NO_MODULE}' }}
-$params = @{{ ResourceUrl = '{resource}'; WarningAction = 'Ignore' }}
+$params = @{{ ResourceUrl = '{resource}'; WarningAction = 'Ignore'{tenant} }}
 # From 2.17.0 to before 5.0.0 a SecureString must be asked for; from 5.0.0 on it is the default.
 if ($mod.Version -ge [version]'2.17.0' -and $mod.Version -lt [version]'5.0.0') {{ $params['AsSecureString'] = $true }}
 $token = Get-AzAccessToken @params
@@ -147,7 +163,7 @@ mod tests {
 
     #[cfg(unix)]
     async fn token(answer: Answers, scope: &str) -> azure_core::Result<AccessToken> {
-        AzurePowerShellCredential::new("/bin/pwsh".into(), Arc::new(answer))
+        AzurePowerShellCredential::new("/bin/pwsh".into(), None, Arc::new(answer))
             .get_token(&[scope], None)
             .await
     }
@@ -194,8 +210,9 @@ mod tests {
     #[test]
     fn scripts_are_encoded_as_powershell_wants_them() {
         assert_eq!(encoded("ab"), "YQBiAA==");
-        assert!(
-            script("https://vault.azure.net").contains("ResourceUrl = 'https://vault.azure.net'")
-        );
+        let script = |tenant| script("https://vault.azure.net", tenant);
+        assert!(script(None).contains("ResourceUrl = 'https://vault.azure.net'"));
+        assert!(!script(None).contains("TenantId"));
+        assert!(script(Some("t")).contains("; TenantId = 't' }"));
     }
 }

@@ -9,11 +9,26 @@ use crate::{
     },
 };
 
-/// The credentials that `AZURE_TOKEN_CREDENTIALS` leaves, in the chain's order. Case does not matter.
-pub(super) fn selected(env: &Env) -> Result<Vec<CredentialName>, CredentialError> {
-    let Some(value) = env.get("AZURE_TOKEN_CREDENTIALS") else {
-        return Ok(CredentialName::ALL.to_vec());
+/// The credentials that `AZURE_TOKEN_CREDENTIALS` and the options leave, in the chain's order.
+pub(super) fn selected(
+    env: &Env,
+    excluded: &[CredentialName],
+    required: bool,
+) -> Result<Vec<CredentialName>, CredentialError> {
+    let mut names = match env.get("AZURE_TOKEN_CREDENTIALS") {
+        Some(value) => named(value)?,
+        None if required => return Err(CredentialError::SelectionRequired),
+        None => CredentialName::ALL.to_vec(),
     };
+    names.retain(|name| !excluded.contains(name));
+    if names.is_empty() {
+        return Err(CredentialError::NothingSelected);
+    }
+    Ok(names)
+}
+
+/// What a value of the variable names. Case does not matter.
+fn named(value: &str) -> Result<Vec<CredentialName>, CredentialError> {
     let wanted = value.trim();
     if wanted.eq_ignore_ascii_case("dev") {
         return Ok(vec![AzureCli, AzureDeveloperCli, AzurePowerShell]);
@@ -35,7 +50,30 @@ mod tests {
     use super::*;
 
     fn names(value: &str) -> Result<Vec<CredentialName>, CredentialError> {
-        selected(&Env::from_pairs([("AZURE_TOKEN_CREDENTIALS", value)]))
+        selected(&env(value), &[], false)
+    }
+
+    fn env(value: &str) -> Env {
+        Env::from_pairs([("AZURE_TOKEN_CREDENTIALS", value)])
+    }
+
+    #[test]
+    fn what_is_excluded_is_left_out_and_something_must_stay() {
+        assert_eq!(
+            selected(&env("dev"), &[AzureDeveloperCli, Environment], false).expect("two"),
+            [AzureCli, AzurePowerShell]
+        );
+        let nothing = selected(&env("AzureCLICredential"), &[AzureCli], false);
+        assert!(matches!(nothing, Err(CredentialError::NothingSelected)));
+    }
+
+    #[test]
+    fn the_variable_must_be_set_where_it_is_required() {
+        assert!(matches!(
+            selected(&env(""), &[], true),
+            Err(CredentialError::SelectionRequired)
+        ));
+        assert_eq!(selected(&env("dev"), &[], true).expect("dev").len(), 3);
     }
 
     #[test]

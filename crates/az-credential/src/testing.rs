@@ -6,6 +6,8 @@ use crate::{
     cloud::Cloud,
     env::Env,
     parts::Parts,
+    tenants::AllowedTenants,
+    workload_options::WorkloadIdentityOptions,
 };
 use azure_core::{
     Bytes,
@@ -69,7 +71,11 @@ pub(crate) fn parts(
         transport: Transport::new(wire(answers)),
         subscription: None,
         application_id: None,
+        tenant_id: None,
+        allowed_tenants: AllowedTenants::default(),
         managed_identity: None,
+        workload_identity: WorkloadIdentityOptions::default(),
+        continuous_access_evaluation: false,
         arc_agent: ArcAgent::default(),
         clock: Arc::new(SystemClock),
         in_chain: true,
@@ -239,6 +245,84 @@ impl HttpClient for Script {
                     ));
                 }
             }
+        }
+    }
+}
+
+/// An authority that signs certificates, for a test that speaks TLS.
+pub(crate) struct Authority {
+    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
+    pub(crate) pem: String,
+}
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let mut params = rcgen::CertificateParams::default();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let pem = params.self_signed(&key).expect("a certificate").pem();
+        Authority {
+            issuer: rcgen::Issuer::new(params, key),
+            pem,
+        }
+    }
+}
+
+/// A server on this computer that gives every caller the same answer, and keeps what it was asked.
+pub(crate) struct TlsServer {
+    pub(crate) port: u16,
+    pub(crate) certificate: rustls::pki_types::CertificateDer<'static>,
+    /// The name in TLS, and the request.
+    pub(crate) asked: Arc<Mutex<Vec<(Option<String>, String)>>>,
+}
+
+impl TlsServer {
+    /// A server with a certificate for this name.
+    pub(crate) fn start(authority: &Authority, name: &str, body: &'static str) -> Self {
+        use std::io::{Read, Write};
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let certificate = rcgen::CertificateParams::new([name.to_owned()])
+            .and_then(|params| params.signed_by(&key, &authority.issuer))
+            .expect("a certificate")
+            .der()
+            .clone();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let der = rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.clone()], der.into());
+        let config = Arc::new(config.expect("a config"));
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let asked: Arc<Mutex<Vec<(Option<String>, String)>>> = Arc::default();
+        let seen = asked.clone();
+        std::thread::spawn(move || {
+            for socket in listener.incoming() {
+                let Ok(mut socket) = socket else { return };
+                let mut tls = rustls::ServerConnection::new(config.clone()).expect("a server");
+                let mut stream = rustls::Stream::new(&mut tls, &mut socket);
+                let mut request = vec![0; 16 * 1024];
+                // Who does not trust the certificate says nothing.
+                let Ok(length) = stream.read(&mut request) else {
+                    continue;
+                };
+                let text = String::from_utf8_lossy(&request[..length]).into_owned();
+                let _ = write!(
+                    stream,
+                    "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                    body.len()
+                );
+                let _ = stream.flush();
+                let name = tls.server_name().map(str::to_owned);
+                seen.lock().expect("lock").push((name, text));
+            }
+        });
+        TlsServer {
+            port,
+            certificate,
+            asked,
         }
     }
 }

@@ -117,6 +117,7 @@ impl Session {
                 &self.cloud,
             ),
             application_id: Some(application_id(self.tool)),
+            ..Options::default()
         })
         .map_err(|error| Failure::new(Status::Unauthenticated, error.to_string()))?;
         Ok(self.chain.get_or_init(|| made).clone())

@@ -1,7 +1,7 @@
 //! A managed identity as a member of the chain: whether there is one here, and what a failure means.
 
 use super::{
-    endpoint::Endpoint, error::ManagedIdentityError, imds, source::ManagedIdentitySource,
+    endpoint::Endpoint, error::ManagedIdentityError, source::ManagedIdentitySource,
     tokens::ManagedIdentityTokens,
 };
 use crate::{

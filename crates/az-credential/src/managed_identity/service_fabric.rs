@@ -144,6 +144,8 @@ impl fmt::Debug for Pinned {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{Authority, TlsServer};
+    use azure_core::http::Context;
     use rustls::{ClientConnection, ServerConfig, ServerConnection, pki_types::PrivatePkcs8KeyDer};
 
     /// A certificate that signed itself, and the shake of hands with who has it.
@@ -207,6 +209,35 @@ mod tests {
             other.shake_hands(pin),
             Err(CertificateError::ApplicationVerificationFailure.into())
         );
+    }
+
+    #[tokio::test]
+    async fn a_request_with_its_secret_reaches_nobody_else() {
+        let authority = Authority::new();
+        let (service, other) = (
+            TlsServer::start(&authority, "service", "token"),
+            TlsServer::start(&authority, "service", "token"),
+        );
+        let found = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, &service.certificate);
+        let mut pin = Thumbprint([0; 20]);
+        pin.0.copy_from_slice(found.as_ref());
+        let transport = pinned(pin).expect("a transport");
+        for (server, reached) in [(&service, true), (&other, false)] {
+            let address = format!("https://127.0.0.1:{}/token", server.port);
+            let fabric = ServiceFabric {
+                endpoint: Url::parse(&address).expect("an address"),
+                header: Zeroizing::new("hunter2".to_owned()),
+            };
+            let answer = transport
+                .send(&Context::new(), &mut fabric.request("r"))
+                .await;
+            assert_eq!(answer.is_ok(), reached);
+            let asked = server.asked.lock().expect("lock");
+            assert_eq!(
+                asked.iter().any(|(_, text)| text.contains("hunter2")),
+                reached
+            );
+        }
     }
 
     #[test]

@@ -20,11 +20,11 @@ use file::{Entry, TokenFile};
 use key::Key;
 use serde::Deserialize;
 use sign_in::{SignIn, Tool};
-use std::{future::Future, path::PathBuf};
+use std::{fmt, future::Future, path::PathBuf};
 use zeroize::Zeroizing;
 
 /// Tokens are not used any more this long before they expire, as `azure_identity` does.
-pub(crate) const MARGIN: Duration = Duration::minutes(5);
+const MARGIN: Duration = Duration::minutes(5);
 
 /// How long another of our tools that asks the same credential is waited for, before it is asked once more.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(15);
@@ -39,6 +39,8 @@ pub(crate) struct TokenCache {
     credential: CredentialName,
     cloud: &'static str,
     subscription: Option<String>,
+    /// The tenant that every token is for, where one is given.
+    tenant_id: Option<String>,
 }
 
 impl TokenCache {
@@ -54,31 +56,37 @@ impl TokenCache {
             credential,
             cloud: parts.cloud.name(),
             subscription: parts.subscription.clone(),
+            tenant_id: parts.tenant_id.clone(),
         })
     }
 
-    /// The token that is kept, else the one that `ask` gets, which is then kept.
+    /// The token that is kept for these scopes and this tenant, if it is not the tool's own, else the one that `ask` gets, which is then kept.
     ///
     /// Tools that run at the same time ask one after the other, so that the first one's token serves all.
     ///
     /// # Errors
     /// Those of `ask`. A cache that cannot be read or written costs time and is no error.
-    pub(crate) async fn get_or<F, E>(&self, scopes: &[&str], ask: F) -> Result<AccessToken, E>
+    pub(crate) async fn get_or<F, E>(
+        &self,
+        scopes: &[&str],
+        tenant: Option<&str>,
+        ask: F,
+    ) -> Result<AccessToken, E>
     where
         F: Future<Output = Result<AccessToken, E>>,
     {
-        if let Some(token) = self.find(scopes).await {
+        if let Some(token) = self.find(scopes, tenant).await {
             return Ok(token);
         }
         let turn = self.file.turn(self.credential.as_str(), PATIENCE).await;
         if turn.is_some()
-            && let Some(token) = self.find(scopes).await
+            && let Some(token) = self.find(scopes, tenant).await
         {
             return Ok(token);
         }
         let before = self.sign_in();
         let token = ask.await?;
-        self.keep(scopes, &token, &before).await;
+        self.keep(scopes, tenant, &token, &before).await;
         Ok(token)
     }
 
@@ -86,24 +94,27 @@ impl TokenCache {
         self.tool.sign_in(self.cloud, self.subscription.as_deref())
     }
 
-    fn key(&self, scopes: &[&str], sign_in: &SignIn) -> Key {
+    fn key(&self, scopes: &[&str], tenant: Option<&str>, sign_in: &SignIn) -> Key {
         Key {
             credential: self.credential.as_str().to_owned(),
             config: self.tool.config(),
             variables: self.tool.variables(),
             cloud: self.cloud.to_owned(),
-            tenant: sign_in.tenant.clone(),
+            tenant: tenant
+                .map(str::to_lowercase)
+                .or_else(|| self.tenant_id.as_ref().map(|id| id.to_lowercase()))
+                .or_else(|| sign_in.tenant.clone()),
             subscription: self.subscription.as_ref().map(|id| id.to_lowercase()),
             scope: scopes.join(" "),
         }
     }
 
     /// The token that is kept for these scopes. What can be of no use any more is taken out of the file.
-    async fn find(&self, scopes: &[&str]) -> Option<AccessToken> {
+    async fn find(&self, scopes: &[&str], tenant: Option<&str>) -> Option<AccessToken> {
         let entries = self.file.read();
         // After the file: what is in it is never of a later sign-in than this one.
         let sign_in = self.sign_in();
-        let key = self.key(scopes, &sign_in);
+        let key = self.key(scopes, tenant, &sign_in);
         let stale = |entry: &Entry| {
             expired(entry) || entry.key.same_sign_in(&key) && entry.sign_in != sign_in.stamp
         };
@@ -122,7 +133,13 @@ impl TokenCache {
     }
 
     /// Keeps a token that was asked for when the sign-in was as it was `before`.
-    async fn keep(&self, scopes: &[&str], token: &AccessToken, before: &SignIn) {
+    async fn keep(
+        &self,
+        scopes: &[&str],
+        tenant: Option<&str>,
+        token: &AccessToken,
+        before: &SignIn,
+    ) {
         let after = self.sign_in();
         if after.stamp.who != before.stamp.who {
             // Somebody signed in meanwhile, and the token may be the former one's.
@@ -133,7 +150,7 @@ impl TokenCache {
             return;
         }
         let entry = Entry {
-            key: self.key(scopes, &after),
+            key: self.key(scopes, tenant, &after),
             sign_in: after.stamp.clone(),
             expires_on: token.expires_on.unix_timestamp(),
             token: Zeroizing::new(token.token.secret().to_owned()),
@@ -185,6 +202,12 @@ pub fn folder(env: &Env) -> Option<PathBuf> {
         }
     };
     caches.is_absolute().then(|| caches.join(FOLDER))
+}
+
+impl fmt::Debug for TokenCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TokenCache").field(&self.credential).finish()
+    }
 }
 
 fn expired(entry: &Entry) -> bool {

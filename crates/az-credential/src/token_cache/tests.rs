@@ -109,7 +109,7 @@ impl User {
             let expires_on = OffsetDateTime::now_utc() + Duration::seconds(seconds);
             Ok::<_, Infallible>(AccessToken::new(format!("token {number}"), expires_on))
         };
-        let Ok(token) = cache.get_or(scopes, ask).await;
+        let Ok(token) = cache.get_or(scopes, None, ask).await;
         token.token.secret().to_owned()
     }
 
@@ -152,7 +152,7 @@ async fn after_a_sign_out_no_token_stays_in_the_file() {
     user.token(ARM).await;
     std::fs::remove_file(user.az("azureProfile.json")).expect("removed");
     let ask = async { Err("nobody is signed in") };
-    let refused = user.cache().get_or(ARM, ask).await;
+    let refused = user.cache().get_or(ARM, None, ask).await;
     assert_eq!(refused.err(), Some("nobody is signed in"));
     assert_eq!(user.kept(), 0);
 }
@@ -192,7 +192,7 @@ async fn a_session_that_az_renews_to_answer_keeps_the_other_tokens() {
         user.renew("2");
         Ok::<_, Infallible>(AccessToken::new("vault", expires_on))
     };
-    let Ok(_) = user.cache().get_or(VAULT, ask).await;
+    let Ok(_) = user.cache().get_or(VAULT, None, ask).await;
     assert_eq!(user.token(ARM).await, "token 1");
     assert_eq!(user.token(VAULT).await, "vault");
 }
@@ -206,7 +206,7 @@ async fn a_token_is_not_kept_when_somebody_signs_in_meanwhile() {
             user.sign_in(name);
             Ok::<_, Infallible>(AccessToken::new("the former one's", expires_on))
         };
-        let Ok(_) = user.cache().get_or(ARM, ask).await;
+        let Ok(_) = user.cache().get_or(ARM, None, ask).await;
         assert_eq!(user.kept(), 0);
     }
 }
@@ -340,7 +340,7 @@ async fn several_tools_at_once_ask_once() {
             let expires_on = OffsetDateTime::now_utc() + Duration::hours(1);
             Ok::<_, Infallible>(AccessToken::new("one", expires_on))
         };
-        let Ok(token) = user.cache().get_or(ARM, slow).await;
+        let Ok(token) = user.cache().get_or(ARM, None, slow).await;
         token.token.secret().to_owned()
     });
     let tokens: HashSet<String> = futures::future::join_all(tools).await.into_iter().collect();
@@ -368,8 +368,8 @@ fn writers_at_the_same_time_lose_nothing() {
                             OffsetDateTime::now_utc() + Duration::hours(1),
                         );
                         let scope = format!("scope-{writer}-{number}");
-                        cache.keep(&[&scope], &token, &cache.sign_in()).await;
-                        let found = cache.find(&[&scope]).await;
+                        cache.keep(&[&scope], None, &token, &cache.sign_in()).await;
+                        let found = cache.find(&[&scope], None).await;
                         assert!(found.is_some(), "{scope}");
                     }
                 });
@@ -424,7 +424,7 @@ async fn a_managed_identity_that_az_is_signed_in_as_is_not_kept() {
     );
     let Ok(_) = user
         .cache()
-        .get_or(ARM, async { Ok::<_, Infallible>(token) })
+        .get_or(ARM, None, async { Ok::<_, Infallible>(token) })
         .await;
     assert!(!user.file().exists());
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::managed_identity::imds;
 use crate::{
     env::Env,
     testing::{self, Asking, Reply, Script},

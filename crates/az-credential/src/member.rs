@@ -1,0 +1,66 @@
+//! One member of the chain, made when it is first asked.
+
+use crate::{
+    developer, environment, error::Outcome, managed_identity, name::CredentialName, parts::Parts,
+    workload_identity,
+};
+use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+use tracing::Instrument;
+
+/// A credential by its name. It is made once; one that could not be made is tried again.
+pub(crate) struct Member {
+    pub(crate) name: CredentialName,
+    made: OnceCell<Arc<dyn TokenCredential>>,
+}
+
+impl Member {
+    pub(crate) fn new(name: CredentialName) -> Self {
+        Member {
+            name,
+            made: OnceCell::new(),
+        }
+    }
+
+    /// A token, or what came of asking for one.
+    pub(crate) async fn token(
+        &self,
+        parts: &Parts,
+        scopes: &[&str],
+        options: Option<TokenRequestOptions<'_>>,
+    ) -> Result<AccessToken, Outcome> {
+        let span = tracing::debug_span!("get_token", credential = self.name.as_str(), ?scopes);
+        let asking = async {
+            let credential = self.made.get_or_try_init(|| self.build(parts)).await?;
+            credential
+                .get_token(scopes, options)
+                .await
+                .map_err(|error| self.outcome(parts, &error))
+        };
+        asking.instrument(span).await
+    }
+
+    async fn build(&self, parts: &Parts) -> Result<Arc<dyn TokenCredential>, Outcome> {
+        match self.name {
+            CredentialName::Environment => environment::build(parts),
+            CredentialName::WorkloadIdentity => workload_identity::build(parts),
+            CredentialName::ManagedIdentity => managed_identity::build(parts).await,
+            CredentialName::AzureCli
+            | CredentialName::AzureDeveloperCli
+            | CredentialName::AzurePowerShell => developer::build(self.name, parts),
+        }
+    }
+
+    fn outcome(&self, parts: &Parts, error: &azure_core::Error) -> Outcome {
+        let outcome = match self.name {
+            CredentialName::Environment => environment::failed(parts, error),
+            CredentialName::WorkloadIdentity => workload_identity::failed(parts, error),
+            CredentialName::ManagedIdentity => managed_identity::failed(parts, error),
+            CredentialName::AzureCli
+            | CredentialName::AzureDeveloperCli
+            | CredentialName::AzurePowerShell => developer::failed(self.name, error),
+        };
+        outcome.caused_by(error)
+    }
+}

@@ -1,0 +1,210 @@
+//! One member of the chain alone, as a credential of its own.
+
+use crate::{
+    error::{Attempt, CredentialError, Outcome},
+    managed_identity_id::ManagedIdentityId,
+    member::Member,
+    name::CredentialName,
+    options::Options,
+    parts::Parts,
+};
+use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
+use std::{fmt, sync::Arc};
+
+/// One credential of the default chain, alone: what is right for it in production, where it is known who is there.
+///
+/// Its errors are a [`CredentialError`] within an [`azure_core::Error`]: `Unavailable` where it is not set up, `Refused`
+/// where it is.
+///
+/// ```no_run
+/// use az_credential::{CredentialName, Env, MemberCredential, Options};
+///
+/// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let options = Options { env: Env::from_process(), ..Options::default() };
+/// let credential = MemberCredential::new(CredentialName::WorkloadIdentity, options)?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct MemberCredential {
+    parts: Parts,
+    member: Member,
+}
+
+impl MemberCredential {
+    /// The credential with this name. Nothing is read or asked before a token is wanted.
+    ///
+    /// # Errors
+    /// The HTTP client cannot be made.
+    pub fn new(name: CredentialName, options: Options) -> Result<Arc<Self>, CredentialError> {
+        Ok(Arc::new(MemberCredential::alone(name, options)?))
+    }
+
+    fn alone(name: CredentialName, options: Options) -> Result<Self, CredentialError> {
+        Ok(MemberCredential {
+            parts: options.into_parts(false)?,
+            member: Member::new(name),
+        })
+    }
+}
+
+#[async_trait::async_trait]
+impl TokenCredential for MemberCredential {
+    async fn get_token(
+        &self,
+        scopes: &[&str],
+        options: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        let asking = self.member.token(&self.parts, scopes, options);
+        asking.await.map_err(|outcome| {
+            let unavailable = matches!(outcome, Outcome::Unavailable { .. });
+            let attempts = vec![Attempt {
+                credential: self.member.name,
+                outcome,
+            }];
+            if unavailable {
+                CredentialError::Unavailable { attempts }.into()
+            } else {
+                CredentialError::Refused { attempts }.into()
+            }
+        })
+    }
+}
+
+impl fmt::Debug for MemberCredential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("MemberCredential")
+            .field(&self.member.name)
+            .finish()
+    }
+}
+
+/// The managed identity of the machine or service that the program runs on, alone.
+///
+/// It asks App Service (with Functions and Container Apps), Azure Arc, Azure Machine Learning, Cloud Shell, Service Fabric
+/// or a virtual machine's metadata service, whichever the variables of the host tell of. Alone it does not ask first
+/// whether there is a metadata service, and `AZURE_CLIENT_ID` means nothing to it.
+///
+/// ```no_run
+/// use az_credential::{Env, ManagedIdentityCredential, ManagedIdentityId, Options};
+///
+/// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let credential = ManagedIdentityCredential::new(Options {
+///     env: Env::from_process(),
+///     managed_identity: Some(ManagedIdentityId::ClientId("00000000-0000-0000-0000-000000000000".to_owned())),
+///     ..Options::default()
+/// })?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct ManagedIdentityCredential(MemberCredential);
+
+impl ManagedIdentityCredential {
+    /// The identity of the options; without one, the system-assigned one.
+    ///
+    /// # Errors
+    /// The HTTP client cannot be made.
+    pub fn new(mut options: Options) -> Result<Arc<Self>, CredentialError> {
+        options
+            .managed_identity
+            .get_or_insert(ManagedIdentityId::SystemAssigned);
+        let member = MemberCredential::alone(CredentialName::ManagedIdentity, options)?;
+        Ok(Arc::new(ManagedIdentityCredential(member)))
+    }
+}
+
+#[async_trait::async_trait]
+impl TokenCredential for ManagedIdentityCredential {
+    async fn get_token(
+        &self,
+        scopes: &[&str],
+        options: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        self.0.get_token(scopes, options).await
+    }
+}
+
+impl fmt::Debug for ManagedIdentityCredential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ManagedIdentityCredential")
+            .field(&self.0.parts.managed_identity)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        chained::ChainedTokenCredential,
+        env::Env,
+        testing::{Reply, Script},
+        unavailable::is_unavailable,
+    };
+
+    const TOKEN: &str = r#"{"access_token": "M", "expires_on": "2147483647"}"#;
+
+    fn options(script: &Arc<Script>) -> Options {
+        Options {
+            env: Env::from_pairs([("AZURE_CLIENT_ID", "c")]),
+            transport: Some(script.transport()),
+            ..Options::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_managed_identity_alone_is_the_one_of_the_options() {
+        for (id, expected) in [
+            (None, None),
+            (Some(ManagedIdentityId::ClientId("i".to_owned())), Some("i")),
+        ] {
+            let script = Script::new([Reply::of(200, TOKEN)]);
+            let credential = ManagedIdentityCredential::new(Options {
+                managed_identity: id,
+                ..options(&script)
+            });
+            let credential = credential.expect("a credential");
+            credential.get_token(&["s"], None).await.expect("a token");
+            let requests = script.requests();
+            assert_eq!(requests.len(), 1, "no probe");
+            assert_eq!(requests[0].query("client_id").as_deref(), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn its_error_says_whether_a_chain_goes_on() {
+        for (id, goes_on) in [
+            (None, true),
+            (Some(ManagedIdentityId::ClientId("i".to_owned())), false),
+        ] {
+            let script = Script::new([Reply::of(400, "{}")]);
+            let named = id.is_some();
+            let credential = ManagedIdentityCredential::new(Options {
+                managed_identity: id,
+                ..options(&script)
+            });
+            let credential = credential.expect("a credential");
+            let error = credential.get_token(&["s"], None).await.expect_err("none");
+            assert_eq!(is_unavailable(&error), goes_on);
+            assert_eq!(
+                error.to_string().contains("client id 'i'"),
+                named,
+                "{error}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn members_make_a_chain_of_one_s_own() {
+        let script = Script::new([Reply::of(200, TOKEN)]);
+        let az = MemberCredential::new(CredentialName::AzureCli, options(&script));
+        let machine = ManagedIdentityCredential::new(options(&script));
+        let chain = ChainedTokenCredential::new(
+            vec![az.expect("a credential"), machine.expect("a credential")],
+            None,
+        )
+        .expect("a chain");
+        let token = chain.get_token(&["s"], None).await.expect("a token");
+        assert_eq!(token.token.secret(), "M");
+        assert_eq!(chain.chosen(), Some(1));
+    }
+}
