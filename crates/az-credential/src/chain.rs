@@ -552,6 +552,25 @@ mod tests {
         }
     }
 
+    #[cfg(not(feature = "certificate"))]
+    #[tokio::test]
+    async fn without_the_feature_a_certificate_is_passed_over() {
+        let variables = [
+            ("AZURE_TENANT_ID", "t"),
+            ("AZURE_CLIENT_ID", "c"),
+            ("AZURE_CLIENT_CERTIFICATE_PATH", "/nowhere"),
+            ("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential"),
+        ];
+        let error = token(&chain(&variables, &wire(&[])))
+            .await
+            .expect_err("none");
+        assert!(
+            error.to_string().contains("feature 'certificate'"),
+            "{error}"
+        );
+    }
+
+    #[cfg(feature = "certificate")]
     #[tokio::test]
     async fn a_certificate_signs_for_the_endpoint_that_is_asked() {
         let pem = concat!(env!("CARGO_MANIFEST_DIR"), "/src/testdata/client.pem");
@@ -620,6 +639,7 @@ mod tests {
             assert!(asked.contains(&format!("--scope {SCOPE}")), "{asked}");
         }
 
+        #[cfg(feature = "token-cache")]
         #[tokio::test]
         async fn a_token_that_is_kept_starts_no_process() {
             let folder = tempfile::tempdir().expect("folder");

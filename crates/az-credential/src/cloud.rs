@@ -21,6 +21,8 @@ struct Endpoints {
     /// Other names that people and the SDKs use.
     aliases: &'static [&'static str],
     authority: &'static str,
+    /// <https://learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity>
+    token_exchange_scope: &'static str,
     resource_manager: &'static str,
     resource_manager_scope: &'static str,
     graph: &'static str,
@@ -34,6 +36,7 @@ static CLOUDS: [Endpoints; 3] = [
         name: "AzureCloud",
         aliases: &["AzurePublicCloud", "AzurePublic", "Public"],
         authority: "https://login.microsoftonline.com/",
+        token_exchange_scope: "api://AzureADTokenExchange/.default",
         resource_manager: "https://management.azure.com/",
         resource_manager_scope: "https://management.azure.com/.default",
         graph: "https://graph.microsoft.com/",
@@ -50,6 +53,7 @@ static CLOUDS: [Endpoints; 3] = [
             "USGov",
         ],
         authority: "https://login.microsoftonline.us/",
+        token_exchange_scope: "api://AzureADTokenExchangeUSGov/.default",
         resource_manager: "https://management.usgovcloudapi.net/",
         resource_manager_scope: "https://management.usgovcloudapi.net/.default",
         graph: "https://graph.microsoft.us/",
@@ -61,6 +65,7 @@ static CLOUDS: [Endpoints; 3] = [
         name: "AzureChinaCloud",
         aliases: &["AzureChina", "China"],
         authority: "https://login.chinacloudapi.cn/",
+        token_exchange_scope: "api://AzureADTokenExchangeChina/.default",
         resource_manager: "https://management.chinacloudapi.cn/",
         resource_manager_scope: "https://management.chinacloudapi.cn/.default",
         graph: "https://microsoftgraph.chinacloudapi.cn/",
@@ -148,6 +153,11 @@ impl Cloud {
     /// Where tokens are issued, as `https://login.microsoftonline.com/`.
     pub fn authority_host(&self) -> Url {
         url(self.0.authority)
+    }
+
+    /// The scope of a token that another application takes for its own secret.
+    pub fn token_exchange_scope(&self) -> &'static str {
+        self.0.token_exchange_scope
     }
 
     /// Resource Manager, as `https://management.azure.com/`.

@@ -1,15 +1,16 @@
 //! `EnvironmentCredential`: a service principal from environment variables.
 
+#[cfg(feature = "certificate")]
+use crate::certificate::{Certificate, CertificateAssertion};
 use crate::{
     advice::{Sent, advice},
     cached::Cached,
-    certificate::{Certificate, CertificateAssertion},
     entra_client::{EntraClient, Proof},
     error::{Outcome, reason},
     parts::Parts,
 };
 use azure_core::credentials::TokenCredential;
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 const ADVICE: &str = "For a service principal set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH.";
@@ -52,11 +53,20 @@ pub(super) fn build(parts: &Parts) -> Result<Arc<dyn TokenCredential>, Outcome> 
     ))
 }
 
+#[cfg(not(feature = "certificate"))]
+fn certificate(_: &Parts, _: &str, _: &str) -> Result<Proof, Outcome> {
+    Err(Outcome::unavailable(
+        "AZURE_CLIENT_CERTIFICATE_PATH is set, but this program knows no certificates",
+        "Build it with the feature 'certificate' of az-credential.",
+    ))
+}
+
 /// The certificate of `AZURE_CLIENT_CERTIFICATE_PATH`, as what proves who the application is.
+#[cfg(feature = "certificate")]
 fn certificate(parts: &Parts, path: &str, client_id: &str) -> Result<Proof, Outcome> {
     let env = &parts.env;
     let certificate = Certificate::read(
-        Path::new(path),
+        std::path::Path::new(path),
         env.get("AZURE_CLIENT_CERTIFICATE_PASSWORD"),
     )
     .map_err(|error| {

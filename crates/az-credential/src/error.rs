@@ -33,6 +33,9 @@ pub enum CredentialError {
         /// What was tried and failed meanwhile, in order; the one after the last did not answer.
         attempts: Vec<Attempt>,
     },
+    /// What is given as a tenant is none.
+    #[error(transparent)]
+    Tenant(#[from] crate::tenants::TenantError),
     /// The HTTP client could not be made.
     #[error(transparent)]
     Http(#[from] crate::http::HttpError),

@@ -35,6 +35,7 @@ mod asked;
 mod az_config;
 mod bounded_retry;
 mod cached;
+#[cfg(feature = "certificate")]
 mod certificate;
 mod chain;
 mod chain_error;
@@ -47,6 +48,7 @@ mod entra_client;
 mod env;
 mod environment;
 mod error;
+mod federated_identity;
 mod federated_token;
 pub mod http;
 mod issued;
@@ -67,6 +69,7 @@ mod tenants;
 #[cfg(test)]
 mod testing;
 mod token_answer;
+#[cfg(feature = "token-cache")]
 mod token_cache;
 mod token_proxy;
 mod turns;
@@ -84,6 +87,7 @@ pub use clock::{Clock, SystemClock};
 pub use cloud::{Cloud, UnknownCloud};
 pub use env::Env;
 pub use error::{Attempt, CredentialError, Outcome};
+pub use federated_identity::FederatedIdentityCredential;
 pub use managed_identity::{ArcKeyFault, ManagedIdentityError, ManagedIdentitySource};
 pub use managed_identity_id::ManagedIdentityId;
 pub use name::CredentialName;
@@ -91,6 +95,7 @@ pub use options::Options;
 pub use region::InvalidRegion;
 pub use single::{ManagedIdentityCredential, MemberCredential};
 pub use tenants::TenantError;
+#[cfg(feature = "token-cache")]
 pub use token_cache::folder as cache_folder;
 pub use token_proxy::TokenProxyError;
 pub use unavailable::{CredentialUnavailable, is_unavailable};

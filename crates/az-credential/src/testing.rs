@@ -268,12 +268,14 @@ impl Authority {
     }
 }
 
+/// The names in TLS, and the requests.
+type Heard = Arc<Mutex<Vec<(Option<String>, String)>>>;
+
 /// A server on this computer that gives every caller the same answer, and keeps what it was asked.
 pub(crate) struct TlsServer {
     pub(crate) port: u16,
     pub(crate) certificate: rustls::pki_types::CertificateDer<'static>,
-    /// The name in TLS, and the request.
-    pub(crate) asked: Arc<Mutex<Vec<(Option<String>, String)>>>,
+    pub(crate) asked: Heard,
 }
 
 impl TlsServer {
@@ -296,7 +298,7 @@ impl TlsServer {
         let config = Arc::new(config.expect("a config"));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let asked: Arc<Mutex<Vec<(Option<String>, String)>>> = Arc::default();
+        let asked = Heard::default();
         let seen = asked.clone();
         std::thread::spawn(move || {
             for socket in listener.incoming() {
