@@ -45,7 +45,7 @@ fn binaries() -> &'static Path {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let mut cargo = std::process::Command::new(env!("CARGO"));
         cargo
-            .args(["build", "--workspace", "--bins", "--quiet"])
+            .args(["build", "--workspace", "--bins", "--examples", "--quiet"])
             .current_dir(workspace);
         // What the outer cargo says of this package: build scripts that ask for it would run again, and all that
         // rests on them would be built twice.

@@ -5,6 +5,7 @@ mod check_first;
 mod cleanup;
 mod completion;
 mod contracts;
+mod credential_library;
 mod defaults;
 mod deployments;
 mod doctor;
