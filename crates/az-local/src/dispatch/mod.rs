@@ -1,6 +1,7 @@
 //! One request, from its host name to its answer: what is due is done, its service answers, what it wrote is kept or
 //! undone, and what it asked for is carried out.
 
+pub(crate) mod exchange;
 #[cfg(test)]
 mod tests;
 

@@ -1,7 +1,6 @@
 //! What the proxy itself answers.
 
-use super::exchange;
-use crate::dispatch;
+use crate::dispatch::{self, exchange};
 use crate::ground::wire::Response;
 use bytes::Bytes;
 use http::StatusCode;

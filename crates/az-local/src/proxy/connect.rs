@@ -1,9 +1,9 @@
 //! `CONNECT`: a tunnel to an emulated host ends here, one to anybody else's goes on, and what is refused is logged.
 
 use super::answers::{Body, no_such_host, no_tunnel, offline, refuse, unreachable, whole};
-use super::exchange::{self, http1_builder};
 use super::{machines, onward};
-use crate::dispatch;
+use crate::dispatch::exchange::http1_builder;
+use crate::dispatch::{self, exchange};
 use crate::ground::hosts::{self, Host, Service};
 use crate::ground::stderr;
 use crate::ground::wire::Response;

@@ -5,17 +5,16 @@
 
 mod answers;
 mod connect;
-mod exchange;
 mod machines;
 mod onward;
 
-use crate::dispatch;
+use crate::dispatch::exchange::{HangUp, http1_builder};
+use crate::dispatch::{self, exchange};
 use crate::ground::hosts::{self, Host, Service};
 use crate::instance::Instance;
 use answers::{
     Body, no_tunnel, offline, own_answer, proxy_authentication_required, refuse, unreachable, whole,
 };
-use exchange::{HangUp, http1_builder};
 use http::{Method, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;

@@ -1,7 +1,7 @@
 //! One request to an emulated host: read whole, handed to its service, answered, logged.
 
-use crate::dispatch::{self, error};
-use crate::ground::wire::{Request, Response};
+use super::error;
+use crate::ground::wire::{Origin, Request, Response};
 use crate::instance::Instance;
 use crate::state::proxy_clients::Client;
 use bytes::Bytes;
@@ -28,7 +28,7 @@ const HTTP_DATE: &[BorrowedFormatItem<'_>] = format_description!(
 pub(crate) struct HangUp;
 
 /// What serves a connection, the proxy's own or one in a tunnel.
-pub(super) fn http1_builder() -> http1::Builder {
+pub(crate) fn http1_builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new());
     builder
@@ -42,6 +42,21 @@ pub(crate) async fn answer(
     host: String,
     request: hyper::Request<Incoming>,
 ) -> Result<hyper::Response<Full<Bytes>>, HangUp> {
+    let origin = client.origin();
+    let serve = move |instance: &Arc<Instance>, request: &Request| {
+        super::answer(instance, &client, scheme, request)
+    };
+    answer_by(instance, origin, host, request, serve).await
+}
+
+/// Reads one request whole and answers what `serve` does, on a worker's thread.
+pub(crate) async fn answer_by(
+    instance: Arc<Instance>,
+    origin: Origin,
+    host: String,
+    request: hyper::Request<Incoming>,
+    serve: impl FnOnce(&Arc<Instance>, &Request) -> Response + Send + 'static,
+) -> Result<hyper::Response<Full<Bytes>>, HangUp> {
     let (head, body) = request.into_parts();
     let query = head.uri.query().unwrap_or_default();
     let mut request = Request {
@@ -52,7 +67,7 @@ pub(crate) async fn answer(
             .collect(),
         headers: without_hop_headers(head.headers),
         body: Bytes::new(),
-        origin: client.origin(),
+        origin,
         host,
     };
     // A length that is announced is refused at once: its body need never be sent.
@@ -63,9 +78,7 @@ pub(crate) async fn answer(
         Ok(body) => {
             request.body = body.to_bytes();
             let working = Arc::clone(&instance);
-            let served = instance
-                .workers
-                .run(move || dispatch::answer(&working, &client, scheme, &request));
+            let served = instance.workers.run(move || serve(&working, &request));
             served.await.ok_or(HangUp)?
         }
         Err(error) if error.is::<LengthLimitError>() => too_large(),
@@ -81,7 +94,7 @@ pub(crate) async fn answer(
 }
 
 /// An answer as the HTTP library has it.
-pub(super) fn into_http(response: Response) -> hyper::Response<Full<Bytes>> {
+pub(crate) fn into_http(response: Response) -> hyper::Response<Full<Bytes>> {
     let mut answer = hyper::Response::new(Full::new(response.body));
     *answer.status_mut() = response.status;
     *answer.headers_mut() = response.headers;
