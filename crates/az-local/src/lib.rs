@@ -13,11 +13,14 @@ mod dispatch;
 mod entra;
 mod graph;
 mod ground;
+mod hosting;
 mod imds;
 mod instance;
 mod keyvault;
+mod kubernetes;
 mod local_azure;
 mod machines;
+mod managed_identity;
 mod proxy;
 mod rbac;
 mod request;
@@ -30,10 +33,12 @@ pub use ground::folder::{
     Folder, FolderError, check_own, lock, make_own, make_private, write_private,
 };
 pub use ground::stderr;
+pub use hosting::HostOptions;
 pub use instance::{OpenError, Options, Program};
 pub use local_azure::LocalAzure;
 pub use machines::environment::{Environment, Shell};
 pub use machines::ssh::{client_config, sftp};
+pub use managed_identity::HostKind;
 pub use server::{Ended, Server, StartError};
 pub use state::knobs::Knob;
 pub use state::signing_keys::generate_rsa;

@@ -15,6 +15,7 @@ mod environment;
 mod extensions;
 mod foreign_links;
 mod help;
+mod hosts;
 mod identity;
 mod machine;
 mod machine_commands;

@@ -50,9 +50,16 @@ impl Client {
 
     /// Asks for something and reads the answer.
     pub fn ask<T: DeserializeOwned>(&self, request: Command) -> Result<T, ControlError> {
-        let mut stream = self.connect()?;
+        self.ask_on(&mut self.connect()?, request)
+    }
+
+    fn ask_on<T: DeserializeOwned>(
+        &self,
+        stream: &mut UnixStream,
+        request: Command,
+    ) -> Result<T, ControlError> {
         let line = self
-            .send(&mut stream, request)
+            .send(stream, request)
             .map_err(|source| self.io(source))?;
         let unreadable = |source| ControlError::Unreadable {
             folder: self.folder.clone(),
@@ -62,6 +69,15 @@ impl Client {
             Answer::Done(value) => serde_json::from_value(value).map_err(unreadable),
             Answer::Refused { reason, message } => Err(ControlError::Refused { reason, message }),
         }
+    }
+
+    /// Asks for something that is there as long as the connection, which comes with the answer.
+    pub fn hold<T: DeserializeOwned>(
+        &self,
+        request: Command,
+    ) -> Result<(T, UnixStream), ControlError> {
+        let mut stream = self.connect()?;
+        Ok((self.ask_on(&mut stream, request)?, stream))
     }
 
     /// The instance's folder.

@@ -9,6 +9,7 @@ mod principals;
 pub(crate) mod reports;
 pub(crate) mod server;
 
+use crate::hosting::HostOptions;
 use crate::state::knobs::Knob;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -60,6 +61,10 @@ pub enum Command {
         /// Its name.
         name: String,
     },
+    /// A host that gives managed identities, and what a command needs to run as if there; it goes with the connection.
+    Host(HostOptions),
+    /// Who such a host is.
+    HostIdentity(HostOptions),
     /// Everything that exists.
     Resources,
     /// Everybody in a tenant's directory.

@@ -3,6 +3,7 @@
 use super::{Contact, Refusal};
 use crate::dispatch;
 use crate::graph::error::GraphError;
+use crate::hosting::error::HostError;
 use crate::instance::{Access, Instance};
 use crate::machines::environment::Environment;
 use crate::machines::programs::Surroundings;
@@ -54,6 +55,8 @@ pub enum ReportError {
     )]
     NoKeys,
     #[error(transparent)]
+    Host(#[from] HostError),
+    #[error(transparent)]
     State(#[from] StateError),
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -75,10 +78,25 @@ impl ReportError {
             | ReportError::NoKeys
             | ReportError::DomainTaken(_) => Refusal::Invalid,
             ReportError::Directory { reason, .. } => *reason,
+            ReportError::Host(error) => reason_of(error),
             ReportError::State(_) | ReportError::Key(_) | ReportError::Unprintable(_) => {
                 Refusal::Failed
             }
         }
+    }
+}
+
+fn reason_of(error: &HostError) -> Refusal {
+    match error {
+        HostError::NoSubscription(_) | HostError::NoIdentity(_) | HostError::NoUser(_) => {
+            Refusal::NotFound
+        }
+        HostError::Name(_)
+        | HostError::SeveralIdentities(_)
+        | HostError::Identities { .. }
+        | HostError::ServiceAccount(_)
+        | HostError::NoServiceAccount => Refusal::Invalid,
+        _ => Refusal::Failed,
     }
 }
 

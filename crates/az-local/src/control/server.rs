@@ -6,6 +6,7 @@ use super::reports::{self, ReportError};
 use super::{Answer, Command, Contact, Envelope, Refusal};
 use crate::ground::folder::{FolderError, write_private};
 use crate::ground::secret::{random_secret, same};
+use crate::hosting::{self, HostOptions, Hosting};
 use crate::instance::Instance;
 use crate::state::knobs::Knob;
 use std::os::unix::fs::PermissionsExt;
@@ -96,6 +97,8 @@ async fn serve(
     stop: mpsc::Sender<UnixStream>,
 ) {
     let mut line = String::new();
+    // A host that was asked for on this connection goes with it.
+    let mut host = None;
     let mut reader = BufReader::new(&mut stream);
     while reader.read_line(&mut line).await.is_ok_and(|read| read > 0) {
         let envelope = serde_json::from_str::<Envelope>(&line)
@@ -109,11 +112,26 @@ async fn serve(
             })
         );
         let answer = match envelope {
+            Some(Envelope {
+                request: Command::Host(options),
+                ..
+            }) => {
+                let instance = Arc::clone(&instance);
+                let opened =
+                    tokio::task::spawn_blocking(move || open_host(&instance, &options)).await;
+                match opened.unwrap_or_else(|_| Err(failed())) {
+                    Ok((opened, answer)) => {
+                        host = Some(opened);
+                        answer
+                    }
+                    Err(refusal) => refusal,
+                }
+            }
             Some(envelope) => {
                 let (instance, contact) = (Arc::clone(&instance), contact.clone());
                 tokio::task::spawn_blocking(move || answer(&instance, &contact, envelope.request))
                     .await
-                    .unwrap_or_else(|_| refused(Refusal::Failed, "az-local failed unexpectedly"))
+                    .unwrap_or_else(|_| failed())
             }
             None => refused(Refusal::Invalid, "the request or its token is not good"),
         };
@@ -128,6 +146,25 @@ async fn serve(
         }
         line.clear();
     }
+    // Before the connection, whose end says that nothing of it is left.
+    drop(host);
+}
+
+fn failed() -> Answer {
+    refused(Refusal::Failed, "az-local failed unexpectedly")
+}
+
+fn open_host(instance: &Arc<Instance>, options: &HostOptions) -> Result<(Hosting, Answer), Answer> {
+    let opened = Hosting::open(instance, options).map_err(ReportError::from);
+    let done = opened.and_then(|host| {
+        let environment = serde_json::to_value(host.environment())?;
+        Ok((host, Answer::Done(environment)))
+    });
+    done.map_err(refusal)
+}
+
+fn refusal(error: ReportError) -> Answer {
+    refused(error.reason(), &error.to_string())
 }
 
 fn refused(reason: Refusal, message: &str) -> Answer {
@@ -139,7 +176,11 @@ fn refused(reason: Refusal, message: &str) -> Answer {
 
 fn answer(instance: &Arc<Instance>, contact: &Contact, command: Command) -> Answer {
     let done = match command {
-        Command::Stop => Ok(serde_json::Value::Null),
+        // A host is its connection's, which opens it.
+        Command::Stop | Command::Host(_) => Ok(serde_json::Value::Null),
+        Command::HostIdentity(options) => {
+            hosting::show(instance, &options).map_err(ReportError::from)
+        }
         Command::Status => reports::status(instance, contact),
         Command::Environment { tenant } => reports::environment(instance, tenant),
         Command::ClockShow => Ok(reports::clock(instance)),
@@ -209,9 +250,6 @@ fn answer(instance: &Arc<Instance>, contact: &Contact, command: Command) -> Answ
     };
     match done {
         Ok(value) => Answer::Done(value),
-        Err(error) => Answer::Refused {
-            reason: error.reason(),
-            message: error.to_string(),
-        },
+        Err(error) => refusal(error),
     }
 }

@@ -10,11 +10,13 @@ use crate::entra;
 use crate::graph;
 use crate::ground::hosts::{self, Host, Service};
 use crate::ground::stderr;
-use crate::ground::wire::{Caller, Origin, Request, Response};
+use crate::ground::wire::{Caller, Request, Response};
 use crate::imds;
 use crate::instance::{Access, Instance};
 use crate::keyvault;
+use crate::kubernetes;
 use crate::machines::effects;
+use crate::managed_identity::{self, Endpoint};
 use crate::request::Context;
 use crate::state::proxy_clients::Client;
 use crate::state::{StateError, Transaction, due, machine};
@@ -44,9 +46,38 @@ pub(crate) fn answer(
     scheme: &str,
     request: &Request,
 ) -> Response {
+    logged(instance, scheme, request, || {
+        serve(instance, client, request)
+    })
+}
+
+/// Answers one request to a host's own endpoint for tokens, and writes it to the log.
+pub(crate) fn answer_on_host(
+    instance: &Arc<Instance>,
+    endpoint: &Endpoint,
+    scheme: &str,
+    request: &Request,
+) -> Response {
+    let caller = Caller {
+        host: Some(endpoint.kind().name()),
+        ..Caller::default()
+    };
+    logged(instance, scheme, request, || {
+        within(instance, Access::Read, caller, |cx| {
+            Ok(managed_identity::handle(cx, request, endpoint))
+        })
+    })
+}
+
+fn logged(
+    instance: &Arc<Instance>,
+    scheme: &str,
+    request: &Request,
+    serve: impl FnOnce() -> (Response, Caller),
+) -> Response {
     let started = Instant::now();
     // A panic in a service has undone its transaction; the server goes on.
-    let served = catch_unwind(AssertUnwindSafe(|| serve(instance, client, request)));
+    let served = catch_unwind(AssertUnwindSafe(serve));
     let (response, caller) = served.unwrap_or_else(|_| {
         stderr::say(format_args!(
             "the service failed unexpectedly at {} https://{}{}",
@@ -104,16 +135,22 @@ pub(crate) fn settled<R, E: From<StateError>>(
 }
 
 fn serve(instance: &Arc<Instance>, client: &Client, request: &Request) -> (Response, Caller) {
-    let caller = Caller {
-        machine: match &request.origin {
-            Origin::Machine(key) => Some(key.clone()),
-            Origin::Desk => None,
-        },
-        ..Caller::default()
-    };
+    let caller = client.caller();
     let Host::Emulated(service) = hosts::classify(&request.host) else {
         return (unemulated(&request.host), caller);
     };
+    within(instance, access(service, request), caller, |cx| {
+        handle(instance, cx, client, service, request)
+    })
+}
+
+/// Answers one request within a transaction of its own, once what is due has been done.
+fn within(
+    instance: &Arc<Instance>,
+    access: Access,
+    caller: Caller,
+    work: impl FnOnce(&Context<'_>) -> Result<Response, StateError>,
+) -> (Response, Caller) {
     // The signing key may still be in the making: wait for it here, where nobody else has to.
     if let Err(error) = instance.keys.current() {
         return (internal_error(&error.to_string()), caller);
@@ -121,8 +158,8 @@ fn serve(instance: &Arc<Instance>, client: &Client, request: &Request) -> (Respo
     if let Err(error) = settle(instance) {
         return (internal_error(&error.to_string()), caller);
     }
-    let served = instance.serve(access(service, request), caller, |cx| {
-        let response = handle(instance, cx, client, service, request)?;
+    let served = instance.serve(access, caller, |cx| {
+        let response = work(cx)?;
         // What is refused leaves nothing behind.
         if response.status.is_client_error()
             || response.status.is_server_error()
@@ -145,7 +182,8 @@ fn serve(instance: &Arc<Instance>, client: &Client, request: &Request) -> (Respo
 /// Whether a request can write anything: those that cannot run beside each other.
 fn access(service: Service, request: &Request) -> Access {
     match (service, &request.method) {
-        (Service::Entra | Service::Imds, _) | (_, &Method::GET | &Method::HEAD) => Access::Read,
+        (Service::Entra | Service::Imds | Service::ClusterIssuer, _)
+        | (_, &Method::GET | &Method::HEAD) => Access::Read,
         (Service::Graph, &Method::POST) if graph::is_question(&request.path) => Access::Read,
         (Service::ResourceManager | Service::KeyVault | Service::Graph, _) => Access::Write,
     }
@@ -168,6 +206,7 @@ fn handle(
         Service::Entra => entra::handle(cx, request),
         Service::Graph => graph::handle(cx, request),
         Service::Imds => imds::handle(cx, request),
+        Service::ClusterIssuer => kubernetes::handle(cx, request),
         Service::ResourceManager => arm::handle(cx, request),
         // Where there is no vault, nobody answers.
         Service::KeyVault => keyvault::handle(cx, request),
@@ -190,7 +229,7 @@ pub(crate) fn unemulated(host: &str) -> Response {
         &format!(
             "az-local does not emulate '{host}'. The request has not left this computer. Emulated \
              are login.microsoftonline.com, management.azure.com, graph.microsoft.com, \
-             *.vault.azure.net and, on virtual machines, 169.254.169.254."
+             *.vault.azure.net, *.oic.prod-aks.azure.com and, on virtual machines, 169.254.169.254."
         ),
     )
 }

@@ -42,6 +42,15 @@ pub(crate) enum Proof {
         /// The machine's resource id.
         machine: String,
     },
+    /// By knowing the secret of another host that has the identity.
+    Host {
+        /// As the request log calls the host.
+        kind: &'static str,
+        /// The resource id of the identity: the host's own or a user-assigned one's.
+        identity: String,
+        /// The host's resource id.
+        resource: String,
+    },
 }
 
 impl Proof {
@@ -52,6 +61,21 @@ impl Proof {
             Proof::ClientCertificate => "client_certificate",
             Proof::Federated => "federated",
             Proof::Machine { .. } => "imds",
+            Proof::Host { kind, .. } => kind,
+        }
+    }
+
+    /// Of a managed identity, its resource id and that of where it is.
+    fn managed(&self) -> Option<(&str, &str)> {
+        match self {
+            Proof::Machine {
+                identity,
+                machine: resource,
+            }
+            | Proof::Host {
+                identity, resource, ..
+            } => Some((identity, resource)),
+            _ => None,
         }
     }
 
@@ -66,6 +90,7 @@ impl Proof {
 }
 
 /// An access token and its times.
+#[derive(Clone)]
 pub(crate) struct AccessToken {
     pub(crate) jwt: String,
     pub(crate) not_before: OffsetDateTime,
@@ -98,9 +123,9 @@ pub(crate) fn issue(
         // Ours, for the request log: Azure's claims do not tell a certificate from a federation.
         "az_local_source": proof.source(),
     });
-    if let Proof::Machine { identity, machine } = proof {
+    if let Some((identity, resource)) = proof.managed() {
         claims["xms_mirid"] = json!(as_claimed(identity));
-        claims["xms_az_rid"] = json!(as_claimed(machine));
+        claims["xms_az_rid"] = json!(as_claimed(resource));
     }
     sign(cx, &principal.tenant_id, audience, claims)
 }

@@ -102,9 +102,24 @@ impl Folder {
     pub(crate) fn machine_home(&self, vm_id: &str) -> PathBuf {
         self.machines().join(vm_id).join("home")
     }
+
+    /// What a host has, as long as it is there.
+    pub(crate) fn host(&self, id: &str) -> PathBuf {
+        self.hosts().join(id)
+    }
 }
 
 impl Folder {
+    fn hosts(&self) -> PathBuf {
+        self.path.join("hosts")
+    }
+
+    /// Removes what hosts had: none outlives its instance.
+    pub(crate) fn remove_hosts(&self) {
+        // What cannot be removed harms nobody: no host is there twice.
+        let _ = fs::remove_dir_all(self.hosts());
+    }
+
     fn machines(&self) -> PathBuf {
         self.path.join("machines")
     }

@@ -10,6 +10,8 @@ pub(crate) enum Service {
     ResourceManager,
     KeyVault,
     Imds,
+    /// Where Kubernetes clusters say who they are, and with which keys they sign.
+    ClusterIssuer,
 }
 
 /// What a host is to the proxy.
@@ -32,6 +34,10 @@ pub(crate) enum Host {
 
 /// The address of the Instance Metadata Service.
 pub(crate) const IMDS: &str = "169.254.169.254";
+
+/// The host of the issuers of Azure's Kubernetes clusters in one region
+/// (<https://learn.microsoft.com/azure/aks/use-oidc-issuer>).
+pub(crate) const CLUSTER_ISSUER: &str = "eastus.oic.prod-aks.azure.com";
 
 /// The domains that the instance's certificate authority may speak for.
 pub(crate) const DOMAINS: [&str; 6] = [
@@ -94,6 +100,8 @@ pub(crate) fn classify(host: &str) -> Host {
     }
     if vault_name(&host).is_some() {
         Host::Emulated(Service::KeyVault)
+    } else if host == CLUSTER_ISSUER {
+        Host::Emulated(Service::ClusterIssuer)
     } else if AZURE.iter().any(|domain| is_within(&host, domain)) {
         Host::Unemulated
     } else {
@@ -152,6 +160,8 @@ mod tests {
             ("LOGIN.microsoftonline.com.", Host::Emulated(Service::Entra)),
             ("kv-1.vault.azure.net", Host::Emulated(Service::KeyVault)),
             ("a.b.vault.azure.net", Host::Unemulated),
+            (CLUSTER_ISSUER, Host::Emulated(Service::ClusterIssuer)),
+            ("oic.prod-aks.azure.com", Host::Unemulated),
             ("x.blob.core.windows.net", Host::Unemulated),
             ("management.usgovcloudapi.net", Host::Unemulated),
             ("notazure.com", Host::Other),

@@ -8,6 +8,7 @@ pub(crate) mod pkcs7;
 pub(crate) mod quoting;
 pub(crate) mod request_log;
 pub(crate) mod secret;
+pub(crate) mod self_signed;
 pub mod stderr;
 pub(crate) mod trust_store;
 pub(crate) mod wire;

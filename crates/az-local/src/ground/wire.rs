@@ -14,6 +14,8 @@ pub(crate) enum Origin {
     Desk,
     /// A virtual machine, by its resource id in lower case.
     Machine(String),
+    /// Another host that gives managed identities: IMDS does not exist there either.
+    Host,
 }
 
 /// One request to an emulated host, whole.
@@ -81,16 +83,19 @@ pub(crate) struct Caller {
     /// The virtual machine's resource id when the request came from one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) machine: Option<String>,
+    /// The kind of the host when the request came from another one that gives managed identities: `app-service`, …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) host: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) oid: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) appid: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tid: Option<String>,
-    /// Where the token came from: `imds`, `client_secret`, `client_certificate`, `federated`.
+    /// Where the token came from: `imds`, another host's kind, `client_secret`, `client_certificate`, `federated`.
     #[serde(rename = "tokenSource", skip_serializing_if = "Option::is_none")]
     pub(crate) token_source: Option<String>,
-    /// For an IMDS token, the resource id of the machine that it was issued to (`xms_az_rid`).
+    /// For a managed identity's token, the resource id of the machine or host that it was issued to (`xms_az_rid`).
     #[serde(rename = "tokenMachine", skip_serializing_if = "Option::is_none")]
     pub(crate) token_machine: Option<String>,
 }

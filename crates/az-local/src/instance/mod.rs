@@ -24,7 +24,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use time::{Duration, OffsetDateTime};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 /// What the user chose when the instance was started. Knobs that are not chosen stay as kept.
 #[derive(Clone, Debug, Default)]
@@ -120,6 +120,8 @@ pub(crate) struct Instance {
     pub(crate) host_keys: HostKeys,
     /// Tells each machine (by `vmId`) that goes down.
     pub(crate) ended: broadcast::Sender<String>,
+    /// Tells when the clock was moved.
+    pub(crate) clock_moved: watch::Sender<()>,
     pub(crate) log: Option<RequestLog>,
     pub(crate) workers: Workers,
     pub(crate) offline: bool,
@@ -182,6 +184,7 @@ impl Instance {
                 },
             )?;
             folder.keep_machines(&machines);
+            folder.remove_hosts();
             Ok::<_, OpenError>((
                 settings,
                 Authority::load_or_create(tx)?,
@@ -198,6 +201,7 @@ impl Instance {
             clients,
             host_keys,
             ended: broadcast::Sender::new(MOST_ENDS),
+            clock_moved: watch::Sender::new(()),
             log,
             workers: Workers::default(),
             offline: options.offline,
@@ -278,6 +282,7 @@ impl Instance {
     /// Moves the clock forward and keeps that.
     pub(crate) fn advance_clock(&self, by: Duration) -> Result<(), StateError> {
         self.clock.advance(by);
+        self.clock_moved.send_replace(());
         self.change_settings(|settings| {
             settings.clock_offset_ms = self.clock.offset().whole_milliseconds() as i64;
         })

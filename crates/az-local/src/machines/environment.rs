@@ -150,6 +150,29 @@ impl Environment {
         environment
     }
 
+    /// Another host's: the proxy as that host, folders in its home, and the variables by which programs find its identity.
+    /// What it has on loopback is reached without the proxy, as it is there.
+    pub(crate) fn of_host(
+        folder: &Folder,
+        proxy: &str,
+        home: &Path,
+        variables: &[(&str, String)],
+    ) -> Self {
+        let mut environment = Environment::through(folder, proxy);
+        for (name, value) in &mut environment.set {
+            if name.eq_ignore_ascii_case("NO_PROXY") {
+                *value = "localhost,127.0.0.1".to_owned();
+            }
+        }
+        environment.set_path("HOME", home);
+        environment.keep_in(&home.join(".az-local"));
+        for (name, value) in variables {
+            environment.set(name, value);
+        }
+        environment.unset_rest();
+        environment
+    }
+
     fn through(folder: &Folder, proxy: &str) -> Self {
         let mut environment = Environment::default();
         environment.lead_to(proxy);

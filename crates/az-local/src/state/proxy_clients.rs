@@ -1,4 +1,4 @@
-//! Who may use the proxy: the desk, and virtual machines, each with a password of its own.
+//! Who may use the proxy: the desk, virtual machines, and commands on other hosts, each with a password of its own.
 
 use super::document::{Document, Range};
 use super::resources::Resource;
@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
+use uuid::Uuid;
 
 /// The desk's user name.
 const DESK: &str = "desk";
@@ -21,6 +22,9 @@ pub(super) struct StoredClient {
     user: String,
     password: String,
     machine: Option<MachineReference>,
+    /// The kind of a host that is there for one command, and never kept.
+    #[serde(skip)]
+    host: Option<&'static str>,
 }
 
 /// A machine, and which of those that have had its name.
@@ -42,16 +46,19 @@ impl Document for StoredClient {
 /// A caller that has shown its credentials.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
-    /// The machine that calls; none is the desk.
+    /// The machine that calls.
     pub(crate) machine: Option<MachineReference>,
+    /// The kind of the host that calls, where it is no machine. With neither it is the desk.
+    pub(crate) host: Option<&'static str>,
 }
 
 impl Client {
     /// Where the caller is, as services see it.
     pub(crate) fn origin(&self) -> Origin {
-        match &self.machine {
-            Some(machine) => Origin::Machine(machine.key.clone()),
-            None => Origin::Desk,
+        match (&self.machine, self.host) {
+            (Some(machine), _) => Origin::Machine(machine.key.clone()),
+            (None, Some(_)) => Origin::Host,
+            (None, None) => Origin::Desk,
         }
     }
 
@@ -59,6 +66,7 @@ impl Client {
     pub(crate) fn caller(&self) -> Caller {
         Caller {
             machine: self.machine.as_ref().map(|machine| machine.key.clone()),
+            host: self.host,
             ..Caller::default()
         }
     }
@@ -112,6 +120,7 @@ impl Clients {
         let stored = known.get(user)?;
         same(&stored.password, password).then(|| Client {
             machine: stored.machine.clone(),
+            host: stored.host,
         })
     }
 
@@ -128,10 +137,29 @@ impl Clients {
             user: user.to_owned(),
             password: random_secret(),
             machine,
+            host: None,
         };
         tx.put(&stored)?;
         self.learn(stored.clone());
         Ok((stored.user, stored.password))
+    }
+
+    /// Lets a command on a host in, until it is dismissed: a user name and password for proxy URLs.
+    pub(crate) fn admit(&self, host: &'static str) -> (String, String) {
+        let stored = StoredClient {
+            user: format!("host-{}", Uuid::new_v4().simple()),
+            password: random_secret(),
+            machine: None,
+            host: Some(host),
+        };
+        self.learn(stored.clone());
+        (stored.user, stored.password)
+    }
+
+    /// Lets a command on a host in no more.
+    pub(crate) fn dismiss(&self, user: &str) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.remove(user);
     }
 
     fn learn(&self, stored: StoredClient) {

@@ -1,5 +1,6 @@
 //! What the user may say.
 
+use az_local::HostKind;
 use az_local::Knob;
 use az_local::Shell;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -106,6 +107,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: VmCommand,
     },
+    /// Other hosts that give managed identities: App Service, Functions, Azure Arc, Azure ML, Cloud Shell, Service Fabric,
+    /// Kubernetes.
+    Host {
+        #[command(subcommand)]
+        command: HostCommand,
+    },
     /// Print every resource, deleted vault, role assignment and managed identity as JSON.
     Resources {
         /// Print how many there are, and nothing else
@@ -206,6 +213,66 @@ pub(crate) enum VmCommand {
         )]
         arguments: Vec<OsString>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum HostCommand {
+    /// Run a command as if on a host: its variables, its endpoint for tokens with the rules that it has there, no desk
+    /// credential.
+    ///
+    /// The command is this computer's, and runs where it is started; its home folder is one of the host's own. The host is
+    /// there until the command ends. Exits with the command's status (128 + the signal's number when one ended it).
+    ///
+    /// Kubernetes has no endpoint: the pod's service account has a token in a file, and the identity is made to trust it.
+    /// Azure Arc needs a folder that only root can make: /var/opt/azcmagent/tokens.
+    Exec {
+        #[command(flatten)]
+        host: HostArguments,
+        /// A variable for the command's environment; may be repeated
+        #[arg(long = "env", value_name = "NAME=VALUE")]
+        variables: Vec<String>,
+        /// The command, after `--`
+        #[arg(value_name = "COMMAND")]
+        program: OsString,
+        /// Its arguments
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "ARGUMENTS"
+        )]
+        arguments: Vec<OsString>,
+    },
+    /// Print who a host is, as JSON: above all the ids of its identities, to give them roles.
+    ///
+    /// Its own identity is made if it was never there, and stays.
+    Show {
+        #[command(flatten)]
+        host: HostArguments,
+    },
+}
+
+/// Which host.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct HostArguments {
+    /// What it is
+    #[arg(long, value_enum)]
+    pub(crate) kind: HostKind,
+    /// `system`, or a user-assigned identity's name, resource id or client id; may be repeated. In Cloud Shell a user; on
+    /// Kubernetes one user-assigned identity or application [default: system]
+    #[arg(long = "identity", value_name = "IDENTITY")]
+    pub(crate) identities: Vec<String>,
+    /// Its name, which tells its own identity from those of others [default: its kind]
+    #[arg(short = 'n', long)]
+    pub(crate) name: Option<String>,
+    /// The resource group that its resource id names; it need not be there [default: az-local-hosts]
+    #[arg(short = 'g', long)]
+    pub(crate) resource_group: Option<String>,
+    /// Its subscription (its id) [default: the desk's first one]
+    #[arg(long, value_name = "ID")]
+    pub(crate) subscription: Option<String>,
+    /// The pod's service account on Kubernetes [default: default/workload-identity-sa]
+    #[arg(long, value_name = "NAMESPACE/NAME")]
+    pub(crate) service_account: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -189,7 +189,15 @@ impl Azure {
             body: body.to_owned().into(),
             origin: Origin::Desk,
         };
-        let response = answer(&self.instance, &Client { machine: None }, "https", &request);
+        let response = answer(
+            &self.instance,
+            &Client {
+                machine: None,
+                host: None,
+            },
+            "https",
+            &request,
+        );
         assert!(
             !response.status.is_server_error() || response.status == StatusCode::NOT_IMPLEMENTED,
             "{} {}: {} {}",

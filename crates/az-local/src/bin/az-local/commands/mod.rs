@@ -1,8 +1,11 @@
 //! The commands, a file each, or a function for what only asks the running instance.
 
+mod child;
 mod credential;
 pub(crate) mod env;
 mod find;
+mod host;
+mod inside;
 mod principal;
 mod run;
 mod shared;
@@ -71,6 +74,7 @@ pub(crate) fn run(cli: Cli, around: &Surroundings) -> Result<ExitCode, Failure> 
             ssh::proxy(&find()?, around.proxy.as_deref(), &host, port)
         }
         Command::SftpServer => ssh::serve_files(around.home.as_deref()),
+        Command::Host { command } => host::run(&find()?, command),
         Command::Vm { command } => vm::run(&find()?, command),
         Command::Resources { count } => {
             let all: Value = find()?.ask(az_local::Command::Resources)?;

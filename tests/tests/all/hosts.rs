@@ -1,0 +1,332 @@
+//! Hosts that give managed identities, other than virtual machines: each with its own rules, and tokens that Key Vault takes.
+
+use az_local::{Client as Control, Command as Ask, Environment, HostKind, HostOptions};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use end_to_end::{Azure, GROUP, IDENTITY, OFFICER, VAULT, http::Answer, http::Client, stderr};
+use serde_json::Value;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+const VAULT_RESOURCE: &str = "resource=https://vault.azure.net";
+
+/// A host that is there as long as this value.
+struct Host<'a> {
+    azure: &'a Azure,
+    environment: Environment,
+    connection: UnixStream,
+}
+
+impl<'a> Host<'a> {
+    fn open(azure: &'a Azure, kind: HostKind, identities: &[&str]) -> Self {
+        let (environment, connection) = control(azure)
+            .hold(Ask::Host(options(kind, identities)))
+            .expect("a host");
+        Host {
+            azure,
+            environment,
+            connection,
+        }
+    }
+
+    fn var(&self, name: &str) -> &str {
+        let value = self.environment.get(name);
+        value.unwrap_or_else(|| panic!("the host sets no {name}"))
+    }
+
+    /// Asks an endpoint of the host's.
+    fn get(&self, url: &str, headers: &[(&str, &str)]) -> Answer {
+        Client::direct(self.azure).send("GET", url, headers, None)
+    }
+
+    /// Waits until nothing of it is left, as `az-local host exec` does.
+    fn end(self) {
+        use std::io::Read;
+        let mut connection = self.connection;
+        connection
+            .shutdown(std::net::Shutdown::Write)
+            .expect("it is open");
+        connection.read_to_end(&mut Vec::new()).expect("its end");
+    }
+}
+
+fn control(azure: &Azure) -> Control {
+    Control::find(&azure.data_dir()).expect("an instance")
+}
+
+fn options(kind: HostKind, identities: &[&str]) -> HostOptions {
+    HostOptions {
+        kind,
+        name: None,
+        group: None,
+        subscription: None,
+        identities: identities.iter().map(|one| (*one).to_owned()).collect(),
+        service_account: None,
+    }
+}
+
+/// Who a host is.
+fn show(azure: &Azure, kind: HostKind, identities: &[&str]) -> Value {
+    let asked = Ask::HostIdentity(options(kind, identities));
+    control(azure).ask(asked).expect("a host")
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    let found = value.pointer(pointer).and_then(Value::as_str);
+    found.unwrap_or_else(|| panic!("no {pointer} in {value}"))
+}
+
+/// A token's claims.
+fn claims(token: &str) -> Value {
+    let part = token.split('.').nth(1).expect("a JWT");
+    let part = URL_SAFE_NO_PAD.decode(part).expect("base64url");
+    serde_json::from_slice(&part).expect("JSON")
+}
+
+/// `az-local host exec …`
+fn exec(azure: &Azure, line: &str, script: &str) -> assert_cmd::Command {
+    let mut command = azure.local();
+    command.args(["host", "exec"]).args(line.split_whitespace());
+    command.args(["--", "bash", "-c", script]);
+    command
+}
+
+/// A vault that a host's identity may write secrets to.
+fn with_access(azure: Azure, kind: HostKind, identities: &[&str]) -> Azure {
+    let azure = azure.with_secrets();
+    let who = show(&azure, kind, identities);
+    azure.grant(text(&who, "/identities/0/principalId"), OFFICER);
+    azure
+}
+
+fn set_secret() -> String {
+    format!("printf value | kv-set from-host --vault-name {VAULT} --wait-for-access 1m")
+}
+
+#[test]
+fn an_app_gets_a_token_with_its_secret_and_none_without() {
+    let azure = Azure::start();
+    let who = show(&azure, HostKind::AppService, &[]);
+    let host = Host::open(&azure, HostKind::AppService, &[]);
+    let url = format!(
+        "{}?api-version=2019-08-01&{VAULT_RESOURCE}",
+        host.var("IDENTITY_ENDPOINT")
+    );
+    let secret = [("X-IDENTITY-HEADER", host.var("IDENTITY_HEADER"))];
+    let answer = host.get(&url, &secret);
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let body = answer.json();
+    assert_eq!(body["token_type"], "Bearer");
+    assert_eq!(body["resource"], "https://vault.azure.net");
+    assert_eq!(body["client_id"], who["identities"][0]["clientId"]);
+    let claims = claims(text(&body, "/access_token"));
+    assert_eq!(text(&body, "/expires_on"), claims["exp"].to_string());
+    assert_eq!(claims["oid"], who["identities"][0]["principalId"]);
+    assert_eq!(claims["aud"], "https://vault.azure.net");
+    for claim in ["xms_mirid", "xms_az_rid"] {
+        let id = text(&who, "/id").replace("/resourceGroups/", "/resourcegroups/");
+        assert_eq!(claims[claim], id.as_str());
+    }
+    // The platform keeps tokens: a second one is the same.
+    assert_eq!(
+        host.get(&url, &secret).json()["access_token"],
+        body["access_token"]
+    );
+    for headers in [
+        &[][..],
+        &[("X-IDENTITY-HEADER", "wrong")],
+        &[("secret", host.var("IDENTITY_HEADER"))],
+    ] {
+        let refused = host.get(&url, headers);
+        assert_eq!(refused.status, 401, "{}", refused.text);
+        assert_eq!(refused.json()["statusCode"], 401);
+    }
+    // The log tells the host and the identity, and neither the token nor the secret.
+    let log = azure.log();
+    let logged = log.iter().find(|one| {
+        one["url"]
+            .as_str()
+            .is_some_and(|url| url.contains("/msi/token"))
+    });
+    let logged = logged.expect("it is logged");
+    assert_eq!(logged["caller"]["host"], "app-service");
+    assert_eq!(logged["caller"]["oid"], who["identities"][0]["principalId"]);
+    let log = azure.log_text();
+    assert!(!log.contains(host.var("IDENTITY_HEADER")));
+    assert!(!log.contains(text(&body, "/access_token")));
+}
+
+#[test]
+fn an_apps_identities_are_named_by_any_id_and_never_guessed() {
+    let azure = Azure::start().with_group();
+    let user = azure.json(&format!("az-identity create -g {GROUP} -n {IDENTITY}"));
+    let host = Host::open(&azure, HostKind::Functions, &[IDENTITY]);
+    let ask = |more: &str| {
+        let url = format!(
+            "{}?api-version=2019-08-01&{VAULT_RESOURCE}{more}",
+            host.var("IDENTITY_ENDPOINT")
+        );
+        host.get(&url, &[("X-IDENTITY-HEADER", host.var("IDENTITY_HEADER"))])
+    };
+    for (name, value) in [
+        ("client_id", &user["clientId"]),
+        ("principal_id", &user["principalId"]),
+        ("object_id", &user["principalId"]),
+        ("mi_res_id", &user["id"]),
+    ] {
+        let answer = ask(&format!("&{name}={}", value.as_str().expect("an id")));
+        assert_eq!(answer.status, 200, "{name}: {}", answer.text);
+        let claims = claims(text(&answer.json(), "/access_token"));
+        assert_eq!(claims["oid"], user["principalId"]);
+        assert_eq!(claims["xms_mirid"], user["id"]);
+    }
+    // There is only one, and it is not its own.
+    let refused = ask("");
+    assert_eq!(refused.status, 400);
+    let message = refused.json()["message"].to_string();
+    assert!(
+        message.contains("No User Assigned or Delegated Managed Identity found"),
+        "{message}"
+    );
+    assert_eq!(
+        ask("&client_id=11111111-1111-4111-8111-111111111111").status,
+        400
+    );
+    let twice = format!(
+        "&client_id={}&object_id={}",
+        text(&user, "/clientId"),
+        text(&user, "/principalId")
+    );
+    assert_eq!(ask(&twice).status, 400);
+    // The older version has other names, and another form for times.
+    let old = format!(
+        "{}?api-version=2017-09-01&{VAULT_RESOURCE}&clientid={}",
+        host.var("MSI_ENDPOINT"),
+        text(&user, "/clientId")
+    );
+    let answer = host.get(&old, &[("secret", host.var("MSI_SECRET"))]);
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert!(text(&answer.json(), "/expires_on").ends_with(" +00:00"));
+    // One that is deleted gives no token any more.
+    azure
+        .run(&format!("az-identity delete -g {GROUP} -n {IDENTITY}"))
+        .assert()
+        .success();
+    assert_eq!(
+        ask(&format!("&client_id={}", text(&user, "/clientId"))).status,
+        400
+    );
+}
+
+#[test]
+fn an_app_writes_a_secret_by_our_chain() {
+    let azure = with_access(Azure::start(), HostKind::AppService, &[]);
+    exec(&azure, "--kind app-service", &set_secret())
+        .assert()
+        .success();
+    let read = azure.json(&format!("kv-get from-host --vault-name {VAULT}"));
+    assert_eq!(read["value"], "value");
+    let log = azure.log();
+    let put = log.iter().rfind(|one| {
+        one["method"] == "PUT"
+            && one["url"]
+                .as_str()
+                .is_some_and(|url| url.contains("/secrets/from-host"))
+    });
+    let caller = &put.expect("a write")["caller"];
+    assert_eq!(caller["host"], "app-service");
+    assert_eq!(caller["tokenSource"], "app-service");
+}
+
+#[test]
+fn a_host_has_nothing_of_the_desks_and_no_metadata_service() {
+    let azure = Azure::start();
+    let mut command = exec(
+        &azure,
+        "--kind app-service --env MINE=yes",
+        "env; test ! -e $HOME/.azure; pwd >&2; exit 7",
+    );
+    for (name, value) in azure.variables() {
+        command.env(name, value);
+    }
+    let ran = command.assert().code(7);
+    let output = String::from_utf8_lossy(&ran.get_output().stdout).into_owned();
+    let secret = azure.var("AZURE_CLIENT_SECRET");
+    assert!(!output.contains(secret));
+    for line in output.lines() {
+        let name = line.split('=').next().unwrap_or_default();
+        assert!(!name.starts_with("AZURE_CLIENT"), "{line}");
+        assert!(!name.starts_with("AZURE_TENANT"), "{line}");
+    }
+    assert!(output.contains("MINE=yes"));
+    let home = output.lines().find_map(|line| line.strip_prefix("HOME="));
+    assert!(
+        !Path::new(home.expect("a home")).exists(),
+        "it goes with the host"
+    );
+    let host = Host::open(&azure, HostKind::AppService, &[]);
+    let proxy = host.var("HTTP_PROXY").to_owned();
+    let behind = Client::through(&azure, &proxy);
+    let url = "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https://vault.azure.net";
+    assert!(
+        behind
+            .try_send("GET", url, &[("metadata", "true")], None)
+            .is_err()
+    );
+    let endpoint = host.var("IDENTITY_ENDPOINT").to_owned();
+    host.end();
+    // With the host go its endpoint and its way through the proxy.
+    assert!(
+        Client::direct(&azure)
+            .try_send("GET", &endpoint, &[], None)
+            .is_err()
+    );
+    let refused = Client::through(&azure, &proxy).send("GET", url, &[("metadata", "true")], None);
+    assert_eq!(refused.status, 407);
+}
+
+#[test]
+fn what_a_host_cannot_be_is_said() {
+    let azure = Azure::start().with_group();
+    for (line, said, code) in [
+        (
+            "--kind app-service --identity nobody",
+            "no user-assigned identity 'nobody'",
+            3,
+        ),
+        ("--kind kubernetes", "--identity", 2),
+        (
+            "--kind kubernetes --identity system",
+            "no identity of its own",
+            2,
+        ),
+        (
+            "--kind service-fabric --identity system --identity other",
+            "one identity",
+            2,
+        ),
+        (
+            "--kind cloud-shell --identity nobody",
+            "no user 'nobody'",
+            3,
+        ),
+        (
+            "--kind app-service --service-account a/b",
+            "only a kubernetes host",
+            2,
+        ),
+        ("--kind app-service -n ../..", "no name of a host", 2),
+        (
+            "--kind app-service --subscription none",
+            "no subscription 'none'",
+            3,
+        ),
+    ] {
+        let failed = exec(&azure, line, "true").assert().code(code);
+        assert!(
+            stderr(&failed).contains(said),
+            "{line}: {}",
+            stderr(&failed)
+        );
+    }
+}
