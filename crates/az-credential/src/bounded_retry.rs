@@ -1,5 +1,6 @@
 //! Retries with an end: so many, so long.
 
+use crate::http::is_certificate_refused;
 use azure_core::{
     Error,
     error::ErrorKind,
@@ -66,6 +67,8 @@ impl Policy for BoundedRetry {
             };
             let trouble = match &answer {
                 Ok(answer) => Trouble::Status(answer.status().into()),
+                // It is another one's certificate the next time, too.
+                Err(error) if is_certificate_refused(error) => return answer,
                 Err(error) if matches!(error.kind(), ErrorKind::Io | ErrorKind::Connection) => {
                     Trouble::NoAnswer
                 }

@@ -12,8 +12,10 @@ pub(super) enum Place {
     Desk,
     /// On a machine with these identities.
     Machine(&'static str),
+    /// On another host of this kind, with its own identity (`system`) or user-assigned ones.
+    Host(&'static str, &'static str),
 }
-use Place::{Desk, Machine};
+use Place::{Desk, Host, Machine};
 
 /// One environment, and the credential that must be chosen in it.
 pub(super) struct Row {
@@ -517,6 +519,134 @@ pub(super) static ROWS: &[Row] = &[
         "`AZURE_TOKEN_CREDENTIALS=ManagedIdentityCredential`, on a machine without an identity",
         Machine(""),
         "export AZURE_TOKEN_CREDENTIALS=ManagedIdentityCredential",
+        None,
+    ),
+    row(
+        "app-service",
+        "App Service, its own identity",
+        Host("app-service", "system"),
+        "",
+        MANAGED,
+    ),
+    row(
+        "app-service-user",
+        "App Service with two identities, `AZURE_CLIENT_ID` of the user-assigned one",
+        Host("app-service", "system user"),
+        "export AZURE_CLIENT_ID=$USER_ASSIGNED",
+        MANAGED,
+    ),
+    row(
+        "app-service-other-client",
+        "App Service, `AZURE_CLIENT_ID` of no identity of its own",
+        Host("app-service", "system"),
+        "export AZURE_CLIENT_ID=11111111-1111-4111-8111-111111111111",
+        None,
+    ),
+    row(
+        "app-service-wrong-header",
+        "App Service, a wrong `IDENTITY_HEADER`",
+        Host("app-service", "system"),
+        "export IDENTITY_HEADER=wrong",
+        None,
+    ),
+    row(
+        "app-service-gone",
+        "App Service whose endpoint does not answer",
+        Host("app-service", "system"),
+        "export IDENTITY_ENDPOINT=http://127.0.0.1:9/msi/token",
+        None,
+    ),
+    row(
+        "functions",
+        "a function app, its own identity",
+        Host("functions", "system"),
+        "",
+        MANAGED,
+    ),
+    row(
+        "azure-ml",
+        "Azure ML, its own identity",
+        Host("azure-ml", "system"),
+        "",
+        MANAGED,
+    ),
+    row(
+        "azure-ml-user",
+        "Azure ML, a user-assigned identity by `AZURE_CLIENT_ID`",
+        Host("azure-ml", "user"),
+        "export AZURE_CLIENT_ID=$USER_ASSIGNED",
+        MANAGED,
+    ),
+    row(
+        "azure-ml-wrong-secret",
+        "Azure ML, a wrong `MSI_SECRET`",
+        Host("azure-ml", "system"),
+        "export MSI_SECRET=wrong",
+        None,
+    ),
+    row(
+        "cloud-shell",
+        "Cloud Shell",
+        Host("cloud-shell", "ada"),
+        "",
+        MANAGED,
+    ),
+    row(
+        "cloud-shell-client",
+        "Cloud Shell, `AZURE_CLIENT_ID` set, which it does not take",
+        Host("cloud-shell", "ada"),
+        "export AZURE_CLIENT_ID=11111111-1111-4111-8111-111111111111",
+        None,
+    )
+    .but(&[(PYTHON, MANAGED, "it asks for the user's token all the same")]),
+    row(
+        "service-fabric",
+        "Service Fabric, its own identity",
+        Host("service-fabric", "system"),
+        "",
+        MANAGED,
+    )
+    .but(&[(JAVASCRIPT, None, "it does not take the certificate of the thumbprint")]),
+    row(
+        "service-fabric-other-certificate",
+        "Service Fabric, the thumbprint of another certificate",
+        Host("service-fabric", "system"),
+        "export IDENTITY_SERVER_THUMBPRINT=00112233445566778899aabbccddeeff00112233",
+        None,
+    ),
+    row(
+        "service-fabric-wrong-header",
+        "Service Fabric, a wrong `IDENTITY_HEADER`",
+        Host("service-fabric", "system"),
+        "export IDENTITY_HEADER=wrong",
+        None,
+    ),
+    row(
+        "arc",
+        "a server of Azure Arc",
+        Host("arc", "system"),
+        "",
+        MANAGED,
+    ),
+    row(
+        "arc-client",
+        "a server of Azure Arc, `AZURE_CLIENT_ID` set, which its agent does not know",
+        Host("arc", "system"),
+        "export AZURE_CLIENT_ID=11111111-1111-4111-8111-111111111111",
+        None,
+    ),
+    row(
+        "kubernetes",
+        "a pod with workload identity",
+        Host("kubernetes", "user"),
+        "",
+        WORKLOAD,
+    ),
+    row(
+        "kubernetes-no-file",
+        "a pod whose token file is gone",
+        Host("kubernetes", "user"),
+        "export AZURE_FEDERATED_TOKEN_FILE=$PWD/none",
         None,
     ),
 ];

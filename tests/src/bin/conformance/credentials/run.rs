@@ -55,7 +55,9 @@ pub(super) fn all(world: &World, row: &Row) -> Result<Vec<Choice>, Missing> {
     // The desk has its subscription from the environment; elsewhere nobody has named one.
     let subscription = match row.place {
         Place::Desk => "",
-        Place::Machine(_) => "--subscription 11111111-1111-4111-8111-111111111111",
+        Place::Machine(_) | Place::Host(..) => {
+            "--subscription 11111111-1111-4111-8111-111111111111"
+        }
     };
     let javascript = world.clients.javascript()?;
     let programs = [
@@ -90,6 +92,7 @@ pub(super) fn all(world: &World, row: &Row) -> Result<Vec<Choice>, Missing> {
     let output = match row.place {
         Place::Desk => azure.shell(&script).output().expect("bash runs"),
         Place::Machine(identities) => on_machine(&azure, identities, &script),
+        Place::Host(kind, identities) => on_host(&azure, kind, identities, &script),
     };
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
@@ -107,6 +110,7 @@ fn script(row: &Row, programs: &[(&str, String)], az: &str, azure: &Azure) -> St
     let log = azure.log_path().display();
     let mut script = format!(
         "set -eu
+         cd \"$HOME\"
          NODE=$(command -v node)
          mkdir -p programs
          export PATH=$PWD/programs:{tools}:/usr/local/bin:/usr/bin:/bin AZ_FOLDER={az} AZ_TOKEN_CACHE=off
@@ -164,6 +168,37 @@ fn on_machine(azure: &Azure, identities: &str, script: &str) -> Output {
     ] {
         command.args(["--env", &format!("{name}={}", azure.var(desk))]);
     }
+    command.args(["--", "bash", "-c", script]);
+    command.output().expect("az-local runs")
+}
+
+/// On a host with its own identity (`system`), a user-assigned one (`user`), or a user of that name.
+fn on_host(azure: &Azure, kind: &str, identities: &str, script: &str) -> Output {
+    let ok = |line: &str| drop(azure.run(line).assert().success());
+    let mut command = azure.local();
+    command.args(["host", "exec", "--kind", kind]);
+    let mut user_assigned = String::new();
+    for identity in identities.split(' ') {
+        let identity = match identity {
+            "user" => {
+                ok(&format!("az-provision group create -n {GROUP} -l eastus"));
+                user_assigned = azure.text(
+                    &format!("az-identity create -g {GROUP} -n {IDENTITY}"),
+                    "clientId",
+                );
+                user_assigned.as_str()
+            }
+            "ada" => {
+                let mut add = azure.local();
+                add.args(["principal", "add", "user", "ada"]);
+                add.assert().success();
+                "ada"
+            }
+            own => own,
+        };
+        command.args(["--identity", identity]);
+    }
+    command.args(["--env", &format!("USER_ASSIGNED={user_assigned}")]);
     command.args(["--", "bash", "-c", script]);
     command.output().expect("az-local runs")
 }
