@@ -8,6 +8,7 @@ use crate::{
 };
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use std::{fmt, sync::Arc};
+use tracing::Instrument;
 use zeroize::Zeroizing;
 
 /// An application that trusts another identity: mostly the managed identity of the machine that the program runs on, which
@@ -70,7 +71,12 @@ impl TokenCredential for FederatedIdentityCredential {
         scopes: &[&str],
         options: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
-        self.0.get_token(scopes, options).await
+        let span = tracing::debug_span!(
+            "get_token",
+            credential = "FederatedIdentityCredential",
+            ?scopes
+        );
+        self.0.get_token(scopes, options).instrument(span).await
     }
 }
 

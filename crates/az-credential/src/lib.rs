@@ -22,12 +22,22 @@
 //! ends the search, so that nobody signs in as someone else by accident. The three developer tools are passed over
 //! either way. `AZURE_TOKEN_CREDENTIALS` narrows the chain: `dev`, `prod`, or one credential's name.
 //!
-//! What differs from Go's, on purpose: a managed identity comes from App Service or from a virtual machine's
-//! metadata service only (what `azure_identity` has), other sources count as not available; the Azure CLI is
-//! asked for a token of a given subscription; user name and password are not supported; tokens of the three developer
-//! tools are kept in the user's cache folder, for the next program, unless `AZ_TOKEN_CACHE=off`.
+//! Beside the chain there are its members alone ([`ManagedIdentityCredential`], [`MemberCredential`]), a chain in an order of
+//! one's own ([`ChainedTokenCredential`]), an application that trusts a managed identity
+//! ([`FederatedIdentityCredential`]), and tokens kept in memory for any other credential ([`CachedTokenCredential`]).
+//! The [`guide`] is for who comes from Go, Python or .NET, and tells which member is right in production and how to test.
+//!
+//! What differs from Go's, on purpose: the Azure CLI is asked for a token of a given subscription; user name and password
+//! are not supported; retries end within seconds; with the feature `token-cache` tokens of the three developer tools are
+//! kept in the user's cache folder, for the next program, unless `AZ_TOKEN_CACHE=off`.
+//!
+//! # Features
+//!
+//! - `certificate`: `AZURE_CLIENT_CERTIFICATE_PATH`, in PEM or PKCS#12.
+//! - `token-cache`: the file with the developer tools' tokens.
 
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 mod advice;
 mod arc_agent;
@@ -50,6 +60,7 @@ mod environment;
 mod error;
 mod federated_identity;
 mod federated_token;
+pub mod guide;
 pub mod http;
 mod issued;
 mod kept;
@@ -72,6 +83,8 @@ mod token_answer;
 #[cfg(feature = "token-cache")]
 mod token_cache;
 mod token_proxy;
+#[cfg(test)]
+mod trace_tests;
 mod turns;
 mod unavailable;
 mod workload_identity;
@@ -100,3 +113,8 @@ pub use token_cache::folder as cache_folder;
 pub use token_proxy::TokenProxyError;
 pub use unavailable::{CredentialUnavailable, is_unavailable};
 pub use workload_options::WorkloadIdentityOptions;
+
+/// The README's example is compiled too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
