@@ -23,11 +23,11 @@ use std::{
 /// Nothing is read or asked before the first token is wanted, and then only as far down the chain as needed.
 ///
 /// ```no_run
-/// use az_credential::{DefaultAzureCredential, Env, Options};
+/// use az_credential::{DefaultAzureCredential, Options};
 /// use azure_core::credentials::TokenCredential;
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// let credential = DefaultAzureCredential::new(Options { env: Env::from_process(), ..Options::default() })?;
+/// let credential = DefaultAzureCredential::new(Options::from_process()?)?;
 /// let token = credential.get_token(&["https://vault.azure.net/.default"], None).await?;
 /// # Ok(())
 /// # }

@@ -41,13 +41,13 @@ impl fmt::Debug for ChainedTokenCredentialOptions {
 ///
 /// ```no_run
 /// use az_credential::{
-///     ChainedTokenCredential, CredentialName, Env, ManagedIdentityCredential, MemberCredential, Options,
+///     ChainedTokenCredential, CredentialName, ManagedIdentityCredential, MemberCredential, Options,
 /// };
 /// use azure_core::credentials::TokenCredential;
 /// use std::sync::Arc;
 ///
 /// # fn example() -> Result<Arc<dyn TokenCredential>, Box<dyn std::error::Error>> {
-/// let options = Options { env: Env::from_process(), ..Options::default() };
+/// let options = Options::from_process()?;
 /// let machine = ManagedIdentityCredential::new(options.clone())?;
 /// let person = MemberCredential::new(CredentialName::AzureCli, options)?;
 /// let chain = ChainedTokenCredential::new(vec![person, machine], None)?;

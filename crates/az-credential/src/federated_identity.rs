@@ -19,19 +19,18 @@ use zeroize::Zeroizing;
 /// token of the identity for `api://AzureADTokenExchange` is sent in place of a secret, a new one with each request.
 ///
 /// ```no_run
-/// use az_credential::{Env, FederatedIdentityCredential, ManagedIdentityCredential, ManagedIdentityId, Options};
+/// use az_credential::{FederatedIdentityCredential, ManagedIdentityCredential, ManagedIdentityId, Options};
 ///
 /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let identity = ManagedIdentityCredential::new(Options {
-///     env: Env::from_process(),
 ///     managed_identity: Some(ManagedIdentityId::ClientId("00000000-0000-0000-0000-000000000001".to_owned())),
-///     ..Options::default()
+///     ..Options::from_process()?
 /// })?;
 /// let application = FederatedIdentityCredential::new(
 ///     "contoso.com",
 ///     "00000000-0000-0000-0000-000000000002",
 ///     identity,
-///     Options { env: Env::from_process(), ..Options::default() },
+///     Options::from_process()?,
 /// )?;
 /// # Ok(())
 /// # }
@@ -109,7 +108,7 @@ mod tests {
     use crate::{
         cloud::Cloud,
         env::Env,
-        single::ManagedIdentityCredential,
+        managed_identity_credential::ManagedIdentityCredential,
         testing::{Reply, Script},
         unavailable::is_unavailable,
     };

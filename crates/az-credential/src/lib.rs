@@ -2,11 +2,11 @@
 //! there, on a developer's computer, in CI and on a machine in Azure, without a change to the program.
 //!
 //! ```no_run
-//! use az_credential::{DefaultAzureCredential, Env, Options};
+//! use az_credential::{DefaultAzureCredential, Options};
 //! use azure_core::credentials::TokenCredential;
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let credential = DefaultAzureCredential::new(Options { env: Env::from_process(), ..Options::default() })?;
+//! let credential = DefaultAzureCredential::new(Options::from_process()?)?;
 //! let token = credential.get_token(&["https://vault.azure.net/.default"], None).await?;
 //! println!("signed in by {}", credential.chosen().expect("one gave a token"));
 //! # Ok(())
@@ -65,8 +65,10 @@ pub mod http;
 mod issued;
 mod kept;
 mod managed_identity;
+mod managed_identity_credential;
 mod managed_identity_id;
 mod member;
+mod member_credential;
 mod memory_cache;
 mod name;
 mod options;
@@ -75,7 +77,6 @@ mod powershell;
 mod process;
 mod region;
 mod selection;
-mod single;
 mod tenants;
 #[cfg(test)]
 mod testing;
@@ -102,11 +103,12 @@ pub use env::Env;
 pub use error::{Attempt, CredentialError, Outcome};
 pub use federated_identity::FederatedIdentityCredential;
 pub use managed_identity::{ArcKeyFault, ManagedIdentityError, ManagedIdentitySource};
+pub use managed_identity_credential::ManagedIdentityCredential;
 pub use managed_identity_id::ManagedIdentityId;
+pub use member_credential::MemberCredential;
 pub use name::CredentialName;
 pub use options::Options;
 pub use region::InvalidRegion;
-pub use single::{ManagedIdentityCredential, MemberCredential};
 pub use tenants::TenantError;
 #[cfg(feature = "token-cache")]
 pub use token_cache::folder as cache_folder;

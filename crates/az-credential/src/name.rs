@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A credential of the chain, by the name that Azure's SDK for Go gives it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CredentialName {
     /// A service principal from `AZURE_CLIENT_SECRET` or `AZURE_CLIENT_CERTIFICATE_PATH`.
     Environment,

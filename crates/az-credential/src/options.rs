@@ -3,7 +3,7 @@
 use crate::{
     arc_agent::ArcAgent,
     clock::{Clock, SystemClock},
-    cloud::Cloud,
+    cloud::{Cloud, UnknownCloud},
     env::Env,
     http::{self, HttpError},
     managed_identity_id::ManagedIdentityId,
@@ -17,8 +17,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 /// What a [`DefaultAzureCredential`](crate::DefaultAzureCredential) is made of, and each of its members where it is alone.
 ///
-/// Nothing reads the process's environment but through [`env`](Options::env): a program that wants it says
-/// [`Env::from_process`].
+/// Nothing reads the process's environment by itself: a program that wants it says [`Options::from_process`].
 #[derive(Clone, Default)]
 pub struct Options {
     /// The environment that the program was started in.
@@ -59,6 +58,27 @@ pub struct Options {
 }
 
 impl Options {
+    /// The environment of this process, and the cloud that it names ([`Cloud::resolve`]); everything else as it is by
+    /// default.
+    ///
+    /// # Errors
+    /// A variable names no cloud.
+    pub fn from_process() -> Result<Self, UnknownCloud> {
+        Options::from_env(Env::from_process())
+    }
+
+    /// The same for an environment that was handed down.
+    ///
+    /// # Errors
+    /// A variable names no cloud.
+    pub fn from_env(env: Env) -> Result<Self, UnknownCloud> {
+        Ok(Options {
+            cloud: Cloud::resolve(None, &env)?,
+            env,
+            ..Options::default()
+        })
+    }
+
     /// What the members are made of.
     pub(crate) fn into_parts(self, in_chain: bool) -> Result<Parts, HttpError> {
         let transport = match self.transport {
@@ -80,5 +100,18 @@ impl Options {
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             in_chain,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_names_the_cloud() {
+        let of = |host: &str| Options::from_env(Env::from_pairs([("AZURE_AUTHORITY_HOST", host)]));
+        let options = of("https://login.microsoftonline.us/").expect("known");
+        assert_eq!(options.cloud.name(), "AzureUSGovernment");
+        assert!(of("https://login.example.org/").is_err());
     }
 }

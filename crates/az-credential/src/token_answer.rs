@@ -78,13 +78,17 @@ impl TokenAnswer {
     /// # Errors
     /// [`ErrorKind::DataConversion`], without anything of the answer: whoever gave it gave no token.
     pub(crate) fn read(body: Bytes) -> azure_core::Result<Self> {
-        let answer = serde_json::from_slice(&body);
+        let answer: Result<Self, _> = serde_json::from_slice(&body);
         // Only who holds it alone can wipe it; an answer that was just received is.
         if let Ok(mut body) = body.try_into_mut() {
             body.as_mut().zeroize();
         }
         // Serde's words may hold a part of the answer.
-        answer.map_err(|_| no_token())
+        match answer {
+            Ok(TokenAnswer { access_token, .. }) if access_token.is_empty() => Err(no_token()),
+            Ok(answer) => Ok(answer),
+            Err(_) => Err(no_token()),
+        }
     }
 
     /// The token, with its times.
@@ -159,6 +163,7 @@ mod tests {
             "hunter2",
             r#"{"access_token": "hunter2"}"#,
             r#"{"access_token": "hunter2", "expires_on": "soon"}"#,
+            r#"{"access_token": "", "expires_on": "2147483647"}"#,
             r#"{"access_token": "hunter2", "expires_on": "hunter2/hunter2/ "}"#,
         ] {
             let error = issued(text).expect_err(text);

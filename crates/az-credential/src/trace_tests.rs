@@ -5,9 +5,10 @@ use crate::{
     chain::DefaultAzureCredential,
     env::Env,
     federated_identity::FederatedIdentityCredential,
+    managed_identity_credential::ManagedIdentityCredential,
+    member_credential::MemberCredential,
     name::CredentialName,
     options::Options,
-    single::{ManagedIdentityCredential, MemberCredential},
     testing::{Reply, Script},
 };
 use azure_core::{

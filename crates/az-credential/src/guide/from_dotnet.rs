@@ -2,7 +2,7 @@
 //!
 //! | `Azure.Identity` | here |
 //! |---|---|
-//! | `new DefaultAzureCredential()` | [`DefaultAzureCredential::new`](crate::DefaultAzureCredential::new) with `env: Env::from_process()` |
+//! | `new DefaultAzureCredential()` | [`DefaultAzureCredential::new`](crate::DefaultAzureCredential::new) with [`Options::from_process`](crate::Options::from_process) |
 //! | `DefaultAzureCredentialOptions.ExcludeAzureCliCredential` and the like | [`Options::exclude`](crate::Options::exclude) with a list of [`CredentialName`](crate::CredentialName)s |
 //! | `ManagedIdentityClientId`, `ManagedIdentityResourceId` | [`Options::managed_identity`](crate::Options::managed_identity) |
 //! | `WorkloadIdentityClientId` | [`WorkloadIdentityOptions::client_id`](crate::WorkloadIdentityOptions::client_id) |

@@ -5,7 +5,7 @@
 //!
 //! | `azidentity` | here |
 //! |---|---|
-//! | `NewDefaultAzureCredential(nil)` | [`DefaultAzureCredential::new`](crate::DefaultAzureCredential::new) with `env: Env::from_process()` |
+//! | `NewDefaultAzureCredential(nil)` | [`DefaultAzureCredential::new`](crate::DefaultAzureCredential::new) with [`Options::from_process`](crate::Options::from_process) |
 //! | `RequireAzureTokenCredentials` | [`Options::require_token_credentials`](crate::Options::require_token_credentials) |
 //! | `TenantID`, `AdditionallyAllowedTenants` | [`Options::tenant_id`](crate::Options::tenant_id), [`additionally_allowed_tenants`](crate::Options::additionally_allowed_tenants) |
 //! | `NewManagedIdentityCredential` with `ID: ClientID("…")` | [`ManagedIdentityCredential`](crate::ManagedIdentityCredential) with [`ManagedIdentityId::ClientId`](crate::ManagedIdentityId) |
@@ -18,7 +18,7 @@
 //!
 //! What is otherwise:
 //!
-//! - Nothing reads the process's environment by itself: [`Env::from_process`](crate::Env::from_process) says so.
+//! - Nothing reads the process's environment by itself: [`Options::from_process`](crate::Options::from_process) says so.
 //! - A user's name and password (`AZURE_USERNAME`) are not a sign-in.
 //! - A virtual machine's metadata service that answers with an error is asked again for seconds, not for minutes; for 70 s
 //!   while it is being updated (410).

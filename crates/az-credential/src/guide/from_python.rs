@@ -2,7 +2,7 @@
 //!
 //! | `azure.identity` | here |
 //! |---|---|
-//! | `DefaultAzureCredential()` | [`DefaultAzureCredential::new`](crate::DefaultAzureCredential::new) with `env: Env::from_process()` |
+//! | `DefaultAzureCredential()` | [`DefaultAzureCredential::new`](crate::DefaultAzureCredential::new) with [`Options::from_process`](crate::Options::from_process) |
 //! | `exclude_cli_credential=True` and the like | [`Options::exclude`](crate::Options::exclude) with a list of [`CredentialName`](crate::CredentialName)s |
 //! | `managed_identity_client_id="…"` | [`Options::managed_identity`](crate::Options::managed_identity) |
 //! | `workload_identity_client_id="…"` | [`WorkloadIdentityOptions::client_id`](crate::WorkloadIdentityOptions::client_id) |

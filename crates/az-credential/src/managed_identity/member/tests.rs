@@ -334,6 +334,17 @@ async fn an_answer_of_azure_arc_that_is_no_challenge_is_said() {
 }
 
 #[tokio::test]
+async fn a_system_without_an_agent_of_azure_arc_reads_no_file() {
+    let machine = ArcMachine::new();
+    let script = Script::new([machine.challenge("tokens/a.key"), Reply::of(200, TOKEN)]);
+    let mut parts = machine.parts(ManagedIdentityId::SystemAssigned, &script);
+    parts.arc_agent.tokens = None;
+    let outcome = token(&parts).await.expect_err("no agent");
+    assert!(outcome.reason().contains("for this system"), "{outcome:?}");
+    assert_eq!(script.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn azure_arc_must_confirm_the_identity_that_was_asked_for() {
     let machine = ArcMachine::new();
     let confirmed = |name: &str, value: &str| {

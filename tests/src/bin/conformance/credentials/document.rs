@@ -63,8 +63,9 @@ Tokens that cost a process (those of `az`, `azd` and Azure PowerShell) are kept 
 owner can read, in `AZ_TOKEN_CACHE_DIR` or the user's cache folder, until shortly before they expire or the sign-in
 changes. `AZ_TOKEN_CACHE=off` turns that off. Managed identities' tokens, secrets and certificates are never kept.
 
-Managed identity is that of virtual machines and App Service. The sources of Azure Arc, Service Fabric, Cloud Shell and
-Azure ML count as unavailable.
+Managed identity is that of virtual machines, App Service, Azure Arc, Azure ML, Cloud Shell and Service Fabric, as in the SDK
+for Go. A virtual machine's metadata service that answers with a passing error is asked again for seconds, and for 70 s while
+it is being updated. `crates/az-credential/README.md` has the library's own table of members and variables.
 
 ## Beside the SDKs for Go, Python and JavaScript
 

@@ -1,82 +1,11 @@
-//! One member of the chain alone, as a credential of its own.
+//! `ManagedIdentityCredential`: a managed identity alone.
 
 use crate::{
-    error::{Attempt, CredentialError, Outcome},
-    managed_identity_id::ManagedIdentityId,
-    member::Member,
-    name::CredentialName,
-    options::Options,
-    parts::Parts,
+    error::CredentialError, managed_identity_id::ManagedIdentityId,
+    member_credential::MemberCredential, name::CredentialName, options::Options,
 };
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use std::{fmt, sync::Arc};
-
-/// One credential of the default chain, alone: what is right for it in production, where it is known who is there.
-///
-/// Its errors are a [`CredentialError`] within an [`azure_core::Error`]: `Unavailable` where it is not set up, `Refused`
-/// where it is.
-///
-/// ```no_run
-/// use az_credential::{CredentialName, Env, MemberCredential, Options};
-///
-/// # fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// let options = Options { env: Env::from_process(), ..Options::default() };
-/// let credential = MemberCredential::new(CredentialName::WorkloadIdentity, options)?;
-/// # Ok(())
-/// # }
-/// ```
-pub struct MemberCredential {
-    parts: Parts,
-    member: Member,
-}
-
-impl MemberCredential {
-    /// The credential with this name. Nothing is read or asked before a token is wanted.
-    ///
-    /// # Errors
-    /// The HTTP client cannot be made.
-    pub fn new(name: CredentialName, options: Options) -> Result<Arc<Self>, CredentialError> {
-        Ok(Arc::new(MemberCredential::alone(name, options)?))
-    }
-
-    fn alone(name: CredentialName, options: Options) -> Result<Self, CredentialError> {
-        Ok(MemberCredential {
-            parts: options.into_parts(false)?,
-            member: Member::new(name),
-        })
-    }
-}
-
-#[async_trait::async_trait]
-impl TokenCredential for MemberCredential {
-    async fn get_token(
-        &self,
-        scopes: &[&str],
-        options: Option<TokenRequestOptions<'_>>,
-    ) -> azure_core::Result<AccessToken> {
-        let asking = self.member.token(&self.parts, scopes, options);
-        asking.await.map_err(|outcome| {
-            let unavailable = matches!(outcome, Outcome::Unavailable { .. });
-            let attempts = vec![Attempt {
-                credential: self.member.name,
-                outcome,
-            }];
-            if unavailable {
-                CredentialError::Unavailable { attempts }.into()
-            } else {
-                CredentialError::Refused { attempts }.into()
-            }
-        })
-    }
-}
-
-impl fmt::Debug for MemberCredential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("MemberCredential")
-            .field(&self.member.name)
-            .finish()
-    }
-}
 
 /// The managed identity of the machine or service that the program runs on, alone.
 ///
@@ -85,18 +14,20 @@ impl fmt::Debug for MemberCredential {
 /// whether there is a metadata service, and `AZURE_CLIENT_ID` means nothing to it.
 ///
 /// ```no_run
-/// use az_credential::{Env, ManagedIdentityCredential, ManagedIdentityId, Options};
+/// use az_credential::{ManagedIdentityCredential, ManagedIdentityId, Options};
 ///
 /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let credential = ManagedIdentityCredential::new(Options {
-///     env: Env::from_process(),
 ///     managed_identity: Some(ManagedIdentityId::ClientId("00000000-0000-0000-0000-000000000000".to_owned())),
-///     ..Options::default()
+///     ..Options::from_process()?
 /// })?;
 /// # Ok(())
 /// # }
 /// ```
-pub struct ManagedIdentityCredential(MemberCredential);
+pub struct ManagedIdentityCredential {
+    member: MemberCredential,
+    id: ManagedIdentityId,
+}
 
 impl ManagedIdentityCredential {
     /// The identity of the options; without one, the system-assigned one.
@@ -104,11 +35,12 @@ impl ManagedIdentityCredential {
     /// # Errors
     /// The HTTP client cannot be made.
     pub fn new(mut options: Options) -> Result<Arc<Self>, CredentialError> {
-        options
+        let id = options
             .managed_identity
-            .get_or_insert(ManagedIdentityId::SystemAssigned);
+            .get_or_insert(ManagedIdentityId::SystemAssigned)
+            .clone();
         let member = MemberCredential::alone(CredentialName::ManagedIdentity, options)?;
-        Ok(Arc::new(ManagedIdentityCredential(member)))
+        Ok(Arc::new(ManagedIdentityCredential { member, id }))
     }
 }
 
@@ -119,14 +51,14 @@ impl TokenCredential for ManagedIdentityCredential {
         scopes: &[&str],
         options: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
-        self.0.get_token(scopes, options).await
+        self.member.get_token(scopes, options).await
     }
 }
 
 impl fmt::Debug for ManagedIdentityCredential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("ManagedIdentityCredential")
-            .field(&self.0.parts.managed_identity)
+            .field(&self.id)
             .finish()
     }
 }
