@@ -1,6 +1,6 @@
 //! Writes a secret as whoever is there: a person at a desk, an application in CI, a machine, an app, a pod.
 
-use az_credential::{DefaultAzureCredential, Env, Options, http};
+use az_credential::{DefaultAzureCredential, Options, http};
 use azure_core::http::ClientOptions;
 use azure_security_keyvault_secrets::{
     SecretClient, SecretClientOptions, models::SetSecretParameters,
@@ -8,30 +8,26 @@ use azure_security_keyvault_secrets::{
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let env = Env::from_process();
+    let mut own = Options::from_process()?;
     let vault = format!(
         "https://{}.vault.azure.net",
-        env.get("KEY_VAULT_NAME")
+        own.env
+            .get("KEY_VAULT_NAME")
             .ok_or("KEY_VAULT_NAME is not set")?
     );
     // One HTTP client for the credential and for the vault.
-    let transport = Some(http::transport(
-        env.get("SSL_CERT_FILE").map(AsRef::as_ref),
+    own.transport = Some(http::transport(
+        own.env.get("SSL_CERT_FILE").map(AsRef::as_ref),
     )?);
     let client_options = ClientOptions {
-        transport: transport.clone(),
+        transport: own.transport.clone(),
         ..Default::default()
     };
     let options = SecretClientOptions {
         client_options,
         ..Default::default()
     };
-    let credential = DefaultAzureCredential::new(Options {
-        env,
-        transport,
-        ..Default::default()
-    })?;
-    let client = SecretClient::new(&vault, credential, Some(options))?;
+    let client = SecretClient::new(&vault, DefaultAzureCredential::new(own)?, Some(options))?;
     let secret = SetSecretParameters {
         value: Some("createdWithRust".into()),
         ..Default::default()

@@ -334,6 +334,17 @@ mod tests {
         assert!(fixture.cached.0.tokens.len() <= 65);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn questions_whose_tokens_are_good_are_not_gone_through_again_and_again() {
+        let fixture = Fixture::new(Duration::hours(24));
+        for number in 0..1000 {
+            let scope = number.to_string();
+            let _ = fixture.token_for(&[&scope], None).await;
+        }
+        let tokens = &fixture.cached.0.tokens;
+        assert_eq!((tokens.len(), tokens.sweep_at()), (1000, 1024));
+    }
+
     #[test]
     fn nothing_secret_is_in_the_debug_output() {
         let asked = Asked {

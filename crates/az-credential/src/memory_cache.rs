@@ -35,8 +35,16 @@ const MANY: usize = 64;
 
 /// The tokens of one credential.
 pub(crate) struct MemoryCache {
-    slots: Mutex<HashMap<Asked, Arc<Slot>>>,
+    slots: Mutex<Slots>,
     clock: Arc<dyn Clock>,
+}
+
+/// The questions that are remembered.
+struct Slots {
+    of: HashMap<Asked, Arc<Slot>>,
+    /// With so many, those that are of no more use are looked for. It grows with what is left, so that a question costs
+    /// the same however many there are.
+    sweep_at: usize,
 }
 
 /// One question's token.
@@ -74,7 +82,10 @@ enum Found {
 impl MemoryCache {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         MemoryCache {
-            slots: Mutex::default(),
+            slots: Mutex::new(Slots {
+                of: HashMap::new(),
+                sweep_at: MANY,
+            }),
             clock,
         }
     }
@@ -125,11 +136,18 @@ impl MemoryCache {
         }
     }
 
+    /// With how many questions those of no more use are looked for next.
+    #[cfg(test)]
+    pub(crate) fn sweep_at(&self) -> usize {
+        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.sweep_at
+    }
+
     /// How many questions are remembered.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        slots.len()
+        slots.of.len()
     }
 
     fn keep(&self, asked: &Asked, slot: &Slot, issued: Issued) {
@@ -143,14 +161,17 @@ impl MemoryCache {
 
     fn slot(&self, asked: &Asked) -> Arc<Slot> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slot) = slots.get(asked) {
+        if let Some(slot) = slots.of.get(asked) {
             return slot.clone();
         }
-        if slots.len() >= MANY {
+        if slots.of.len() >= slots.sweep_at {
             let now = self.clock.now();
-            slots.retain(|_, slot| Arc::strong_count(slot) > 1 || slot.is_good(now));
+            slots
+                .of
+                .retain(|_, slot| Arc::strong_count(slot) > 1 || slot.is_good(now));
+            slots.sweep_at = MANY.max(2 * slots.of.len());
         }
-        slots.entry(asked.clone()).or_default().clone()
+        slots.of.entry(asked.clone()).or_default().clone()
     }
 }
 

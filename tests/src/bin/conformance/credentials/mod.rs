@@ -2,6 +2,7 @@
 //! environment after another. `docs/credentials.md` has the tables.
 
 mod document;
+mod program;
 mod rows;
 mod run;
 
@@ -21,6 +22,7 @@ pub(crate) fn cases() -> Vec<Case> {
             })
         })
         .collect();
+    cases.extend(program::cases());
     cases.push(Case::new("credentials/one-az-process", one_process));
     cases.push(Case::new("credentials/document", |_| {
         document::compare();
