@@ -104,18 +104,15 @@ impl DefaultAzureCredential {
     ) -> Result<(usize, AccessToken), CredentialError> {
         self.attempts().clear();
         for (index, member) in self.members.iter().enumerate() {
-            let outcome = match member.token(&self.parts, scopes, options.clone()).await {
+            let failure = match member.token(&self.parts, scopes, options.clone()).await {
                 Ok(token) => {
                     tracing::info!(credential = member.name.as_str(), "signed in");
                     return Ok((index, token));
                 }
-                Err(outcome) => outcome,
+                Err(failure) => failure,
             };
-            let refused = matches!(outcome, Outcome::Refused { .. });
-            let attempt = Attempt {
-                credential: member.name,
-                outcome,
-            };
+            let refused = matches!(failure.outcome, Outcome::Refused { .. });
+            let attempt = Attempt::new(member.name, failure);
             tracing::debug!(%attempt, "no token");
             self.attempts().push(attempt);
             if refused {
@@ -167,15 +164,15 @@ impl DefaultAzureCredential {
     ) -> Result<AccessToken, CredentialError> {
         let member = &self.members[index];
         let asking = member.token(&self.parts, scopes, options);
-        asking.await.map_err(|outcome| CredentialError::Refused {
-            attempts: vec![Attempt {
-                credential: member.name,
-                // It gave a token before, so whatever it says now is a refusal.
-                outcome: match outcome {
-                    Outcome::Unavailable { reason, advice } => Outcome::refused(reason, advice),
-                    refused @ Outcome::Refused { .. } => refused,
-                },
-            }],
+        asking.await.map_err(|failure| {
+            let mut attempt = Attempt::new(member.name, failure);
+            // It gave a token before, so whatever it says now is a refusal.
+            if let Outcome::Unavailable { reason, advice } = attempt.outcome {
+                attempt.outcome = Outcome::refused(reason, advice);
+            }
+            CredentialError::Refused {
+                attempts: vec![attempt],
+            }
         })
     }
 }

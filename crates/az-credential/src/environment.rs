@@ -6,7 +6,7 @@ use crate::{
     advice::{Sent, advice},
     cached::Cached,
     entra_client::{EntraClient, Proof},
-    error::{Outcome, reason},
+    error::{Failure, Outcome, reason},
     parts::Parts,
 };
 use azure_core::credentials::TokenCredential;
@@ -16,17 +16,22 @@ use zeroize::Zeroizing;
 const ADVICE: &str = "For a service principal set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH.";
 
 /// The credential that the variables describe. What cannot be made counts as not available, as in Go's chain.
-pub(super) fn build(parts: &Parts) -> Result<Arc<dyn TokenCredential>, Outcome> {
+pub(super) fn build(parts: &Parts) -> Result<Arc<dyn TokenCredential>, Failure> {
     let env = &parts.env;
     let (tenant, client) = match (env.get("AZURE_TENANT_ID"), env.get("AZURE_CLIENT_ID")) {
         (Some(tenant), Some(client)) => (tenant, client),
-        (None, Some(_)) => return Err(Outcome::unavailable("AZURE_TENANT_ID is not set", ADVICE)),
-        (Some(_), None) => return Err(Outcome::unavailable("AZURE_CLIENT_ID is not set", ADVICE)),
+        (None, Some(_)) => {
+            return Err(Outcome::unavailable("AZURE_TENANT_ID is not set", ADVICE).into());
+        }
+        (Some(_), None) => {
+            return Err(Outcome::unavailable("AZURE_CLIENT_ID is not set", ADVICE).into());
+        }
         (None, None) => {
             return Err(Outcome::unavailable(
                 "AZURE_TENANT_ID and AZURE_CLIENT_ID are not set",
                 ADVICE,
-            ));
+            )
+            .into());
         }
     };
     let proof = if let Some(secret) = env.get("AZURE_CLIENT_SECRET") {
@@ -38,19 +43,22 @@ pub(super) fn build(parts: &Parts) -> Result<Arc<dyn TokenCredential>, Outcome> 
     };
     if let Some(proof) = proof {
         let made = EntraClient::new(parts, tenant, client, proof, parts.transport.clone())
-            .map_err(|error| Outcome::unavailable(error.to_string(), ADVICE))?;
+            .map_err(|error| {
+                Failure::new(Outcome::unavailable(error.to_string(), ADVICE), error)
+            })?;
         return Ok(Arc::new(Cached::new(made, parts.clock.clone())));
     }
     if env.get("AZURE_USERNAME").is_some() {
         return Err(Outcome::unavailable(
             "AZURE_USERNAME is set, but signing in with a user's password is not supported",
             ADVICE,
-        ));
+        )
+        .into());
     }
     Err(Outcome::unavailable(
         "only AZURE_TENANT_ID and AZURE_CLIENT_ID are set, neither AZURE_CLIENT_SECRET nor AZURE_CLIENT_CERTIFICATE_PATH",
         ADVICE,
-    ))
+    ).into())
 }
 
 #[cfg(not(feature = "certificate"))]

@@ -2,7 +2,7 @@
 
 use crate::name::CredentialName;
 use azure_core::error::ErrorKind;
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// No token could be had.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -54,12 +54,63 @@ pub enum CredentialError {
 }
 
 /// One credential that was tried.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Attempt {
     /// Which.
     pub credential: CredentialName,
     /// What came of it.
     pub outcome: Outcome,
+    cause: Option<Arc<azure_core::Error>>,
+}
+
+impl Attempt {
+    pub(crate) fn new(credential: CredentialName, failure: Failure) -> Self {
+        Attempt {
+            credential,
+            outcome: failure.outcome,
+            cause: failure.cause,
+        }
+    }
+
+    /// The error that the outcome tells of, where there was one: for who wants its type and not its words, as a
+    /// [`ManagedIdentityError`](crate::ManagedIdentityError).
+    pub fn cause(&self) -> Option<&azure_core::Error> {
+        self.cause.as_deref()
+    }
+}
+
+/// Two attempts with the same outcome are equal, whatever the error was.
+impl PartialEq for Attempt {
+    fn eq(&self, other: &Self) -> bool {
+        (self.credential, &self.outcome) == (other.credential, &other.outcome)
+    }
+}
+
+impl Eq for Attempt {}
+
+/// An outcome with the error that it tells of.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) outcome: Outcome,
+    cause: Option<Arc<azure_core::Error>>,
+}
+
+impl Failure {
+    pub(crate) fn new(outcome: Outcome, cause: impl Into<azure_core::Error>) -> Self {
+        Failure {
+            outcome,
+            cause: Some(Arc::new(cause.into())),
+        }
+    }
+}
+
+impl From<Outcome> for Failure {
+    fn from(outcome: Outcome) -> Self {
+        Failure {
+            outcome,
+            cause: None,
+        }
+    }
 }
 
 /// What came of trying one credential.
@@ -203,14 +254,14 @@ mod tests {
     #[test]
     fn each_credential_has_one_line_with_reason_and_advice() {
         let attempts = vec![
-            Attempt {
-                credential: CredentialName::Environment,
-                outcome: Outcome::unavailable("AZURE_TENANT_ID is not set", "Set it."),
-            },
-            Attempt {
-                credential: CredentialName::ManagedIdentity,
-                outcome: Outcome::refused("not assigned!", "Assign it."),
-            },
+            Attempt::new(
+                CredentialName::Environment,
+                Outcome::unavailable("AZURE_TENANT_ID is not set", "Set it.").into(),
+            ),
+            Attempt::new(
+                CredentialName::ManagedIdentity,
+                Outcome::refused("not assigned!", "Assign it.").into(),
+            ),
         ];
         let error = azure_core::Error::from(CredentialError::Refused { attempts })
             .with_context("not retried");

@@ -69,6 +69,7 @@ mod tests {
     use crate::{
         chained::ChainedTokenCredential,
         env::Env,
+        managed_identity::{ManagedIdentityError, ManagedIdentitySource},
         testing::{Reply, Script},
         unavailable::is_unavailable,
     };
@@ -123,6 +124,29 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn its_error_has_the_type_of_what_went_wrong() {
+        let script = Script::new([]);
+        let credential = ManagedIdentityCredential::new(Options {
+            env: Env::from_pairs([("MSI_ENDPOINT", "http://localhost:50342/oauth2/token")]),
+            managed_identity: Some(ManagedIdentityId::ClientId("i".to_owned())),
+            ..options(&script)
+        });
+        let credential = credential.expect("a credential");
+        let error = credential.get_token(&["s"], None).await.expect_err("none");
+        let Some(CredentialError::Unavailable { attempts }) = CredentialError::find(&error) else {
+            panic!("{error}");
+        };
+        let cause = attempts[0].cause().expect("a cause");
+        assert!(matches!(
+            ManagedIdentityError::find(cause),
+            Some(ManagedIdentityError::UnsupportedId {
+                host: ManagedIdentitySource::CloudShell,
+                ..
+            })
+        ));
     }
 
     #[tokio::test]

@@ -1,7 +1,11 @@
 //! One member of the chain, made when it is first asked.
 
 use crate::{
-    developer, environment, error::Outcome, managed_identity, name::CredentialName, parts::Parts,
+    developer, environment,
+    error::{Failure, Outcome},
+    managed_identity,
+    name::CredentialName,
+    parts::Parts,
     workload_identity,
 };
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
@@ -29,26 +33,26 @@ impl Member {
         parts: &Parts,
         scopes: &[&str],
         options: Option<TokenRequestOptions<'_>>,
-    ) -> Result<AccessToken, Outcome> {
+    ) -> Result<AccessToken, Failure> {
         let span = tracing::debug_span!("get_token", credential = self.name.as_str(), ?scopes);
         let asking = async {
             let credential = self.made.get_or_try_init(|| self.build(parts)).await?;
             credential
                 .get_token(scopes, options)
                 .await
-                .map_err(|error| self.outcome(parts, &error))
+                .map_err(|error| Failure::new(self.outcome(parts, &error), error))
         };
         asking.instrument(span).await
     }
 
-    async fn build(&self, parts: &Parts) -> Result<Arc<dyn TokenCredential>, Outcome> {
+    async fn build(&self, parts: &Parts) -> Result<Arc<dyn TokenCredential>, Failure> {
         match self.name {
             CredentialName::Environment => environment::build(parts),
             CredentialName::WorkloadIdentity => workload_identity::build(parts),
             CredentialName::ManagedIdentity => managed_identity::build(parts).await,
             CredentialName::AzureCli
             | CredentialName::AzureDeveloperCli
-            | CredentialName::AzurePowerShell => developer::build(self.name, parts),
+            | CredentialName::AzurePowerShell => Ok(developer::build(self.name, parts)?),
         }
     }
 

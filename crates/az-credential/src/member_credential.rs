@@ -54,12 +54,9 @@ impl TokenCredential for MemberCredential {
         options: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
         let asking = self.member.token(&self.parts, scopes, options);
-        asking.await.map_err(|outcome| {
-            let unavailable = matches!(outcome, Outcome::Unavailable { .. });
-            let attempts = vec![Attempt {
-                credential: self.member.name,
-                outcome,
-            }];
+        asking.await.map_err(|failure| {
+            let unavailable = matches!(failure.outcome, Outcome::Unavailable { .. });
+            let attempts = vec![Attempt::new(self.member.name, failure)];
             if unavailable {
                 CredentialError::Unavailable { attempts }.into()
             } else {

@@ -55,6 +55,12 @@ pub enum TokenProxyError {
     Http(#[from] HttpError),
 }
 
+impl From<TokenProxyError> for azure_core::Error {
+    fn from(error: TokenProxyError) -> Self {
+        azure_core::Error::new(ErrorKind::Credential, error)
+    }
+}
+
 /// Whom to trust.
 enum Authorities {
     /// Whom the system trusts, with the certificates of `SSL_CERT_FILE`.

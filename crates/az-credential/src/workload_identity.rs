@@ -4,7 +4,7 @@ use crate::{
     advice::{Sent, advice},
     cached::Cached,
     entra_client::{EntraClient, Proof},
-    error::{Outcome, reason},
+    error::{Failure, Outcome, reason},
     federated_token::FederatedToken,
     parts::Parts,
     token_proxy::{TokenProxy, TokenProxyError},
@@ -13,7 +13,7 @@ use azure_core::{credentials::TokenCredential, http::Transport};
 use std::{path::PathBuf, sync::Arc};
 
 /// The credential that the options and the variables describe.
-pub(super) fn build(parts: &Parts) -> Result<Arc<dyn TokenCredential>, Outcome> {
+pub(super) fn build(parts: &Parts) -> Result<Arc<dyn TokenCredential>, Failure> {
     let options = &parts.workload_identity;
     let found = |option: &Option<String>, name: &'static str| {
         let variable = || parts.env.get(name).map(str::to_owned);
@@ -30,7 +30,8 @@ pub(super) fn build(parts: &Parts) -> Result<Arc<dyn TokenCredential>, Outcome> 
             return Err(Outcome::unavailable(
                 format!("{name} is not set"),
                 "In Kubernetes, label the pod 'azure.workload.identity/use: \"true\"' and use the annotated service account.",
-            ));
+            )
+            .into());
         }
     };
     let token = FederatedToken::at(file);
@@ -43,14 +44,15 @@ pub(super) fn build(parts: &Parts) -> Result<Arc<dyn TokenCredential>, Outcome> 
     };
     token.read().map_err(invalid)?;
     let proxy = transport(parts).map_err(|error| {
-        Outcome::refused(
+        let outcome = Outcome::refused(
             error.to_string(),
             "Check the AZURE_KUBERNETES_* variables of the pod.",
-        )
+        );
+        Failure::new(outcome, error)
     })?;
     let proof = Proof::Assertion(Box::new(token));
     let made = EntraClient::new(parts, &tenant_id, &client_id, proof, proxy)
-        .map_err(|error| invalid(error.to_string()))?;
+        .map_err(|error| Failure::new(invalid(error.to_string()), error))?;
     Ok(Arc::new(Cached::new(made, parts.clock.clone())))
 }
 
@@ -166,7 +168,7 @@ mod tests {
         let mut parts = parts(&variables, &script);
         assert!(build(&parts).is_ok());
         parts.workload_identity.kubernetes_token_proxy = true;
-        let outcome = build(&parts).expect_err("refused");
+        let outcome = build(&parts).expect_err("refused").outcome;
         assert!(matches!(outcome, Outcome::Refused { .. }));
         assert!(outcome.reason().contains("https"), "{outcome:?}");
     }

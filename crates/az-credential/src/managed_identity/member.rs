@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     cached::Cached,
-    error::{Outcome, answer, reason},
+    error::{Failure, Outcome, answer, reason},
     http::root_cause,
     managed_identity_id::ManagedIdentityId,
     parts::Parts,
@@ -37,11 +37,13 @@ fn identity(parts: &Parts) -> (ManagedIdentityId, &'static str) {
 
 /// The credential of this host. In a chain with others it is first made sure that the metadata service is there, so
 /// that nobody waits for one that is not.
-pub(crate) async fn build(parts: &Parts) -> Result<Arc<dyn TokenCredential>, Outcome> {
+pub(crate) async fn build(parts: &Parts) -> Result<Arc<dyn TokenCredential>, Failure> {
     let (id, _) = identity(parts);
     // What cannot be made counts as not available, as in Go's chain.
-    let invalid =
-        |error: ManagedIdentityError| Outcome::unavailable(error.to_string(), error.advice());
+    let invalid = |error: ManagedIdentityError| {
+        let outcome = Outcome::unavailable(error.to_string(), error.advice());
+        Failure::new(outcome, error)
+    };
     let endpoint = Endpoint::of(parts, &id).map_err(invalid)?;
     let transport = endpoint.transport(parts).map_err(invalid)?;
     if let Endpoint::Imds(url) = &endpoint

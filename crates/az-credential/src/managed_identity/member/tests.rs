@@ -59,7 +59,7 @@ fn parts(variables: &[(&str, &str)], id: ManagedIdentityId, script: &Arc<Script>
 }
 
 async fn token(parts: &Parts) -> Result<String, Outcome> {
-    let credential = build(parts).await?;
+    let credential = build(parts).await.map_err(|failure| failure.outcome)?;
     match credential.get_token(&[SCOPE], None).await {
         Ok(token) => Ok(token.token.secret().to_owned()),
         Err(error) => Err(failed(parts, &error).caused_by(&error)),
