@@ -84,7 +84,8 @@ impl Policy for BoundedRetry {
                     .and_then(retry_after)
                     .unwrap_or_default(),
             );
-            if Instant::now() + wait >= end {
+            // What is told to wait may be more than a clock can count.
+            if wait >= end.saturating_duration_since(Instant::now()) {
                 return answer;
             }
             tracing::debug!(?trouble, ?wait, "asked again after a while");

@@ -1,8 +1,16 @@
 //! The process's one HTTP client: Resource Manager, the credentials and Key Vault all use it.
 
-use azure_core::http::Transport;
+use azure_core::{
+    error::ErrorKind,
+    http::{AsyncRawResponse, HttpClient, Request, Transport, Url},
+};
 use rustls::ClientConfig;
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    path::Path,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 /// The HTTP client could not be made.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -21,7 +29,7 @@ pub enum HttpError {
 }
 
 /// The transport for every client of the process: rustls with ring, the system's trusted roots, the proxy
-/// variables of the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`).
+/// variables of the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`) but for what is on this computer.
 ///
 /// `ssl_cert_file` is the value of `SSL_CERT_FILE`: on Linux the system's verifier reads the variable itself
 /// and trusts nothing else; on macOS and Windows it does not, so the file's certificates are added.
@@ -44,7 +52,55 @@ pub(crate) fn platform_tls(ssl_cert_file: Option<&Path>) -> Result<ClientConfig,
 
 /// A transport that speaks TLS so, and is otherwise as [`transport`]'s.
 pub(crate) fn over_tls(tls: ClientConfig) -> Result<Transport, HttpError> {
-    finish(builder(tls))
+    let client = builder(tls.clone())
+        .build()
+        .map_err(|error| HttpError::Setup(error.to_string()))?;
+    Ok(Transport::new(Arc::new(BesideProxy {
+        client,
+        tls,
+        local: OnceLock::new(),
+    })))
+}
+
+/// A client that asks the proxy of the environment, but for what is on this computer: the secrets of App Service's and
+/// Azure Arc's endpoints are no proxy's business. Go's HTTP client makes the same exception (`ProxyFromEnvironment`).
+#[derive(Debug)]
+struct BesideProxy {
+    client: reqwest::Client,
+    tls: ClientConfig,
+    /// Made when it is first needed.
+    local: OnceLock<reqwest::Client>,
+}
+
+impl BesideProxy {
+    fn local(&self) -> azure_core::Result<&reqwest::Client> {
+        if let Some(local) = self.local.get() {
+            return Ok(local);
+        }
+        let made = builder(self.tls.clone())
+            .no_proxy()
+            .build()
+            .map_err(|error| azure_core::Error::new(ErrorKind::Io, error))?;
+        Ok(self.local.get_or_init(|| made))
+    }
+}
+
+#[async_trait::async_trait]
+impl HttpClient for BesideProxy {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let client = if is_this_computer(request.url()) {
+            self.local()?
+        } else {
+            &self.client
+        };
+        client.execute_request(request).await
+    }
+}
+
+fn is_this_computer(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// The client that [`transport`] makes, before it is made.
@@ -150,6 +206,51 @@ pub fn is_certificate_refused(error: &(dyn std::error::Error + 'static)) -> bool
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{Authority, TlsServer};
+    use azure_core::http::Method;
+
+    #[tokio::test]
+    async fn what_is_on_this_computer_is_asked_without_the_proxy() {
+        let authority = Authority::new();
+        let server = TlsServer::start(&authority, "127.0.0.1", "here");
+        let tls = || trusting_all_of(&authority);
+        // Nobody listens there.
+        let proxy = reqwest::Proxy::all("http://127.0.0.1:1").expect("a proxy");
+        let client = BesideProxy {
+            client: builder(tls()).proxy(proxy).build().expect("a client"),
+            tls: tls(),
+            local: OnceLock::new(),
+        };
+        for (host, reached) in [("127.0.0.1", true), ("192.0.2.1", false)] {
+            let url = Url::parse(&format!("https://{host}:{}/", server.port));
+            let request = Request::new(url.expect("an address"), Method::Get);
+            let answer = client.execute_request(&request).await;
+            assert_eq!(answer.is_ok(), reached, "{host}");
+        }
+        for (host, local) in [
+            ("localhost", true),
+            ("127.8.9.10", true),
+            ("[::1]", true),
+            ("169.254.169.254", false),
+            ("localhost.example.org", false),
+        ] {
+            let url = Url::parse(&format!("http://{host}/")).expect("an address");
+            assert_eq!(is_this_computer(&url), local, "{host}");
+        }
+    }
+
+    fn trusting_all_of(authority: &Authority) -> ClientConfig {
+        use rustls::pki_types::{CertificateDer, pem::PemObject};
+        let mut roots = rustls::RootCertStore::empty();
+        let root = CertificateDer::from_pem_slice(authority.pem.as_bytes()).expect("PEM");
+        roots.add(root).expect("a root");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth()
+    }
 
     #[test]
     fn a_refused_certificate_is_found_however_deep() {

@@ -1,8 +1,9 @@
 //! `ManagedIdentityCredential`: a managed identity alone.
 
 use crate::{
-    error::CredentialError, managed_identity_id::ManagedIdentityId,
-    member_credential::MemberCredential, name::CredentialName, options::Options,
+    error::CredentialError, managed_identity::ManagedIdentitySource,
+    managed_identity_id::ManagedIdentityId, member_credential::MemberCredential,
+    name::CredentialName, options::Options,
 };
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use std::{fmt, sync::Arc};
@@ -42,6 +43,11 @@ impl ManagedIdentityCredential {
         let member = MemberCredential::alone(CredentialName::ManagedIdentity, options)?;
         Ok(Arc::new(ManagedIdentityCredential { member, id }))
     }
+
+    /// Where the identity comes from here, as the variables tell.
+    pub fn source(&self) -> ManagedIdentitySource {
+        ManagedIdentitySource::of(&self.member.parts)
+    }
 }
 
 #[async_trait::async_trait]
@@ -69,7 +75,7 @@ mod tests {
     use crate::{
         chained::ChainedTokenCredential,
         env::Env,
-        managed_identity::{ManagedIdentityError, ManagedIdentitySource},
+        managed_identity::ManagedIdentityError,
         testing::{Reply, Script},
         unavailable::is_unavailable,
     };
@@ -135,6 +141,7 @@ mod tests {
             ..options(&script)
         });
         let credential = credential.expect("a credential");
+        assert_eq!(credential.source(), ManagedIdentitySource::CloudShell);
         let error = credential.get_token(&["s"], None).await.expect_err("none");
         let Some(CredentialError::Unavailable { attempts }) = CredentialError::find(&error) else {
             panic!("{error}");

@@ -25,7 +25,7 @@ use std::{fmt, sync::Arc};
 /// # }
 /// ```
 pub struct MemberCredential {
-    parts: Parts,
+    pub(crate) parts: Parts,
     member: Member,
 }
 

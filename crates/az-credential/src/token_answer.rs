@@ -122,6 +122,7 @@ fn no_token() -> Error {
 mod tests {
     use super::*;
     use crate::testing::TestClock;
+    use proptest::prelude::*;
 
     fn issued(text: &'static str) -> azure_core::Result<Issued> {
         TokenAnswer::read(Bytes::from(text.as_bytes().to_vec()))?.issued(&TestClock::default())
@@ -169,6 +170,33 @@ mod tests {
             let error = issued(text).expect_err(text);
             assert_eq!(error.kind(), &ErrorKind::DataConversion);
             assert!(!format!("{error} {error:?}").contains("hunter2"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_answer_is_survived(
+            number in any::<i64>(),
+            broken in any::<f64>(),
+            text in "\\PC{0,24}",
+            date in "[0-9]{1,4}[-/][0-9]{1,4}[-/][0-9]{1,4} [0-9:]{0,9}",
+        ) {
+            for value in [
+                serde_json::json!(number),
+                serde_json::json!(broken),
+                serde_json::json!(text),
+                serde_json::json!(date),
+            ] {
+                for member in ["expires_on", "expires_in", "refresh_in"] {
+                    let answer = serde_json::json!({
+                        "access_token": "t", "expires_in": 60, member: value,
+                    });
+                    let body = Bytes::from(answer.to_string());
+                    let read = TokenAnswer::read(body);
+                    let _ = read.and_then(|answer| answer.issued(&TestClock::default()));
+                }
+            }
+            let _ = TokenAnswer::read(Bytes::from(text));
         }
     }
 }

@@ -23,7 +23,7 @@ pub enum ManagedIdentitySource {
 
 impl ManagedIdentitySource {
     /// The order is Go's (`GetSource`).
-    pub(super) fn of(parts: &Parts) -> Self {
+    pub(crate) fn of(parts: &Parts) -> Self {
         let set = |name| parts.env.get(name).is_some();
         if set("IDENTITY_ENDPOINT") && set("IDENTITY_HEADER") {
             if set("IDENTITY_SERVER_THUMBPRINT") {

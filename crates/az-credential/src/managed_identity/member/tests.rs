@@ -413,7 +413,11 @@ async fn retry_after_is_waited_for_unless_it_is_too_far() {
     let parts_of = |script: &Arc<Script>| parts(&[], ManagedIdentityId::SystemAssigned, script);
     assert_eq!(token(&parts_of(&script)).await.as_deref(), Ok("M"));
     assert_eq!(script.waits(), [7, 2]);
-    for value in ["3600", "Wed, 01 Jan 2098 00:00:00 GMT"] {
+    for value in [
+        "3600",
+        "18446744073709551615",
+        "Wed, 01 Jan 2098 00:00:00 GMT",
+    ] {
         let script = Script::new([after(value)]);
         let outcome = token(&parts_of(&script)).await.expect_err("too far");
         assert_eq!(script.requests().len(), 1, "{value}");
