@@ -462,6 +462,18 @@ async fn a_probe_waits_a_second_and_asks_once() {
     assert_eq!(script.requests()[0].header("metadata"), None);
 }
 
+#[tokio::test]
+async fn what_is_no_token_is_no_metadata_service_in_a_chain_and_an_error_alone() {
+    for in_chain in [true, false] {
+        let script = Script::new([Reply::of(200, "<html>welcome")]);
+        let mut parts = parts(&[], ManagedIdentityId::SystemAssigned, &script);
+        parts.in_chain = in_chain;
+        let outcome = token(&parts).await.expect_err("no token");
+        assert_eq!(is_refused(&outcome), !in_chain, "{outcome:?}");
+        assert!(!outcome.reason().contains("welcome"), "{outcome:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn other_hosts_say_what_their_service_said() {
     let body = r#"{"error": {"code": "x", "message": "no identity"}}"#;
