@@ -7,6 +7,7 @@ use end_to_end::{Azure, GROUP, IDENTITY, OFFICER, VAULT, http::Answer, http::Cli
 use serde_json::Value;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 const VAULT_RESOURCE: &str = "resource=https://vault.azure.net";
 
@@ -315,6 +316,11 @@ fn what_a_host_cannot_be_is_said() {
             "only a kubernetes host",
             2,
         ),
+        (
+            "--kind kubernetes --identity one --service-account Shop",
+            "'Shop' is no service account",
+            2,
+        ),
         ("--kind app-service -n ../..", "no name of a host", 2),
         (
             "--kind app-service --subscription none",
@@ -328,5 +334,314 @@ fn what_a_host_cannot_be_is_said() {
             "{line}: {}",
             stderr(&failed)
         );
+    }
+}
+
+#[test]
+fn a_pod_has_a_token_that_entra_takes_and_that_is_replaced() {
+    let azure = Azure::start().with_group();
+    let user = azure.json(&format!("az-identity create -g {GROUP} -n {IDENTITY}"));
+    let who = show(&azure, HostKind::Kubernetes, &[IDENTITY]);
+    let host = Host::open(&azure, HostKind::Kubernetes, &[IDENTITY]);
+    assert_eq!(host.var("AZURE_CLIENT_ID"), text(&user, "/clientId"));
+    assert_eq!(host.var("AZURE_TENANT_ID"), text(&user, "/tenantId"));
+    assert_eq!(
+        host.var("AZURE_AUTHORITY_HOST"),
+        "https://login.microsoftonline.com/"
+    );
+    let file = Path::new(host.var("AZURE_FEDERATED_TOKEN_FILE")).to_owned();
+    let first = std::fs::read_to_string(&file).expect("a token");
+    let claims = claims(&first);
+    assert_eq!(claims["iss"], who["issuer"]);
+    let subject = "system:serviceaccount:default:workload-identity-sa";
+    assert_eq!(claims["sub"], subject);
+    assert_eq!(claims["aud"][0], "api://AzureADTokenExchange");
+    assert_eq!(claims["kubernetes.io"]["namespace"], "default");
+    // Who looks the issuer up finds the key that signed.
+    let client = Client::new(&azure);
+    let issuer = text(&who, "/issuer");
+    let found = client.send(
+        "GET",
+        &format!("{issuer}.well-known/openid-configuration"),
+        &[],
+        None,
+    );
+    assert_eq!(found.json()["issuer"], issuer);
+    let keys = client.send("GET", text(&found.json(), "/jwks_uri"), &[], None);
+    let header = URL_SAFE_NO_PAD.decode(first.split('.').next().expect("a JWT"));
+    let header: Value = serde_json::from_slice(&header.expect("base64url")).expect("JSON");
+    assert_eq!(keys.json()["keys"][0]["kid"], header["kid"]);
+    let exchange = |assertion: &str| {
+        client.token_answer(&[
+            ("client_id", text(&user, "/clientId")),
+            ("grant_type", "client_credentials"),
+            ("scope", "https://vault.azure.net/.default"),
+            (
+                "client_assertion_type",
+                "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            ),
+            ("client_assertion", assertion),
+        ])
+    };
+    assert_eq!(exchange(&first).status, 200);
+    // The credential that trusts it is one as any other, made once.
+    let url = format!(
+        "https://management.azure.com{}/federatedIdentityCredentials?api-version=2023-01-31",
+        text(&user, "/id")
+    );
+    let management = client.token("https://management.azure.com/.default");
+    let all = client.get(&url, &management).json();
+    let all = all["value"].as_array().expect("credentials").clone();
+    assert_eq!(all.len(), 1, "{all:?}");
+    assert_eq!(all[0]["properties"]["subject"], subject);
+    // Before an hour is over there is another token.
+    let advance = Ask::ClockAdvance { by: 49 * 60 * 1000 };
+    control(&azure).ask::<Value>(advance).expect("a clock");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let second = loop {
+        let second = std::fs::read_to_string(&file).expect("a token, old or new");
+        if second != first {
+            break second;
+        }
+        assert!(Instant::now() < deadline, "it is not replaced");
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    assert_eq!(exchange(&second).status, 200);
+    host.end();
+    assert!(!file.exists());
+}
+
+#[test]
+fn a_pods_application_may_be_the_desks_and_its_service_account_any() {
+    let azure = Azure::start();
+    let line = format!(
+        "--kind kubernetes --identity {} --service-account shop/cart --name aks-1 --env SUBSCRIPTION={}",
+        azure.var("AZURE_CLIENT_ID"),
+        azure.var("AZURE_SUBSCRIPTION_ID")
+    );
+    exec(
+        &azure,
+        &line,
+        "az-role assignment list --scope \"/subscriptions/$SUBSCRIPTION\"",
+    )
+    .assert()
+    .success();
+    let log = azure.log();
+    let last = log.last().expect("a log");
+    assert_eq!(last["caller"]["host"], "kubernetes");
+    assert_eq!(last["caller"]["tokenSource"], "federated");
+}
+
+#[test]
+fn a_pod_writes_a_secret_by_our_chain() {
+    let azure = Azure::start().with_secrets();
+    let user = azure.json(&format!("az-identity create -g {GROUP} -n {IDENTITY}"));
+    azure.grant(text(&user, "/principalId"), OFFICER);
+    exec(
+        &azure,
+        &format!("--kind kubernetes --identity {IDENTITY}"),
+        &set_secret(),
+    )
+    .assert()
+    .success();
+}
+
+/// Whether this process may do what Azure Arc needs; the reason must be said where it may not.
+fn arc<'a>(azure: &'a Azure, identities: &[&str]) -> Option<Host<'a>> {
+    let asked = Ask::Host(options(HostKind::Arc, identities));
+    match control(azure).hold::<Environment>(asked) {
+        Ok((environment, connection)) => Some(Host {
+            azure,
+            environment,
+            connection,
+        }),
+        Err(error) => {
+            let said = error.to_string();
+            assert!(said.contains("/var/opt/azcmagent/tokens"), "{said}");
+            None
+        }
+    }
+}
+
+#[test]
+fn a_server_of_azure_arc_asks_for_a_secret_that_is_in_a_file_once() {
+    let azure = Azure::start();
+    let Some(host) = arc(&azure, &[]) else {
+        return;
+    };
+    let url = format!(
+        "{}?api-version=2019-11-01&{VAULT_RESOURCE}",
+        host.var("IDENTITY_ENDPOINT")
+    );
+    assert!(url.starts_with(host.var("IMDS_ENDPOINT")));
+    assert_eq!(
+        host.get(&url, &[]).status,
+        400,
+        "the header Metadata is missing"
+    );
+    let challenge = |headers: &[(&str, &str)]| {
+        let answer = host.get(&url, headers);
+        assert_eq!(answer.status, 401);
+        let header = answer.header("www-authenticate").to_owned();
+        let path = header.strip_prefix("Basic realm=").expect("a realm");
+        Path::new(path).to_owned()
+    };
+    let path = challenge(&[("Metadata", "true")]);
+    assert_eq!(path.parent(), Some(Path::new("/var/opt/azcmagent/tokens")));
+    assert_eq!(path.extension().and_then(|name| name.to_str()), Some("key"));
+    let secret = std::fs::read_to_string(&path).expect("a secret");
+    let with = |secret: &str| format!("Basic {secret}");
+    let good = with(&secret);
+    let headers = [("Metadata", "true"), ("Authorization", good.as_str())];
+    let answer = host.get(&url, &headers);
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let claims = claims(text(&answer.json(), "/access_token"));
+    assert_eq!(claims["az_local_source"], "arc");
+    assert!(!path.exists(), "it is good once");
+    let second = challenge(&headers);
+    let wrong = with("wrong");
+    let third = challenge(&[("Metadata", "true"), ("Authorization", &wrong)]);
+    assert!(second.exists() && third.exists());
+    // Its agent knows no other identity, and passes over what asks for one.
+    let secret = with(&std::fs::read_to_string(&second).expect("a secret"));
+    let other = format!("{url}&client_id=11111111-1111-4111-8111-111111111111");
+    let answer = host.get(&other, &[("Metadata", "true"), ("Authorization", &secret)]);
+    assert_eq!(answer.status, 200);
+    host.end();
+    assert!(!second.exists() && !third.exists());
+}
+
+#[test]
+fn a_server_of_azure_arc_says_which_identity_it_took() {
+    let azure = Azure::start().with_group();
+    let user = azure.json(&format!("az-identity create -g {GROUP} -n {IDENTITY}"));
+    let Some(host) = arc(&azure, &["system", IDENTITY]) else {
+        return;
+    };
+    for (name, value) in [
+        ("client_id", &user["clientId"]),
+        ("object_id", &user["principalId"]),
+        ("msi_res_id", &user["id"]),
+    ] {
+        let url = format!(
+            "{}?api-version=2020-06-01&{VAULT_RESOURCE}&{name}={}",
+            host.var("IDENTITY_ENDPOINT"),
+            value.as_str().expect("an id")
+        );
+        let challenge = host.get(&url, &[("Metadata", "true")]);
+        let path = challenge.header("www-authenticate").to_owned();
+        let path = path.strip_prefix("Basic realm=").expect("a realm");
+        let secret = format!("Basic {}", std::fs::read_to_string(path).expect("a secret"));
+        let answer = host.get(&url, &[("Metadata", "true"), ("Authorization", &secret)]);
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        assert_eq!(answer.json()[name], *value);
+        assert_eq!(
+            claims(text(&answer.json(), "/access_token"))["oid"],
+            user["principalId"]
+        );
+    }
+    host.end();
+}
+
+#[test]
+fn a_compute_of_azure_ml_has_the_older_protocol_of_app_service() {
+    let azure = Azure::start().with_group();
+    let user = azure.json(&format!("az-identity create -g {GROUP} -n {IDENTITY}"));
+    let host = Host::open(&azure, HostKind::AzureMl, &["system", IDENTITY]);
+    assert_eq!(
+        host.var("DEFAULT_IDENTITY_CLIENT_ID"),
+        text(&user, "/clientId")
+    );
+    assert_eq!(host.environment.get("IDENTITY_ENDPOINT"), None);
+    let base = format!(
+        "{}?api-version=2017-09-01&{VAULT_RESOURCE}",
+        host.var("MSI_ENDPOINT")
+    );
+    let secret = [("secret", host.var("MSI_SECRET"))];
+    // The SDK for Go sends an empty one where there is none.
+    for (more, is_user) in [
+        (String::new(), false),
+        ("&clientid=".to_owned(), false),
+        (format!("&clientid={}", text(&user, "/clientId")), true),
+    ] {
+        let answer = host.get(&format!("{base}{more}"), &secret);
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let body = answer.json();
+        let claims = claims(text(&body, "/access_token"));
+        assert_eq!(body["expires_on"], claims["exp"]);
+        assert_eq!(claims["oid"] == user["principalId"], is_user);
+    }
+    assert_eq!(host.get(&base, &[]).status, 401);
+    assert_eq!(host.get(&base, &[("secret", "wrong")]).status, 401);
+    let unknown = format!("{base}&clientid=11111111-1111-4111-8111-111111111111");
+    assert_eq!(host.get(&unknown, &secret).status, 400);
+}
+
+#[test]
+fn cloud_shell_gives_tokens_of_its_user() {
+    let azure = Azure::start();
+    azure
+        .local()
+        .args(["principal", "add", "user", "ada"])
+        .assert()
+        .success();
+    let who = show(&azure, HostKind::CloudShell, &["ada"]);
+    let host = Host::open(&azure, HostKind::CloudShell, &["ada"]);
+    let client = Client::direct(&azure);
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let body = Some("resource=https%3A%2F%2Fvault.azure.net".to_owned());
+    let url = host.var("MSI_ENDPOINT");
+    let answer = client.send("POST", url, &[("Metadata", "true"), form], body.clone());
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let token = claims(text(&answer.json(), "/access_token"));
+    assert_eq!(token["oid"], who["user"]["id"]);
+    assert_eq!(token["upn"], who["user"]["userPrincipalName"]);
+    assert_eq!(token["idtyp"], "user");
+    assert_eq!(client.send("POST", url, &[form], body.clone()).status, 400);
+    assert_eq!(
+        client
+            .send("GET", url, &[("Metadata", "true")], None)
+            .status,
+        405
+    );
+    // Without the URL's own part nobody on the computer gets one.
+    let (origin, _) = url.split_at(url.rfind("/s").expect("a part of its own"));
+    let guessed = format!("{origin}/oauth2/token");
+    let answer = client.send("POST", &guessed, &[("Metadata", "true"), form], body);
+    assert_eq!(answer.status, 404);
+}
+
+#[test]
+fn service_fabric_answers_over_tls_and_refuses_in_its_own_words() {
+    let azure = Azure::start();
+    let host = Host::open(&azure, HostKind::ServiceFabric, &[]);
+    let endpoint = host.var("IDENTITY_ENDPOINT");
+    assert!(endpoint.starts_with("https://127.0.0.1:"));
+    let thumbprint = host.var("IDENTITY_SERVER_THUMBPRINT");
+    assert_eq!(thumbprint.len(), 40);
+    assert!(thumbprint.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let version = "api-version=2019-07-01-preview";
+    let url = format!("{endpoint}?{version}&{VAULT_RESOURCE}");
+    let secret = [("Secret", host.var("IDENTITY_HEADER"))];
+    let answer = host.get(&url, &secret);
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let body = answer.json();
+    assert_eq!(
+        body["expires_on"],
+        claims(text(&body, "/access_token"))["exp"]
+    );
+    let wrong = [("Secret", "wrong")];
+    let no_resource = format!("{endpoint}?{version}");
+    let no_version = format!("{endpoint}?{VAULT_RESOURCE}");
+    let refusals = [
+        (&url, &[][..], 400, "SecretHeaderNotFound"),
+        (&url, &wrong, 404, "ManagedIdentityNotFound"),
+        (&no_resource, &secret, 400, "ArgumentNullOrEmpty"),
+        (&no_version, &secret, 400, "InvalidApiVersion"),
+    ];
+    for (url, headers, status, code) in refusals {
+        let refused = host.get(url, headers);
+        assert_eq!((refused.status, refused.code().as_str()), (status, code));
+        assert!(refused.json()["error"]["correlationId"].is_string());
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::ground::folder::make_private;
 use crate::ground::secret::{random_secret, same};
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,9 @@ pub(crate) const FOLDER: &str = "/var/opt/azcmagent/tokens";
 
 /// How many secrets wait to be used; when there are more, the oldest is good no more.
 const MOST_OPEN: usize = 16;
+
+/// How often the folder is made again before a file.
+const TRIES: usize = 8;
 
 struct Open {
     secret: String,
@@ -47,15 +50,11 @@ impl Challenges {
 
     /// Makes a secret, and says where it is.
     pub(super) fn make(&self) -> io::Result<PathBuf> {
-        self.make_folder()?;
         let secret = random_secret();
         let path = self.folder.join(format!("{}.key", Uuid::new_v4()));
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)?
-            .write_all(secret.as_bytes())?;
+        let mut file = self.create(&path)?;
+        file.write_all(secret.as_bytes())
+            .inspect_err(|_| remove(&path))?;
         let mut open = lock(&self.open);
         if open.len() >= MOST_OPEN {
             remove(&open.remove(0).path);
@@ -84,7 +83,21 @@ impl Challenges {
         remove(path);
     }
 
-    /// Another host on this computer may have taken the folder away since.
+    /// Makes an empty file in the folder. Another host on this computer may take the folder away at any time, if it made it
+    /// and nothing is in it.
+    fn create(&self, path: &Path) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        for _ in 0..TRIES {
+            self.make_folder()?;
+            match options.open(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                opened => return opened,
+            }
+        }
+        options.open(path)
+    }
+
     fn make_folder(&self) -> io::Result<()> {
         let missing: Vec<PathBuf> = self
             .folder
