@@ -130,6 +130,25 @@ fn the_machines_of_the_documents_are_reached() {
     assert_eq!(String::from_utf8_lossy(&ran.get_output().stdout), "there\n");
 }
 
+#[test]
+fn a_program_runs_on_a_host_as_the_document_says() {
+    let azure = Azure::with(&["--role-delay", "0s", "--principal-delay", "0s"]);
+    // What the document's reader has: jq, and an app in Python. Here both are a few lines of shell.
+    let block = block("hosts.md", "az-local host exec");
+    let script = format!(
+        r#"{AROUND}
+         jq() {{ sed -n 's/.*"principalId": *"\([^"]*\)".*/\1/p' | head -n 1; }}
+         mkdir programs
+         printf '#!/bin/sh\nKEY_VAULT_NAME=kv-hosts exec %s\n' {} >programs/python
+         chmod +x programs/python; export PATH=$PWD/programs:$PATH
+         {block}"#,
+        binary("examples/write_secret").display()
+    );
+    azure.shell(&script).assert().success();
+    let written = azure.log_text();
+    assert!(written.contains("kv-hosts.vault.azure.net/secrets/quickstart-secret"));
+}
+
 /// A block that no test runs is a block that somebody forgot.
 #[test]
 fn every_block_is_run_somewhere() {
@@ -146,6 +165,7 @@ fn every_block_is_run_somewhere() {
         ("README.md", "COMPLETE=bash"),
         ("README.md", "az-local run --"),
         ("machines.md", "scp -F"),
+        ("hosts.md", "az-local host exec"),
     ];
     let known = |document: &str, block: &str| {
         let mut all = ELSEWHERE.iter().chain(HERE);
