@@ -1,7 +1,7 @@
 //! How every service is talked to that gets a token: one pipeline, with its retries, request ids, names and guards.
 
 use crate::origin::{ForeignLink, OneOrigin};
-use az_credential::Cloud;
+use az_credential::{ClaimsChallenge, Cloud};
 use azure_core::{
     Bytes,
     credentials::TokenCredential,
@@ -40,7 +40,7 @@ impl Connection {
             }),
         };
         ClientOptions {
-            per_call_policies: vec![OneOrigin::of(endpoint)],
+            per_call_policies: vec![OneOrigin::of(endpoint), ClaimsChallenge::policy()],
             transport: Some(self.transport.clone()),
             retry,
             user_agent: UserAgentOptions {
