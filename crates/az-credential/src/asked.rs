@@ -3,7 +3,10 @@
 //! [`TokenRequestOptions`] of `azure_core` 1.1 has no members for a tenant and for claims, but it carries a
 //! [`Context`](azure_core::http::Context), which holds a value of any type; so these are types.
 
-use azure_core::{credentials::TokenRequestOptions, http::Context};
+use azure_core::{
+    credentials::TokenRequestOptions,
+    http::{ClientMethodOptions, Context},
+};
 use std::fmt;
 
 /// The claims that a resource's challenge asks for, decoded (JSON): a token that was revoked before its time is to be
@@ -46,6 +49,26 @@ impl TenantId {
     /// The tenant's id or one of its domains.
     pub fn new(id: impl Into<String>) -> Self {
         TenantId(id.into())
+    }
+}
+
+/// Says in a request's context that a chain of several credentials asks: one that is not here is found out fast.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InChain;
+
+impl InChain {
+    /// Whether the request says so.
+    pub(crate) fn is_said(options: Option<&TokenRequestOptions<'_>>) -> bool {
+        options.is_some_and(|options| options.method_options.context.value::<InChain>().is_some())
+    }
+
+    /// The same request, saying so.
+    pub(crate) fn say(options: Option<TokenRequestOptions<'_>>) -> TokenRequestOptions<'static> {
+        TokenRequestOptions {
+            method_options: ClientMethodOptions {
+                context: context(options).into_owned().with_value(InChain),
+            },
+        }
     }
 }
 

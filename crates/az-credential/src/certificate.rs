@@ -6,6 +6,7 @@
 use crate::entra_client::Assertion;
 use azure_core::{
     Uuid, base64,
+    http::Context,
     time::{Duration, OffsetDateTime},
 };
 use p12_keystore::Pkcs12Archive;
@@ -190,7 +191,11 @@ impl CertificateAssertion {
 
 #[async_trait::async_trait]
 impl Assertion for CertificateAssertion {
-    async fn assertion(&self, audience: &str) -> azure_core::Result<Zeroizing<String>> {
+    async fn assertion(
+        &self,
+        audience: &str,
+        _: &Context<'_>,
+    ) -> azure_core::Result<Zeroizing<String>> {
         self.sign(audience, OffsetDateTime::now_utc())
             .map(Zeroizing::new)
     }

@@ -1,7 +1,7 @@
 //! A chain in an order of one's own.
 
 use crate::{
-    asked::Asked,
+    asked::{Asked, InChain},
     chain_error::{ChainAttempt, ChainError},
     turns::Turns,
     unavailable::is_unavailable,
@@ -37,7 +37,9 @@ impl fmt::Debug for ChainedTokenCredentialOptions {
 /// Tries one credential after another and stays with the first that gives a token, as Azure's SDK for Go does.
 ///
 /// One that is not available ([`CredentialUnavailable`](crate::CredentialUnavailable)) is passed over; every other
-/// error ends the search, so that nobody signs in as someone else by accident.
+/// error ends the search, so that nobody signs in as someone else by accident. Where there are several, the managed
+/// identity of this crate asks for a second first whether there is a metadata service, as in the default chain; Go's does
+/// not.
 ///
 /// ```no_run
 /// use az_credential::{
@@ -92,6 +94,11 @@ impl ChainedTokenCredential {
         options: Option<TokenRequestOptions<'_>>,
     ) -> Result<(usize, AccessToken), ChainError> {
         let mut attempts = Vec::new();
+        let options = if self.sources.len() > 1 {
+            Some(InChain::say(options))
+        } else {
+            options
+        };
         for (index, source) in self.sources.iter().enumerate() {
             let error = match source.get_token(scopes, options.clone()).await {
                 Ok(token) => {
@@ -163,7 +170,13 @@ impl fmt::Debug for ChainedTokenCredential {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::unavailable::CredentialUnavailable;
+    use crate::{
+        federated_identity::FederatedIdentityCredential,
+        managed_identity_credential::ManagedIdentityCredential,
+        options::Options,
+        testing::{Reply, Script},
+        unavailable::CredentialUnavailable,
+    };
     use azure_core::{error::ErrorKind, time::OffsetDateTime};
     use futures::future::join_all;
     use std::sync::Mutex;
@@ -324,6 +337,30 @@ mod tests {
         let tokens = join_all((0..1000).map(|_| token(&chain))).await;
         assert!(tokens.iter().all(Result::is_ok));
         assert_eq!(a.asked(), 2, "nobody searches after the one who found it");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_machine_without_a_metadata_service_is_passed_over_within_a_second() {
+        for reply in [
+            Reply::of(200, "{}").after(3600),
+            Reply::Unreachable,
+            Reply::of(200, "<html>welcome"),
+        ] {
+            let script = Script::new([reply]);
+            let options = Options {
+                transport: Some(script.transport()),
+                ..Options::default()
+            };
+            let machine = ManagedIdentityCredential::new(options.clone()).expect("a credential");
+            let application = FederatedIdentityCredential::new("t", "c", machine.clone(), options);
+            let last = Source::new("last", Will::Give);
+            let sources: [Arc<dyn TokenCredential>; 3] =
+                [machine, application.expect("an application"), last];
+            let chain = ChainedTokenCredential::new(sources.to_vec(), None).expect("a chain");
+            let start = tokio::time::Instant::now();
+            assert_eq!(token(&chain).await.expect("a token"), "last");
+            assert!(start.elapsed().as_secs() <= 2, "{:?}", start.elapsed());
+        }
     }
 
     #[test]

@@ -32,8 +32,12 @@ const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer
 /// Makes what stands in for a client's secret.
 #[async_trait::async_trait]
 pub(crate) trait Assertion: Send + Sync + fmt::Debug {
-    /// An assertion for the token endpoint with this address.
-    async fn assertion(&self, audience: &str) -> azure_core::Result<Zeroizing<String>>;
+    /// An assertion for the token endpoint with this address, for a request with this context.
+    async fn assertion(
+        &self,
+        audience: &str,
+        context: &Context<'_>,
+    ) -> azure_core::Result<Zeroizing<String>>;
 }
 
 /// By what Entra ID knows the application.
@@ -133,7 +137,7 @@ impl TokenSource for EntraClient {
         let endpoint = self.endpoint(tenant.unwrap_or(&self.tenant_id)).await?;
         let proof = match &self.proof {
             Proof::Secret(secret) => secret.clone(),
-            Proof::Assertion(maker) => maker.assertion(endpoint.as_str()).await?,
+            Proof::Assertion(maker) => maker.assertion(endpoint.as_str(), context).await?,
         };
         // An address's query is written as a form is.
         let mut form = endpoint.clone();

@@ -1,12 +1,16 @@
 //! An application that trusts another identity, so that it needs no secret.
 
 use crate::{
+    asked::InChain,
     cached::Cached,
     entra_client::{Assertion, EntraClient, Proof},
     error::CredentialError,
     options::Options,
 };
-use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
+use azure_core::{
+    credentials::{AccessToken, TokenCredential, TokenRequestOptions},
+    http::Context,
+};
 use std::{fmt, sync::Arc};
 use tracing::Instrument;
 use zeroize::Zeroizing;
@@ -96,8 +100,14 @@ struct Exchanged {
 
 #[async_trait::async_trait]
 impl Assertion for Exchanged {
-    async fn assertion(&self, _: &str) -> azure_core::Result<Zeroizing<String>> {
-        let token = self.identity.get_token(&[self.scope], None).await?;
+    async fn assertion(
+        &self,
+        _: &str,
+        context: &Context<'_>,
+    ) -> azure_core::Result<Zeroizing<String>> {
+        // The tenant and the claims are the application's business, not the identity's.
+        let chained = context.value::<InChain>().map(|_| InChain::say(None));
+        let token = self.identity.get_token(&[self.scope], chained).await?;
         Ok(Zeroizing::new(token.token.secret().to_owned()))
     }
 }

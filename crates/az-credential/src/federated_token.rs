@@ -1,7 +1,7 @@
 //! The token of a workload's own issuer, in a file that somebody renews.
 
 use crate::entra_client::Assertion;
-use azure_core::{Error, base64, error::ErrorKind};
+use azure_core::{Error, base64, error::ErrorKind, http::Context};
 use serde_json::Value;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
@@ -52,7 +52,7 @@ impl FederatedToken {
 
 #[async_trait::async_trait]
 impl Assertion for FederatedToken {
-    async fn assertion(&self, _: &str) -> azure_core::Result<Zeroizing<String>> {
+    async fn assertion(&self, _: &str, _: &Context<'_>) -> azure_core::Result<Zeroizing<String>> {
         self.read()
             .map(Zeroizing::new)
             .map_err(|reason| Error::with_message(ErrorKind::Credential, reason))

@@ -1,6 +1,7 @@
 //! One member of the chain, made when it is first asked.
 
 use crate::{
+    asked::InChain,
     developer, environment,
     error::{Failure, Outcome},
     managed_identity,
@@ -35,32 +36,37 @@ impl Member {
         options: Option<TokenRequestOptions<'_>>,
     ) -> Result<AccessToken, Failure> {
         let span = tracing::debug_span!("get_token", credential = self.name.as_str(), ?scopes);
+        let in_chain = parts.in_chain || InChain::is_said(options.as_ref());
         let asking = async {
-            let credential = self.made.get_or_try_init(|| self.build(parts)).await?;
-            credential
-                .get_token(scopes, options)
+            let made = self.made.get_or_try_init(|| self.build(parts, in_chain));
+            let asking = made.await?.get_token(scopes, options);
+            asking
                 .await
-                .map_err(|error| Failure::new(self.outcome(parts, &error), error))
+                .map_err(|error| Failure::new(self.outcome(parts, in_chain, &error), error))
         };
         asking.instrument(span).await
     }
 
-    async fn build(&self, parts: &Parts) -> Result<Arc<dyn TokenCredential>, Failure> {
+    async fn build(
+        &self,
+        parts: &Parts,
+        in_chain: bool,
+    ) -> Result<Arc<dyn TokenCredential>, Failure> {
         match self.name {
             CredentialName::Environment => environment::build(parts),
             CredentialName::WorkloadIdentity => workload_identity::build(parts),
-            CredentialName::ManagedIdentity => managed_identity::build(parts).await,
+            CredentialName::ManagedIdentity => managed_identity::build(parts, in_chain).await,
             CredentialName::AzureCli
             | CredentialName::AzureDeveloperCli
             | CredentialName::AzurePowerShell => Ok(developer::build(self.name, parts)?),
         }
     }
 
-    fn outcome(&self, parts: &Parts, error: &azure_core::Error) -> Outcome {
+    fn outcome(&self, parts: &Parts, in_chain: bool, error: &azure_core::Error) -> Outcome {
         let outcome = match self.name {
             CredentialName::Environment => environment::failed(parts, error),
             CredentialName::WorkloadIdentity => workload_identity::failed(parts, error),
-            CredentialName::ManagedIdentity => managed_identity::failed(parts, error),
+            CredentialName::ManagedIdentity => managed_identity::failed(parts, in_chain, error),
             CredentialName::AzureCli
             | CredentialName::AzureDeveloperCli
             | CredentialName::AzurePowerShell => developer::failed(self.name, error),

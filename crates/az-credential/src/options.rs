@@ -53,7 +53,7 @@ pub struct Options {
     pub continuous_access_evaluation: bool,
     /// The longest that one token is searched for, all members together; without it, as long as each of them takes.
     pub time_limit: Option<Duration>,
-    /// The clock by which tokens expire; the computer's own, where a test hands in no other.
+    /// The clock by which tokens in memory expire; the computer's own, where a test hands in no other.
     pub clock: Option<Arc<dyn Clock>>,
 }
 

@@ -37,7 +37,10 @@ fn identity(parts: &Parts) -> (ManagedIdentityId, &'static str) {
 
 /// The credential of this host. In a chain with others it is first made sure that the metadata service is there, so
 /// that nobody waits for one that is not.
-pub(crate) async fn build(parts: &Parts) -> Result<Arc<dyn TokenCredential>, Failure> {
+pub(crate) async fn build(
+    parts: &Parts,
+    in_chain: bool,
+) -> Result<Arc<dyn TokenCredential>, Failure> {
     let (id, _) = identity(parts);
     // What cannot be made counts as not available, as in Go's chain.
     let invalid = |error: ManagedIdentityError| {
@@ -47,7 +50,7 @@ pub(crate) async fn build(parts: &Parts) -> Result<Arc<dyn TokenCredential>, Fai
     let endpoint = Endpoint::of(parts, &id).map_err(invalid)?;
     let transport = endpoint.transport(parts).map_err(invalid)?;
     if let Endpoint::Imds(url) = &endpoint
-        && parts.in_chain
+        && in_chain
     {
         probe(parts, url).await?;
     }
@@ -102,7 +105,7 @@ fn behind_proxy(parts: &Parts) -> bool {
 }
 
 /// What a failed request for a token means; the cases are Go's (`managed_identity_client.go`).
-pub(crate) fn failed(parts: &Parts, error: &azure_core::Error) -> Outcome {
+pub(crate) fn failed(parts: &Parts, in_chain: bool, error: &azure_core::Error) -> Outcome {
     let cause = answer(error).unwrap_or(error);
     if let Some(error) = ManagedIdentityError::find(cause) {
         return Outcome::refused(error.to_string(), error.advice());
@@ -116,7 +119,7 @@ pub(crate) fn failed(parts: &Parts, error: &azure_core::Error) -> Outcome {
         _ => None,
     };
     match ManagedIdentitySource::of(parts) {
-        ManagedIdentitySource::Imds => metadata_service_failed(parts, cause, response),
+        ManagedIdentitySource::Imds => metadata_service_failed(parts, in_chain, cause, response),
         // The host says that it has identities, so whatever it answers ends the search.
         source => Outcome::refused(
             format!(
@@ -131,6 +134,7 @@ pub(crate) fn failed(parts: &Parts, error: &azure_core::Error) -> Outcome {
 
 fn metadata_service_failed(
     parts: &Parts,
+    in_chain: bool,
     cause: &azure_core::Error,
     response: Option<(StatusCode, Option<&RawResponse>)>,
 ) -> Outcome {
@@ -158,7 +162,7 @@ fn metadata_service_failed(
         Some((StatusCode::Forbidden, Some(response))) if contains(response, "unreachable") => {
             Outcome::unavailable("a proxy answers in place of the metadata service", ADVICE)
         }
-        None if parts.in_chain && matches!(cause.kind(), ErrorKind::DataConversion) => {
+        None if in_chain && matches!(cause.kind(), ErrorKind::DataConversion) => {
             Outcome::unavailable("what answers is not a metadata service", ADVICE)
         }
         _ => Outcome::refused(

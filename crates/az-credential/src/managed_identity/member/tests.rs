@@ -59,10 +59,12 @@ fn parts(variables: &[(&str, &str)], id: ManagedIdentityId, script: &Arc<Script>
 }
 
 async fn token(parts: &Parts) -> Result<String, Outcome> {
-    let credential = build(parts).await.map_err(|failure| failure.outcome)?;
+    let credential = build(parts, parts.in_chain)
+        .await
+        .map_err(|failure| failure.outcome)?;
     match credential.get_token(&[SCOPE], None).await {
         Ok(token) => Ok(token.token.secret().to_owned()),
-        Err(error) => Err(failed(parts, &error).caused_by(&error)),
+        Err(error) => Err(failed(parts, parts.in_chain, &error).caused_by(&error)),
     }
 }
 
@@ -278,7 +280,7 @@ async fn a_key_of_azure_arc_that_is_renewed_is_read_again() {
         Reply::of(200, TOKEN),
     ]);
     let parts = machine.parts(ManagedIdentityId::SystemAssigned, &script);
-    let credential = build(&parts).await.expect("a credential");
+    let credential = build(&parts, parts.in_chain).await.expect("a credential");
     for scope in [SCOPE, "https://management.azure.com/.default"] {
         credential.get_token(&[scope], None).await.expect("a token");
         machine.write("tokens/b.key", "hunter3");
@@ -505,7 +507,7 @@ async fn a_host_s_variable_that_is_no_address_is_named() {
 async fn several_scopes_are_not_asked_for_at_once() {
     let script = Script::new([Reply::of(200, TOKEN)]);
     let parts = parts(&[], ManagedIdentityId::SystemAssigned, &script);
-    let credential = build(&parts).await.expect("a credential");
+    let credential = build(&parts, parts.in_chain).await.expect("a credential");
     let error = credential
         .get_token(&["a", "b"], None)
         .await
@@ -522,7 +524,7 @@ async fn an_expired_token_is_asked_for_again_and_a_good_one_is_not() {
     let expired = r#"{"access_token": "old", "expires_on": "1"}"#;
     let script = Script::new([Reply::of(200, expired), Reply::of(200, TOKEN)]);
     let parts = parts(&[], ManagedIdentityId::SystemAssigned, &script);
-    let credential = build(&parts).await.expect("a credential");
+    let credential = build(&parts, parts.in_chain).await.expect("a credential");
     for expected in ["old", "M", "M"] {
         let token = credential.get_token(&[SCOPE], None).await.expect("a token");
         assert_eq!(token.token.secret(), expected);
@@ -557,7 +559,7 @@ async fn nothing_secret_is_in_the_debug_output() {
     let script = Script::new([Reply::of(200, TOKEN)]);
     for variables in [APP_SERVICE, ML, SERVICE_FABRIC] {
         let parts = parts(variables, ManagedIdentityId::SystemAssigned, &script);
-        let credential = build(&parts).await.expect("a credential");
+        let credential = build(&parts, parts.in_chain).await.expect("a credential");
         assert!(!format!("{credential:?}").contains("hunter2"));
     }
 }
