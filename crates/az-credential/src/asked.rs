@@ -4,6 +4,7 @@
 //! [`Context`](azure_core::http::Context), which holds a value of any type; so these are types.
 
 use azure_core::{
+    base64,
     credentials::TokenRequestOptions,
     http::{ClientMethodOptions, Context},
 };
@@ -30,6 +31,31 @@ impl Claims {
     /// Claims as the challenge has them, after base64 is taken off.
     pub fn new(json: impl Into<String>) -> Self {
         Claims(json.into())
+    }
+
+    /// The claims of an answer 401, out of its header `WWW-Authenticate`; `None` where it asks for none.
+    ///
+    /// <https://learn.microsoft.com/entra/identity-platform/claims-challenge#claims-challenge-header-format>
+    pub fn from_challenge(header: &str) -> Option<Self> {
+        let mut claims = None;
+        let mut asked_for = false;
+        // Parameters have quotation marks around them, and none within.
+        let mut pieces = header.split('"');
+        while let (Some(name), Some(value)) = (pieces.next(), pieces.next()) {
+            let name = name.trim_end().strip_suffix('=')?;
+            let name = name.rsplit([' ', ',']).next().unwrap_or_default();
+            if name.eq_ignore_ascii_case("claims") {
+                claims = Some(value);
+            }
+            asked_for |= name.eq_ignore_ascii_case("error") && value == "insufficient_claims";
+        }
+        let text = claims.filter(|_| asked_for)?;
+        // Both alphabets and either end are met.
+        let text = text.replace('-', "+").replace('_', "/");
+        let text = text.trim_end_matches('=');
+        let padding = "=".repeat((4 - text.len() % 4) % 4);
+        let json = base64::decode(format!("{text}{padding}")).ok()?;
+        String::from_utf8(json).ok().map(Claims)
     }
 }
 
@@ -121,4 +147,49 @@ impl fmt::Debug for Asked {
 /// The context of a request, which carries what a pipeline's policies need.
 pub(crate) fn context(options: Option<TokenRequestOptions<'_>>) -> Context<'_> {
     options.unwrap_or_default().method_options.context
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn claims_are_read_out_of_a_challenge() {
+        let json = r#"{"access_token":{"nbf":{"essential":true,"value":"1604106651"}}}"#;
+        let encoded = base64::encode(json);
+        for claims in [
+            encoded.clone(),
+            encoded.trim_end_matches('=').to_owned(),
+            base64::encode_url_safe(json),
+        ] {
+            let header = format!(
+                r#"Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", error="insufficient_claims", claims="{claims}""#
+            );
+            assert_eq!(Claims::from_challenge(&header), Some(Claims::new(json)));
+        }
+        let header = |error: &str, claims: &str| {
+            format!(r#"Bearer error="{error}", claims="{claims}", resource="r""#)
+        };
+        let found = Claims::from_challenge(&header("insufficient_claims", &encoded));
+        assert_eq!(found, Some(Claims::new(json)));
+        for other in [
+            header("invalid_token", &encoded),
+            header("insufficient_claims", "%"),
+            r#"Bearer error="insufficient_claims""#.to_owned(),
+            "Bearer".to_owned(),
+            String::new(),
+        ] {
+            assert_eq!(Claims::from_challenge(&other), None, "{other}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_is_survived(header in "\\PC{0,64}", claims in "[A-Za-z0-9+/_=-]{0,16}") {
+            let _ = Claims::from_challenge(&header);
+            let header = format!(r#"Bearer error="insufficient_claims", claims="{claims}""#);
+            let _ = Claims::from_challenge(&header);
+        }
+    }
 }

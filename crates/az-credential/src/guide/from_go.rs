@@ -22,5 +22,8 @@
 //! - A user's name and password (`AZURE_USERNAME`) are not a sign-in.
 //! - A virtual machine's metadata service that answers with an error is asked again for seconds, not for minutes; for 70 s
 //!   while it is being updated (410).
+//! - A managed identity in a `ChainedTokenCredential` of several is looked for within a second, as in the default chain, and
+//!   passed over where there is none.
+//! - Requests to this computer go past the proxy, as in Go, unless the program hands in a transport of its own.
 //! - `az` is asked for a token of the subscription that [`Options::subscription`](crate::Options::subscription) names.
 //! - With the feature `token-cache` the tokens of the developers' tools are kept for the next program.
