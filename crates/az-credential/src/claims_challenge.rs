@@ -1,13 +1,10 @@
 //! Tokens that a resource takes no more before they expire.
 
 use crate::asked::Claims;
-use azure_core::{
-    base64,
-    http::{
-        Context, Request, StatusCode,
-        headers::{Headers, WWW_AUTHENTICATE},
-        policies::{Policy, PolicyResult},
-    },
+use azure_core::http::{
+    Context, Request, StatusCode,
+    headers::WWW_AUTHENTICATE,
+    policies::{Policy, PolicyResult},
 };
 use std::sync::Arc;
 
@@ -53,7 +50,8 @@ impl Policy for ClaimsChallenge {
         if !once_more || answer.status() != StatusCode::Unauthorized {
             return Ok(answer);
         }
-        let Some(claims) = wanted(answer.headers()) else {
+        let challenge = answer.headers().get_optional_str(&WWW_AUTHENTICATE);
+        let Some(claims) = challenge.and_then(Claims::from_challenge) else {
             return Ok(answer);
         };
         tracing::debug!("the resource wants a token with other claims");
@@ -61,38 +59,6 @@ impl Policy for ClaimsChallenge {
         let ctx = ctx.to_borrowed().with_value(claims);
         next[0].send(&ctx, request, &next[1..]).await
     }
-}
-
-/// The claims of a challenge, in JSON.
-fn wanted(headers: &Headers) -> Option<Claims> {
-    let challenge = headers.get_optional_str(&WWW_AUTHENTICATE)?;
-    if parameter(challenge, "error")? != "insufficient_claims" {
-        return None;
-    }
-    let encoded = parameter(challenge, "claims")?.trim_end_matches('=');
-    // Either alphabet, with or without padding, is seen.
-    let encoded = encoded.replace('+', "-").replace('/', "_");
-    let claims = String::from_utf8(base64::decode_url_safe(encoded).ok()?).ok()?;
-    Some(Claims::new(claims))
-}
-
-/// A parameter of a challenge, which stands in quotes.
-/// <https://www.rfc-editor.org/rfc/rfc9110#name-www-authenticate>
-fn parameter<'a>(challenge: &'a str, name: &str) -> Option<&'a str> {
-    let mut rest = challenge;
-    while let Some(at) = rest.find(name) {
-        let before = rest[..at].chars().next_back();
-        let after = rest[at + name.len()..].trim_start();
-        let begins = before.is_none_or(|letter| letter == ' ' || letter == ',');
-        let value = after
-            .strip_prefix('=')
-            .and_then(|value| value.trim_start().strip_prefix('"'));
-        if let (true, Some(value)) = (begins, value) {
-            return value.split('"').next();
-        }
-        rest = &rest[at + name.len()..];
-    }
-    None
 }
 
 #[cfg(test)]
@@ -204,14 +170,19 @@ mod tests {
     proptest! {
         #[test]
         fn no_challenge_is_too_strange(text in "\\PC{0,80}") {
-            let _ = (parameter(&text, "error"), parameter(&text, "claims"));
+            let _ = Claims::from_challenge(&text);
         }
 
         #[test]
-        fn a_parameter_is_found_wherever_it_stands(before in "[a-z =\",]{0,20}", value in "[A-Za-z0-9]{0,20}") {
-            let text = format!("Bearer {before}\", claims=\"{value}\"");
-            prop_assume!(!before.contains("claims"));
-            prop_assert_eq!(parameter(&text, "claims"), Some(value.as_str()));
+        fn claims_are_found_whatever_stands_before_them(
+            others in proptest::collection::vec("[a-z_]{1,12}=\"[a-z:/.]{0,20}\"", 0..4),
+            claims in "\\PC{0,40}",
+        ) {
+            let encoded = azure_core::base64::encode(&claims);
+            let others: String = others.iter().map(|other| format!("{other}, ")).collect();
+            prop_assume!(!others.contains("claims=") && !others.contains("error="));
+            let text = format!("Bearer {others}error=\"insufficient_claims\", claims=\"{encoded}\"");
+            prop_assert_eq!(Claims::from_challenge(&text), Some(Claims::new(claims)));
         }
     }
 }
