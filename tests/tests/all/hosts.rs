@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use end_to_end::{Azure, GROUP, IDENTITY, OFFICER, VAULT, http::Answer, http::Client, stderr};
 use serde_json::Value;
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -42,7 +43,6 @@ impl<'a> Host<'a> {
 
     /// Waits until nothing of it is left, as `az-local host exec` does.
     fn end(self) {
-        use std::io::Read;
         let mut connection = self.connection;
         connection
             .shutdown(std::net::Shutdown::Write)
@@ -604,9 +604,10 @@ fn cloud_shell_gives_tokens_of_its_user() {
             .status,
         405
     );
-    // Without the URL's own part nobody on the computer gets one.
-    let (origin, _) = url.split_at(url.rfind("/s").expect("a part of its own"));
-    let guessed = format!("{origin}/oauth2/token");
+    let own = url.split('/').nth(3).expect("a part of its own");
+    assert!(!azure.log_text().contains(own));
+    // Without that part of the URL nobody on the computer gets one.
+    let guessed = url.replace(&format!("/{own}"), "");
     let answer = client.send("POST", &guessed, &[("Metadata", "true"), form], body);
     assert_eq!(answer.status, 404);
 }
@@ -644,4 +645,34 @@ fn service_fabric_answers_over_tls_and_refuses_in_its_own_words() {
         assert_eq!((refused.status, refused.code().as_str()), (status, code));
         assert!(refused.json()["error"]["correlationId"].is_string());
     }
+}
+
+#[test]
+fn a_command_ends_with_the_instance_and_with_who_runs_it() {
+    let azure = Azure::with(&[]);
+    // Says that it runs, and then does so until it is ended.
+    let start = || {
+        let mut command = std::process::Command::new(end_to_end::binary("az-local"));
+        command.args(["host", "exec", "--kind", "functions", "--"]);
+        command.args(["bash", "-c", "echo $HOME; exec sleep 600"]);
+        command.env("AZ_LOCAL_DIR", azure.data_dir());
+        let mut running = command
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .expect("az-local runs");
+        let mut output = BufReader::new(running.stdout.take().expect("a pipe"));
+        let mut home = String::new();
+        output.read_line(&mut home).expect("a line");
+        (running, output, home.trim_end().to_owned())
+    };
+    // The pipe is open as long as one of them is there.
+    let (mut killed, mut output, home) = start();
+    assert!(Path::new(&home).exists());
+    killed.kill().expect("it runs");
+    killed.wait().expect("its end");
+    output.read_to_end(&mut Vec::new()).expect("its end");
+    let (mut running, mut output, _) = start();
+    azure.local().arg("stop").assert().success();
+    output.read_to_end(&mut Vec::new()).expect("its end");
+    assert!(!running.wait().expect("its end").success());
 }

@@ -147,7 +147,7 @@ async fn serve(
         line.clear();
     }
     // Before the connection, whose end says that nothing of it is left.
-    drop(host);
+    let _ = tokio::task::spawn_blocking(move || drop(host)).await;
 }
 
 fn failed() -> Answer {

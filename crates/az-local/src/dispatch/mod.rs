@@ -62,7 +62,8 @@ pub(crate) fn answer_on_host(
         host: Some(endpoint.kind().name()),
         ..Caller::default()
     };
-    logged(instance, scheme, request, || {
+    let shown = endpoint.without_secret(request);
+    logged(instance, scheme, &shown, || {
         within(instance, Access::Read, caller, |cx| {
             Ok(managed_identity::handle(cx, request, endpoint))
         })

@@ -11,6 +11,7 @@ mod who;
 use crate::ground::self_signed::SelfSigned;
 use crate::instance::Instance;
 use crate::machines::environment::Environment;
+use crate::machines::programs;
 use crate::managed_identity::challenges::{self, Challenges};
 use crate::managed_identity::{Endpoint, HostKind};
 use error::HostError;
@@ -22,7 +23,7 @@ use tokio::task::AbortHandle;
 use uuid::Uuid;
 use who::Who;
 
-/// A host that is there as long as this value.
+/// A host that is there as long as this value. Dropping it takes a moment where programs of the host's still run.
 pub(crate) struct Hosting {
     instance: Arc<Instance>,
     environment: Environment,
@@ -109,6 +110,8 @@ impl Drop for Hosting {
             endpoint.close();
         }
         self.instance.clients.dismiss(&self.user);
+        // The command itself has ended, or who ran it has been killed; what it left behind has no host any more.
+        programs::end_all_of(&self.user);
         // What cannot be removed now goes when the instance starts the next time.
         let _ = std::fs::remove_dir_all(&self.folder);
     }

@@ -94,11 +94,20 @@ pub(crate) fn end_all(vm_id: &str) {
     end(format!("HTTPS_PROXY=http://vm-{vm_id}:").as_bytes());
 }
 
-/// The same for all machines whose proxy has this port.
+/// The same for the host whose programs have this user in their proxy's address.
+pub(crate) fn end_all_of(user: &str) {
+    end(format!("HTTPS_PROXY=http://{user}:").as_bytes());
+}
+
+/// The same for all machines and hosts whose proxy has this port.
 pub(crate) fn end_all_behind(port: u16) {
     let ending = format!("@127.0.0.1:{port}");
     end_where(|variable| {
-        variable.starts_with(b"HTTPS_PROXY=http://vm-") && variable.ends_with(ending.as_bytes())
+        let beginnings = ["HTTPS_PROXY=http://vm-", "HTTPS_PROXY=http://host-"];
+        beginnings
+            .iter()
+            .any(|one| variable.starts_with(one.as_bytes()))
+            && variable.ends_with(ending.as_bytes())
     });
 }
 

@@ -85,10 +85,21 @@ impl Endpoint {
         }
     }
 
-    /// Whether the request is for the endpoint's path, with a slash at the end or none (documents have both).
+    /// Whether the request is for the endpoint's path, with a slash at the end or none (documents have both), in any case.
     pub(super) fn is_asked(&self, request: &Request) -> bool {
-        let path = request.path.trim_end_matches('/').to_ascii_lowercase();
-        same(&path, &self.path().to_ascii_lowercase())
+        let (path, own) = (request.path.trim_end_matches('/'), self.path());
+        match self.kind {
+            // It has the secret in it.
+            HostKind::CloudShell => same(path, &own),
+            _ => path.eq_ignore_ascii_case(&own),
+        }
+    }
+
+    /// The request as it may be logged: a path that has the secret in it has something else in its place.
+    pub(crate) fn without_secret(&self, request: &Request) -> Request {
+        let mut shown = request.clone();
+        shown.path = shown.path.replace(&self.secret, "(redacted)");
+        shown
     }
 
     /// Whether a header has the secret: `None` where there is no such header.
