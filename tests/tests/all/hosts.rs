@@ -598,12 +598,12 @@ fn cloud_shell_gives_tokens_of_its_user() {
     assert_eq!(token["upn"], who["user"]["userPrincipalName"]);
     assert_eq!(token["idtyp"], "user");
     assert_eq!(client.send("POST", url, &[form], body.clone()).status, 400);
-    assert_eq!(
-        client
-            .send("GET", url, &[("Metadata", "true")], None)
-            .status,
-        405
-    );
+    let by_get = format!("{url}?{VAULT_RESOURCE}");
+    let answer = client.send("GET", &by_get, &[("Metadata", "true")], None);
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let nothing = format!("{url}?resource=https://example.org");
+    let answer = client.send("GET", &nothing, &[("Metadata", "true")], None);
+    assert_eq!(answer.code(), "AudienceNotSupported");
     let own = url.split('/').nth(3).expect("a part of its own");
     assert!(!azure.log_text().contains(own));
     // Without that part of the URL nobody on the computer gets one.

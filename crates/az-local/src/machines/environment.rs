@@ -162,6 +162,8 @@ impl Environment {
         for (name, value) in &mut environment.set {
             if name.eq_ignore_ascii_case("NO_PROXY") {
                 *value = "localhost,127.0.0.1".to_owned();
+            } else if name == java::VARIABLE {
+                *value = java::options_for_all(Some(&folder.trust_store()), proxy);
             }
         }
         environment.set_path("HOME", home);

@@ -36,6 +36,20 @@ pub(crate) fn options(trust_store: Option<&Path>) -> String {
     }
 }
 
+/// The same where a client may be one that reads no proxy variables: the JDK's own, by which Azure's libraries ask Entra ID
+/// for a pod's tokens (`authenticateWithExchangeTokenHelper` of Azure/azure-sdk-for-java). It is led to the proxy, too. It
+/// has no credentials for it and is refused there, but it does not go past it to the real Azure.
+pub(crate) fn options_for_all(trust_store: Option<&Path>, proxy: &str) -> String {
+    let own = options(trust_store);
+    let Some(port) = url::Url::parse(proxy).ok().and_then(|url| url.port()) else {
+        return own;
+    };
+    let ways = ["http", "https"]
+        .map(|scheme| format!("-D{scheme}.proxyHost=127.0.0.1 -D{scheme}.proxyPort={port}"));
+    // By themselves these leave the computer's own addresses out.
+    format!("{own} {}", ways.join(" "))
+}
+
 /// `own` behind what a user has set, of which only stays what says nothing of the same properties: so it is when `env` is
 /// evaluated again.
 pub(crate) fn beside(theirs: &str, own: &str) -> String {

@@ -1,6 +1,5 @@
-//! Azure Cloud Shell: tokens of the user who opened it, by the protocol of the first managed identities
-//! (`_obtain_token` of AzureAD/microsoft-authentication-library-for-python, msal/cloudshell.py; `cloud_shell.go` of
-//! AzureAD/microsoft-authentication-library-for-go). There are no other identities, and nothing to choose.
+//! Azure Cloud Shell: tokens of the user who opened it (<https://learn.microsoft.com/azure/cloud-shell/msi-authorization>).
+//! There are no other identities, and nothing to choose.
 
 use super::endpoint::Endpoint;
 use super::issue::{self, NoToken};
@@ -14,9 +13,13 @@ pub(super) fn answer(cx: &Context<'_>, request: &Request, endpoint: &Endpoint) -
     if !endpoint.is_asked(request) {
         return Response::empty(StatusCode::NOT_FOUND);
     }
-    if request.method != Method::POST {
-        return Response::empty(StatusCode::METHOD_NOT_ALLOWED);
-    }
+    // Documented is POST; GET is answered as well, and one SDK relies on it
+    // (AzureAD/microsoft-authentication-library-for-java issue 771 and pull request 814).
+    let resource = match request.method {
+        Method::POST => form_field(request, "resource"),
+        Method::GET => request.query("resource").map(str::to_owned),
+        _ => return Response::empty(StatusCode::METHOD_NOT_ALLOWED),
+    };
     let refuse = |why: &str| refuse_as_imds(StatusCode::BAD_REQUEST, "invalid_request", why);
     if !request
         .header("metadata")
@@ -24,10 +27,7 @@ pub(super) fn answer(cx: &Context<'_>, request: &Request, endpoint: &Endpoint) -
     {
         return refuse("Required metadata header not specified");
     }
-    let resource = url::form_urlencoded::parse(&request.body)
-        .find(|(name, value)| name == "resource" && !value.is_empty())
-        .map(|(_, value)| value.into_owned());
-    let Some(resource) = resource else {
+    let Some(resource) = resource.filter(|resource| !resource.is_empty()) else {
         return refuse("Required parameter 'resource' is missing");
     };
     match issue::user_token(cx, endpoint, &resource) {
@@ -46,13 +46,24 @@ pub(super) fn answer(cx: &Context<'_>, request: &Request, endpoint: &Endpoint) -
             )
         }
         Err(NoToken::Gone) => refuse("The user is not there any more"),
-        Err(NoToken::UnknownResource(why)) => {
-            refuse_as_imds(StatusCode::BAD_REQUEST, "invalid_resource", &why)
-        }
+        // Cloud Shell has a list of those that it gives tokens for.
+        Err(NoToken::UnknownResource(_)) => Response::json(
+            StatusCode::BAD_REQUEST,
+            &json!({"error": {
+                "code": "AudienceNotSupported",
+                "message": format!("Audience {resource} is not a supported MSI token audience."),
+            }}),
+        ),
         Err(error) => refuse_as_imds(
             StatusCode::INTERNAL_SERVER_ERROR,
             "server_error",
             &error.to_string(),
         ),
     }
+}
+
+fn form_field(request: &Request, wanted: &str) -> Option<String> {
+    url::form_urlencoded::parse(&request.body)
+        .find(|(name, _)| name == wanted)
+        .map(|(_, value)| value.into_owned())
 }

@@ -20,6 +20,7 @@ mod clients;
 mod contract;
 mod credentials;
 mod go;
+mod hosts;
 mod mutations;
 mod parity;
 mod query;
@@ -43,6 +44,7 @@ const GROUPS: &[Group] = &[
     ("js", sdks::javascript),
     ("java", sdks::java),
     ("ansible", ansible::cases),
+    ("hosts", hosts::cases),
     ("ssh", ssh::cases),
     ("query", query::cases),
     ("parity", parity::cases),
@@ -56,7 +58,7 @@ fn az_cases() -> Vec<Case> {
     all.into_iter().flatten().collect()
 }
 
-const USAGE: &str = "usage: conformance [--mutate] [--list] [az|go|python|js|java|ansible|ssh|query|parity|credentials|contract|CASE ...]";
+const USAGE: &str = "usage: conformance [--mutate] [--list] [az|go|python|js|java|ansible|hosts|ssh|query|parity|credentials|contract|CASE ...]";
 
 fn main() -> ExitCode {
     let mut wanted = Vec::new();

@@ -9,15 +9,16 @@ use end_to_end::{Azure, GROUP, IDENTITY, VAULT, VM};
 use std::path::Path;
 
 /// What a language's command lines begin with; the program's name follows at once.
-type Start = fn(&World) -> Result<String, Missing>;
+pub(crate) type Start = fn(&World) -> Result<String, Missing>;
 
-const PYTHON: Start = |world| {
+pub(crate) const PYTHON: Start = |world| {
     let python = world.clients.python()?;
     let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/python");
     Ok(format!("{} {}/", python.display(), programs.display()))
 };
 
-const NODE: Start = |world| Ok(format!("node {}/", world.clients.javascript()?.display()));
+pub(crate) const NODE: Start =
+    |world| Ok(format!("node {}/", world.clients.javascript()?.display()));
 
 /// A Node that reads the proxy's variables by itself.
 const NEW_NODE: Start = |world| {
@@ -25,7 +26,7 @@ const NEW_NODE: Start = |world| {
     Ok(format!("{} {}/", node.display(), programs.display()))
 };
 
-const JAVA: Start = |world| Ok(format!("java @{} ", world.clients.java()?.display()));
+pub(crate) const JAVA: Start = |world| Ok(format!("java @{} ", world.clients.java()?.display()));
 
 pub(crate) fn python() -> Vec<Case> {
     const VALUE: &str = "createdWithPython";

@@ -1,0 +1,134 @@
+//! Hosts that give managed identities, other than virtual machines: the tutorial's program on each, by the default chain of
+//! each SDK.
+
+use crate::clients::Missing;
+use crate::go::assert_printed;
+use crate::sdks::{JAVA, NODE, PYTHON, Start};
+use crate::suite::{Case, World};
+use end_to_end::{Azure, GROUP, IDENTITY, OFFICER, VAULT, json};
+use serde_json::Value;
+
+/// The kinds of hosts, as `az-local host` has them.
+const KINDS: [&str; 7] = [
+    "app-service",
+    "functions",
+    "arc",
+    "azure-ml",
+    "cloud-shell",
+    "service-fabric",
+    "kubernetes",
+];
+
+/// A client: its name, what starts it, its program, and what it writes.
+type Client = (&'static str, Start, &'static str, &'static str);
+
+const CLIENTS: [Client; 4] = [
+    ("python", PYTHON, "machine.py", "createdWithPython"),
+    (
+        "python-async",
+        PYTHON,
+        "machine.py --aio",
+        "createdWithPython",
+    ),
+    ("js", NODE, "machine.mjs", "createdWithJavaScript"),
+    ("java", JAVA, "Machine", "createdWithJava"),
+];
+
+/// What a client does not do on a host, and why.
+const CANNOT: [(&str, &str); 4] = [
+    // It does not look at the thumbprint and takes no certificate that nobody vouches for
+    // (AzureAD/microsoft-authentication-library-for-js issue 6888).
+    ("js", "service-fabric"),
+    // Neither does MSAL for Java, which has code for it: the JVM refuses the certificate.
+    ("java", "service-fabric"),
+    // MSAL for Java has no code for it, takes it for Cloud Shell, and sends no secret.
+    ("java", "azure-ml"),
+    // It asks Entra ID by the JDK's own client, which can show a proxy no credentials.
+    ("java", "kubernetes"),
+];
+
+pub(crate) fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for kind in KINDS {
+        for client in CLIENTS {
+            if !CANNOT.contains(&(client.0, kind)) {
+                let name = format!("hosts/{kind}-{}", client.0);
+                cases.push(Case::new(name, move |world| writes(world, kind, client)));
+            }
+        }
+        let name = format!("hosts/{kind}-go");
+        cases.push(Case::new(name, move |world| chooses(world, kind)));
+    }
+    cases
+}
+
+/// A client writes a secret.
+fn writes(world: &World, kind: &str, client: Client) -> Result<(), Missing> {
+    let (_, start, program, value) = client;
+    let line = format!("{} {}{program}", world.bounded(), start(world)?);
+    let azure = with_access(world, kind)?;
+    let printed = run(&azure, kind, &line)?;
+    assert_printed(&printed, value);
+    Ok(())
+}
+
+/// The SDK for Go chooses the host's credential.
+fn chooses(world: &World, kind: &str) -> Result<(), Missing> {
+    let chain = world.clients.go_chain()?;
+    let azure = with_access(world, kind)?;
+    let line = format!("{} https://vault.azure.net/.default", chain.display());
+    let answer: Value = serde_json::from_str(&run(&azure, kind, &line)?).expect("JSON");
+    let chosen = match kind {
+        "kubernetes" => "WorkloadIdentityCredential",
+        _ => "ManagedIdentityCredential",
+    };
+    assert_eq!(answer["credential"], chosen, "{answer}");
+    Ok(())
+}
+
+/// A vault that the host may write to, from now on.
+fn with_access(world: &World, kind: &str) -> Result<Azure, Missing> {
+    let azure = world.azure().with_group().with_vault();
+    for knob in ["role-delay", "principal-delay"] {
+        azure.local().args(["set", knob, "0s"]).assert().success();
+    }
+    if kind == "kubernetes" {
+        azure.json(&format!("az-identity create -g {GROUP} -n {IDENTITY}"));
+    }
+    let mut show = azure.local();
+    show.args(["host", "show"]).args(options(kind));
+    let host = json(&show.assert().success());
+    let (id, principal_type) = match kind {
+        "cloud-shell" => (&host["user"]["id"], "User"),
+        _ => (&host["identities"][0]["principalId"], "ServicePrincipal"),
+    };
+    let mut grant = azure.tool("az-role");
+    grant.args(["assignment", "create", "--role", OFFICER]);
+    grant.args(["--assignee-object-id", id.as_str().expect("an id")]);
+    grant.args(["--assignee-principal-type", principal_type]);
+    grant.args(["--scope", &azure.vault_id()]);
+    grant.assert().success();
+    Ok(azure)
+}
+
+/// What a command line prints on a host.
+fn run(azure: &Azure, kind: &str, line: &str) -> Result<String, Missing> {
+    let mut command = azure.local();
+    command.args(["host", "exec"]).args(options(kind));
+    command.arg("--env").arg(format!("KEY_VAULT_NAME={VAULT}"));
+    command.arg("--").args(line.split_whitespace());
+    let output = command.output().expect("az-local runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    if said.contains("/var/opt/azcmagent/tokens, and that folder cannot be written") {
+        return Err(Missing(said.into_owned()));
+    }
+    assert!(output.status.success(), "{line}: {said}");
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn options(kind: &str) -> Vec<&str> {
+    match kind {
+        "kubernetes" => vec!["--kind", kind, "--identity", IDENTITY],
+        _ => vec!["--kind", kind],
+    }
+}
