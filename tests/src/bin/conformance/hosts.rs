@@ -5,7 +5,8 @@ use crate::clients::Missing;
 use crate::go::assert_printed;
 use crate::sdks::{JAVA, NODE, PYTHON, Start};
 use crate::suite::{Case, World};
-use end_to_end::{Azure, GROUP, IDENTITY, OFFICER, VAULT, json};
+use crate::tutorial::Tutorial;
+use end_to_end::{Azure, GROUP, IDENTITY, OFFICER, VAULT, binary, json};
 use serde_json::Value;
 
 /// The kinds of hosts, as `az-local host` has them.
@@ -58,6 +59,8 @@ pub(crate) fn cases() -> Vec<Case> {
         }
         let name = format!("hosts/{kind}-go");
         cases.push(Case::new(name, move |world| chooses(world, kind)));
+        let name = format!("hosts/{kind}-go-and-rust");
+        cases.push(Case::new(name, move |world| programs(world, kind)));
     }
     cases
 }
@@ -83,6 +86,22 @@ fn chooses(world: &World, kind: &str) -> Result<(), Missing> {
         _ => "ManagedIdentityCredential",
     };
     assert_eq!(answer["credential"], chosen, "{answer}");
+    Ok(())
+}
+
+/// The tutorial's program in Go, and ours beside it, each write a secret.
+fn programs(world: &World, kind: &str) -> Result<(), Missing> {
+    let go = world.clients.go_tutorial(&Tutorial::read()?.go_program())?;
+    let azure = with_access(world, kind)?;
+    azure.grant(&azure.own_object_id(), OFFICER);
+    let secret = format!("kv-get quickstart-secret --vault-name {VAULT}");
+    for (program, value) in [
+        (go, "createdWithGO"),
+        (binary("examples/write_secret"), "createdWithRust"),
+    ] {
+        run(&azure, kind, &program.display().to_string())?;
+        assert_eq!(azure.text(&secret, "value"), value);
+    }
     Ok(())
 }
 

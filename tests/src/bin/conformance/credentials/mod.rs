@@ -2,7 +2,6 @@
 //! environment after another. `docs/credentials.md` has the tables.
 
 mod document;
-mod program;
 mod rows;
 mod run;
 
@@ -22,7 +21,6 @@ pub(crate) fn cases() -> Vec<Case> {
             })
         })
         .collect();
-    cases.extend(program::cases());
     cases.push(Case::new("credentials/one-az-process", one_process));
     cases.push(Case::new("credentials/document", |_| {
         document::compare();
