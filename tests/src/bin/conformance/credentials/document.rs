@@ -4,13 +4,17 @@ use super::rows::{GO, JAVASCRIPT, OURS, PYTHON, ROWS, Row};
 use super::run::Choice;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Behind this line stands what was measured, which no two runs have in common.
 const MEASURED: &str = "## What it takes\n";
 
 /// What a row took: seconds and requests of each chain.
 static TOOK: Mutex<BTreeMap<&'static str, Vec<(f64, usize)>>> = Mutex::new(BTreeMap::new());
+
+/// A row was measured.
+static ROW: Condvar = Condvar::new();
 
 /// Keeps what a row took, for the document.
 pub(super) fn measured(row: &Row, choices: &[Choice]) {
@@ -19,6 +23,7 @@ pub(super) fn measured(row: &Row, choices: &[Choice]) {
         .map(|who| of(who).map_or((0.0, 0), |choice| (choice.seconds, choice.requests)));
     let mut all = TOOK.lock().unwrap_or_else(PoisonError::into_inner);
     all.insert(row.name, took.to_vec());
+    ROW.notify_all();
 }
 
 fn path() -> PathBuf {
@@ -98,7 +103,13 @@ Where one chooses another than ours, the reason stands beside it.
 
 /// The table of what was measured.
 fn took() -> String {
+    // The last ones may still be at it beside this.
+    const LONGEST: Duration = Duration::from_secs(120);
     let all = TOOK.lock().unwrap_or_else(PoisonError::into_inner);
+    let missing = |all: &mut BTreeMap<_, _>| !all.is_empty() && all.len() < ROWS.len();
+    let (all, _) = ROW
+        .wait_timeout_while(all, LONGEST, missing)
+        .unwrap_or_else(PoisonError::into_inner);
     if all.len() < ROWS.len() {
         return String::new();
     }
