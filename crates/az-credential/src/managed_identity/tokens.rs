@@ -123,14 +123,15 @@ impl TokenSource for ManagedIdentityTokens {
     }
 }
 
-/// What the services' own clients repeat (`retryStatusCodes` of MSAL for Go), three times.
+/// What the services' own clients repeat (`retryStatusCodes` of MSAL for Go), three times. A service on this very host that
+/// gives no answer is not there: it is asked twice more, while it may be starting.
 fn rule(trouble: Trouble, retry: u32) -> Option<Duration> {
-    match trouble {
-        Trouble::Status(408 | 429 | 500 | 502 | 503 | 504) | Trouble::NoAnswer => {
-            (retry < 3).then(|| Duration::from_secs(1 << retry))
-        }
-        Trouble::Status(_) => None,
-    }
+    let times = match trouble {
+        Trouble::Status(408 | 429 | 500 | 502 | 503 | 504) => 3,
+        Trouble::NoAnswer => 2,
+        Trouble::Status(_) => 0,
+    };
+    (retry < times).then(|| Duration::from_secs(1 << retry))
 }
 
 impl fmt::Debug for ManagedIdentityTokens {
