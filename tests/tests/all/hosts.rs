@@ -133,6 +133,14 @@ fn an_app_gets_a_token_with_its_secret_and_none_without() {
         host.get(&url, &secret).json()["access_token"],
         body["access_token"]
     );
+    // Near its end there is another one.
+    let by = 24 * 60 * 60 * 1000 - 4 * 60 * 1000;
+    let advanced = control(&azure).ask::<Value>(Ask::ClockAdvance { by });
+    advanced.expect("a clock");
+    assert_ne!(
+        host.get(&url, &secret).json()["access_token"],
+        body["access_token"]
+    );
     for headers in [
         &[][..],
         &[("X-IDENTITY-HEADER", "wrong")],

@@ -4,7 +4,7 @@
 //! the name must end in `.key`, and the file may have 4096 bytes
 //! (`_validate_key_file` of Azure/azure-sdk-for-python, azure/identity/_credentials/azure_arc.py; MSAL's are the same).
 
-use crate::ground::folder::make_private;
+use crate::ground::folder::{FolderError, make_private};
 use crate::ground::secret::{random_secret, same};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -106,7 +106,10 @@ impl Challenges {
             .map(Path::to_owned)
             .collect();
         if !missing.is_empty() {
-            make_private(&self.folder).map_err(io::Error::other)?;
+            make_private(&self.folder).map_err(|error| match error {
+                FolderError::Io { source, .. } => source,
+                other => io::Error::other(other),
+            })?;
             lock(&self.made).extend(missing.into_iter().rev());
         }
         Ok(())
