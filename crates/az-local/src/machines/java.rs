@@ -115,6 +115,14 @@ mod tests {
     }
 
     #[test]
+    fn the_jdks_own_client_is_led_to_the_proxy_without_its_credentials() {
+        let options = options_for_all(None, "http://host-1:secret@127.0.0.1:8080");
+        assert!(options.contains("-Dhttps.proxyHost=127.0.0.1 -Dhttps.proxyPort=8080"));
+        assert!(options.contains("-Dhttp.proxyHost=127.0.0.1 -Dhttp.proxyPort=8080"));
+        assert!(!options.contains("secret"));
+    }
+
+    #[test]
     fn a_users_options_stay_in_front_of_ours() {
         let own = options(Some(Path::new("/a b/store.p12")));
         assert_eq!(
