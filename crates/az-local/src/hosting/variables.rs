@@ -49,9 +49,9 @@ pub(super) fn of_endpoint(
             }
             set
         }
-        // By ACC_CLOUD the Azure CLI knows that it is in Cloud Shell (`in_cloud_console` of Azure/azure-cli,
-        // src/azure-cli-core/azure/cli/core/util.py).
-        HostKind::CloudShell => vec![("MSI_ENDPOINT", url), ("ACC_CLOUD", "PROD".to_owned())],
+        // Not ACC_CLOUD and AZUREPS_HOST_ENVIRONMENT: with these the Azure CLI and MSAL for Python ask port 50342 themselves
+        // (msal/cloudshell.py), which is one for the whole computer, and knows no secret.
+        HostKind::CloudShell => vec![("MSI_ENDPOINT", url)],
         HostKind::ServiceFabric => vec![
             ("IDENTITY_ENDPOINT", url.replacen("http:", "https:", 1)),
             ("IDENTITY_HEADER", secret),

@@ -48,6 +48,10 @@ const CANNOT: [(&str, &str); 4] = [
     ("java", "kubernetes"),
 ];
 
+/// Where the Azure CLI cannot sign in: it knows no workload identity by itself, and in Cloud Shell it asks a port that is one
+/// for the whole computer (msal/cloudshell.py).
+const WITHOUT_AZ: [&str; 2] = ["kubernetes", "cloud-shell"];
+
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for kind in KINDS {
@@ -56,6 +60,10 @@ pub(crate) fn cases() -> Vec<Case> {
                 let name = format!("hosts/{kind}-{}", client.0);
                 cases.push(Case::new(name, move |world| writes(world, kind, client)));
             }
+        }
+        if !WITHOUT_AZ.contains(&kind) {
+            let name = format!("hosts/{kind}-az");
+            cases.push(Case::new(name, move |world| signs_in(world, kind)));
         }
         let name = format!("hosts/{kind}-go");
         cases.push(Case::new(name, move |world| chooses(world, kind)));
@@ -105,6 +113,22 @@ fn programs(world: &World, kind: &str) -> Result<(), Missing> {
     Ok(())
 }
 
+/// The Azure CLI signs in with the host's identity.
+fn signs_in(world: &World, kind: &str) -> Result<(), Missing> {
+    let az = world.clients.az()?.join("az");
+    let azure = with_access(world, kind)?;
+    let az = az.display();
+    let script = azure.scratch().join("sign-in");
+    let lines = format!(
+        "set -eu\n{az} login --identity -o none\n{az} keyvault secret list --vault-name {VAULT} -o tsv\n\
+         {az} account show --query user.assignedIdentityInfo -o tsv\n"
+    );
+    std::fs::write(&script, lines).expect("a script");
+    let line = format!("{} bash {}", world.bounded(), script.display());
+    assert_eq!(run(&azure, kind, &line)?, "MSI\n");
+    Ok(())
+}
+
 /// A vault that the host may write to, from now on.
 fn with_access(world: &World, kind: &str) -> Result<Azure, Missing> {
     let azure = world.azure().with_group().with_vault();
@@ -127,6 +151,14 @@ fn with_access(world: &World, kind: &str) -> Result<Azure, Missing> {
     grant.args(["--assignee-principal-type", principal_type]);
     grant.args(["--scope", &azure.vault_id()]);
     grant.assert().success();
+    // The Azure CLI signs in only where it finds a subscription.
+    let subscription = format!("/subscriptions/{}", azure.var("AZURE_SUBSCRIPTION_ID"));
+    let mut read = azure.tool("az-role");
+    read.args(["assignment", "create", "--role", "Reader"]);
+    read.args(["--assignee-object-id", id.as_str().expect("an id")]);
+    read.args(["--assignee-principal-type", principal_type]);
+    read.args(["--scope", &subscription]);
+    read.assert().success();
     Ok(azure)
 }
 
