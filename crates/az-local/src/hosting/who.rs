@@ -100,7 +100,7 @@ impl Who {
     fn has_not(&self) -> HostError {
         HostError::Identities {
             kind: self.kind.name(),
-            has: "other identities",
+            has: "its own way to tokens",
         }
     }
 
