@@ -387,7 +387,8 @@ impl Azure {
             "--scope",
             &scope,
             "--query",
-            "[0].principalId",
+            // Tests give others lesser roles there.
+            "[?roleDefinitionName=='Owner'].principalId | [0]",
             "-o",
             "tsv",
         ]);
