@@ -12,5 +12,5 @@ set -euo pipefail
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 cd "$here/.."
 # All at once, as the tests build them: a build of a part would have other features, and build everything anew.
-cargo build --quiet --locked --workspace --bins
+cargo build --quiet --locked --workspace --bins --examples
 exec "${CARGO_TARGET_DIR:-target}/debug/conformance" "$@"
