@@ -334,6 +334,16 @@ mod tests {
         assert!(fixture.cached.0.tokens.len() <= 65);
     }
 
+    /// By the clock of this computer, which is ahead, each token has expired when it comes.
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_off_costs_requests_but_no_token_and_no_herd() {
+        let fixture = Fixture::new(Duration::hours(-1));
+        let tokens = join_all((0..1000).map(|_| fixture.token())).await;
+        assert!(tokens.iter().all(|token| token.as_deref() == Ok("s1")));
+        assert_eq!(fixture.asked(), 1);
+        assert_eq!(fixture.token().await.as_deref(), Ok("s2"));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn questions_whose_tokens_are_good_are_not_gone_through_again_and_again() {
         let fixture = Fixture::new(Duration::hours(24));
