@@ -98,7 +98,14 @@ pub(crate) fn run(world: &World, cases: &[Case]) -> bool {
 
 fn build(features: &[&str]) {
     let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--locked", "--workspace", "--bins"])
+        .args([
+            "build",
+            "--quiet",
+            "--locked",
+            "--workspace",
+            "--bins",
+            "--examples",
+        ])
         .args(features)
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .status()
