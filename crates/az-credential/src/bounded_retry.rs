@@ -1,15 +1,13 @@
 //! Retries with an end: so many, so long.
 
-use crate::http::is_certificate_refused;
+use crate::http::{is_certificate_refused, jittered, retry_after, whole};
 use azure_core::{
     Error,
     error::ErrorKind,
     http::{
-        AsyncRawResponse, Context, Request,
-        headers::RETRY_AFTER,
+        Context, Request,
         policies::{Policy, PolicyResult},
     },
-    time::{OffsetDateTime, parse_rfc7231},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
@@ -22,7 +20,9 @@ const TRY: Duration = Duration::from_secs(60);
 pub(crate) enum Trouble {
     /// This status came.
     Status(u16),
-    /// Nothing came.
+    /// Something was there, and its answer broke off or did not come.
+    BrokenOff,
+    /// Nothing is there, or it says nothing for long.
     NoAnswer,
 }
 
@@ -58,32 +58,27 @@ impl Policy for BoundedRetry {
         loop {
             request.body_mut().reset().await?;
             let limit = TRY.min(end.saturating_duration_since(Instant::now()));
-            let answer = match timeout(limit, whole(ctx, request, next)).await {
-                Ok(answer) => answer,
-                Err(_) => Err(Error::with_message(
-                    ErrorKind::Io,
-                    format!("no answer within {} s", limit.as_secs_f32().round()),
-                )),
-            };
+            let answer = timeout(limit, ask(ctx, request, next)).await;
+            let is_late = answer.is_err();
+            let answer = answer.unwrap_or_else(|_| {
+                let message = format!("no answer within {} s", limit.as_secs_f32().round());
+                Err(Error::with_message(ErrorKind::Io, message))
+            });
             let trouble = match &answer {
+                Err(_) if is_late => Trouble::NoAnswer,
                 Ok(answer) => Trouble::Status(answer.status().into()),
                 // It is another one's certificate the next time, too.
                 Err(error) if is_certificate_refused(error) => return answer,
-                Err(error) if matches!(error.kind(), ErrorKind::Io | ErrorKind::Connection) => {
-                    Trouble::NoAnswer
-                }
+                Err(error) if matches!(error.kind(), ErrorKind::Connection) => Trouble::NoAnswer,
+                Err(error) if matches!(error.kind(), ErrorKind::Io) => Trouble::BrokenOff,
                 Err(_) => return answer,
             };
             let Some(wait) = (self.rule)(trouble, retry) else {
                 return answer;
             };
-            let wait = wait.max(
-                answer
-                    .as_ref()
-                    .ok()
-                    .and_then(retry_after)
-                    .unwrap_or_default(),
-            );
+            let asked = answer.as_ref().ok();
+            let asked = asked.and_then(|answer| retry_after(answer.headers()));
+            let wait = jittered(wait).max(asked.unwrap_or_default());
             // What is told to wait may be more than a clock can count.
             if wait >= end.saturating_duration_since(Instant::now()) {
                 return answer;
@@ -96,19 +91,6 @@ impl Policy for BoundedRetry {
 }
 
 /// The answer with its body, which may be slow too.
-async fn whole(ctx: &Context<'_>, request: &mut Request, next: &[Arc<dyn Policy>]) -> PolicyResult {
-    let (status, headers, body) = next[0].send(ctx, request, &next[1..]).await?.deconstruct();
-    let body = body.collect().await?;
-    Ok(AsyncRawResponse::from_bytes(status, headers, body))
-}
-
-/// Seconds, or a date: <https://www.rfc-editor.org/rfc/rfc9110#name-retry-after>
-fn retry_after(answer: &AsyncRawResponse) -> Option<Duration> {
-    let value = answer.headers().get_optional_str(&RETRY_AFTER)?;
-    match value.parse() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => (parse_rfc7231(value).ok()? - OffsetDateTime::now_utc())
-            .try_into()
-            .ok(),
-    }
+async fn ask(ctx: &Context<'_>, request: &mut Request, next: &[Arc<dyn Policy>]) -> PolicyResult {
+    whole(next[0].send(ctx, request, &next[1..]).await?).await
 }

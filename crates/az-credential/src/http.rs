@@ -1,5 +1,7 @@
 //! The process's one HTTP client: Resource Manager, the credentials and Key Vault all use it.
 
+pub use crate::answer::{LONGEST_ANSWER, jittered, retry_after, whole};
+
 use azure_core::{
     error::ErrorKind,
     http::{AsyncRawResponse, HttpClient, Request, Transport, Url},
@@ -166,6 +168,10 @@ pub fn root_cause(error: &dyn std::error::Error) -> String {
         cause = source;
     }
     let text = cause.to_string();
+    // The TLS library refers to its manual there.
+    if text.starts_with("peer closed connection without sending TLS close_notify") {
+        return "the connection broke off in the middle of the answer".to_owned();
+    }
     // As hyper-util words what a proxy answers to CONNECT.
     match text.strip_prefix("tunnel error: ") {
         Some("unsuccessful") => {

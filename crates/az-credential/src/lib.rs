@@ -40,6 +40,7 @@
 #![warn(missing_docs)]
 
 mod advice;
+mod answer;
 mod arc_agent;
 mod asked;
 mod az_config;

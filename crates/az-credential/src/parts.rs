@@ -5,10 +5,22 @@ use crate::{
     managed_identity_id::ManagedIdentityId, tenants::AllowedTenants,
     workload_options::WorkloadIdentityOptions,
 };
-use azure_core::http::{
-    ClientOptions, ExponentialRetryOptions, RetryOptions, Transport, UserAgentOptions,
-};
-use std::sync::Arc;
+use crate::bounded_retry::{BoundedRetry, Trouble};
+use azure_core::http::{ClientOptions, RetryOptions, Transport, UserAgentOptions};
+use std::{sync::Arc, time::Duration};
+
+/// The longest that Entra ID is asked for one token: a person waits for it.
+const TOTAL: Duration = Duration::from_secs(30);
+
+/// A busy Entra ID is asked again until the total is over; where nothing answers, two seconds of trying are enough.
+fn rule(trouble: Trouble, retry: u32) -> Option<Duration> {
+    let times = match trouble {
+        Trouble::Status(408 | 429 | 500 | 502 | 503 | 504) | Trouble::BrokenOff => 6,
+        Trouble::NoAnswer => 3,
+        Trouble::Status(_) => 0,
+    };
+    (retry < times).then(|| Duration::from_millis(250 << retry))
+}
 
 /// What the members of the chain are made of.
 pub(crate) struct Parts {
@@ -39,11 +51,8 @@ impl Parts {
             user_agent: UserAgentOptions {
                 application_id: self.application_id.clone(),
             },
-            // A person waits for it.
-            retry: RetryOptions::exponential(ExponentialRetryOptions {
-                max_retries: 3,
-                ..Default::default()
-            }),
+            retry: RetryOptions::none(),
+            per_call_policies: vec![BoundedRetry::policy(rule, TOTAL)],
             ..Default::default()
         }
     }

@@ -192,13 +192,18 @@ impl Script {
         self.requests.lock().expect("lock").clone()
     }
 
-    /// The seconds between the requests.
-    pub(crate) fn waits(&self) -> Vec<u64> {
+    /// Whether these seconds passed between the requests, or up to half more.
+    pub(crate) fn waited(&self, seconds: &[u64]) -> bool {
         let requests = self.requests();
-        let pairs = requests.windows(2);
-        pairs
-            .map(|pair| (pair[1].at - pair[0].at).as_secs())
-            .collect()
+        let waits: Vec<f32> = requests
+            .windows(2)
+            .map(|pair| (pair[1].at - pair[0].at).as_secs_f32())
+            .collect();
+        let is_near = |(wait, seconds): (&f32, &u64)| {
+            let seconds = *seconds as f32;
+            (seconds..seconds * 1.5 + 0.01).contains(wait)
+        };
+        waits.len() == seconds.len() && waits.iter().zip(seconds).all(is_near)
     }
 }
 

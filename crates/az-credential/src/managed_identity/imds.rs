@@ -12,15 +12,18 @@ pub(super) const ENDPOINT: &str = "http://169.254.169.254/metadata/identity/oaut
 const VERSION: &str = "2018-02-01";
 
 /// The longest that one token is asked for, waiting and all: an update of the service may take 70 s.
-pub(super) const TOTAL: Duration = Duration::from_secs(90);
+pub(super) const TOTAL: Duration = Duration::from_secs(110);
 
-/// Its updates (410) end within 70 s; 404, 429 and all of 5xx pass sooner. How often and after how long is as MSAL
-/// for .NET has it, in its `docs/imds_retry_based_on_errors.md`:
+/// Its updates (410) end within 70 s; 404, 429 and all of 5xx pass sooner. After how long is as MSAL for .NET has it, in its
+/// `docs/imds_retry_based_on_errors.md`, and how often as Azure's SDK for Go (`setIMDSRetryOptionDefaults`):
 /// <https://github.com/AzureAD/microsoft-authentication-library-for-dotnet/commit/5fcc057c08fbb8cf4fe7a231558557be398dddaa>
 pub(super) fn rule(trouble: Trouble, retry: u32) -> Option<Duration> {
     match trouble {
         Trouble::Status(410) => (retry < 7).then_some(Duration::from_secs(10)),
-        Trouble::Status(404 | 408 | 429 | 500..=599) | Trouble::NoAnswer => {
+        Trouble::Status(404 | 408 | 429 | 500..=599) => {
+            (retry < 5).then(|| Duration::from_secs(1 << retry))
+        }
+        Trouble::BrokenOff | Trouble::NoAnswer => {
             (retry < 3).then(|| Duration::from_secs(1 << retry))
         }
         Trouble::Status(_) => None,

@@ -127,7 +127,7 @@ impl TokenSource for ManagedIdentityTokens {
 /// gives no answer is not there: it is asked twice more, while it may be starting.
 fn rule(trouble: Trouble, retry: u32) -> Option<Duration> {
     let times = match trouble {
-        Trouble::Status(408 | 429 | 500 | 502 | 503 | 504) => 3,
+        Trouble::Status(408 | 429 | 500 | 502 | 503 | 504) | Trouble::BrokenOff => 3,
         Trouble::NoAnswer => 2,
         Trouble::Status(_) => 0,
     };
