@@ -1,7 +1,7 @@
 //! What the user may say.
 
 use az_core::{
-    cli::{CommandLine, GlobalArgs, SecretArgs, parse_duration},
+    cli::{CommandLine, FOR_ANSWERS, FOR_OPERATIONS, GlobalArgs, SecretArgs, parse_duration},
     name::{GroupName, Location, VaultName},
 };
 use clap::{Args, Parser, Subcommand};
@@ -23,6 +23,12 @@ impl CommandLine for Cli {
     const NAME: &'static str = "az-cleanup";
     fn global(&self) -> &GlobalArgs {
         &self.global
+    }
+    fn longest(&self) -> Duration {
+        match self.command {
+            Command::Keyvault(Keyvault::ListDeleted) => FOR_ANSWERS,
+            _ => FOR_OPERATIONS,
+        }
     }
 }
 

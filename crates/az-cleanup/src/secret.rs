@@ -9,7 +9,7 @@ use az_core::{
     cli::{Doing, Failure, Session, Status, for_each, lines, secret_of_line},
     connection::Connection,
     keyvault::{
-        Access, Retries, SecretRef, ServiceError, VaultError, client, explain, service_error,
+        Access, Repeatable, SecretRef, ServiceError, VaultError, client, explain, service_error,
         shape_deleted, shape_secret,
     },
 };
@@ -20,7 +20,6 @@ use azure_security_keyvault_secrets::{
 };
 use serde_json::Value;
 use std::{future::Future, time::Duration};
-use tokio::time::Instant;
 
 /// The pauses between two looks. Azure's clients take two seconds; a local vault is sooner done.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -85,9 +84,8 @@ async fn act(
     let one = One {
         session,
         access,
-        client: client(&connection, vault, Retries::Some).map_err(VaultError::from)?,
+        client: client(&connection, vault, Repeatable::All).map_err(VaultError::from)?,
         connection,
-        deadline: Instant::now() + session.global.timeout,
         waits: !args.no_wait,
         secret,
     };
@@ -106,7 +104,6 @@ struct One<'a> {
     connection: Connection,
     client: SecretClient,
     secret: SecretRef,
-    deadline: Instant,
     waits: bool,
 }
 
@@ -252,7 +249,7 @@ impl One<'_> {
     }
 
     async fn pause(&self, pause: &mut Duration) -> Result<(), Failure> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
+        let left = self.session.budget.left();
         if left.is_zero() {
             return Err(
                 Failure::new(Status::GaveUp, "the vault is still at it").hint(

@@ -1,14 +1,19 @@
 //! How every service is talked to that gets a token: one pipeline, with its retries, request ids, names and guards.
 
-use crate::origin::{ForeignLink, OneOrigin};
+use crate::{
+    budget::Budget,
+    cause,
+    origin::{ForeignLink, OneOrigin},
+    resend::{OnlyAsks, OutOfTime, Repeatable, Resend},
+};
 use az_credential::{ClaimsChallenge, Cloud};
 use azure_core::{
     Bytes,
     credentials::TokenCredential,
     error::ErrorKind,
     http::{
-        ClientOptions, Context, ExponentialRetryOptions, Method, Pipeline, PipelineSendOptions,
-        RawResponse, Request, RetryOptions, Transport, Url, UserAgentOptions,
+        ClientOptions, Context, Method, Pipeline, PipelineSendOptions, RawResponse, Request,
+        RetryOptions, Transport, Url, UserAgentOptions,
         headers::{ACCEPT, CONTENT_TYPE},
         policies::auth::BearerTokenAuthorizationPolicy,
     },
@@ -26,23 +31,23 @@ pub struct Connection {
     pub transport: Transport,
     /// The program's name, as services see it in `User-Agent`.
     pub tool: &'static str,
+    /// The time that there is for everything.
+    pub budget: Budget,
 }
 
 impl Connection {
-    /// What a client of Azure's libraries is to be made with, whose service is at `endpoint`. It sends a request again up
-    /// to `retries` times.
-    pub fn client_options(&self, endpoint: &Url, retries: u32) -> ClientOptions {
-        let retry = match retries {
-            0 => RetryOptions::none(),
-            max_retries => RetryOptions::exponential(ExponentialRetryOptions {
-                max_retries,
-                ..Default::default()
-            }),
-        };
+    /// What a client of Azure's libraries is to be made with, whose service is at `endpoint`, and which of its requests may
+    /// be done twice.
+    pub fn client_options(&self, endpoint: &Url, repeatable: Repeatable) -> ClientOptions {
         ClientOptions {
-            per_call_policies: vec![OneOrigin::of(endpoint), ClaimsChallenge::policy()],
+            per_call_policies: vec![
+                OneOrigin::of(endpoint),
+                ClaimsChallenge::policy(),
+                Resend::policy(self.budget.clone(), repeatable),
+            ],
             transport: Some(self.transport.clone()),
-            retry,
+            // Ours is the one before.
+            retry: RetryOptions::none(),
             user_agent: UserAgentOptions {
                 application_id: Some(application_id(self.tool)),
             },
@@ -53,9 +58,7 @@ impl Connection {
 
     /// A service that none of Azure's libraries speaks to.
     pub(crate) fn service(&self, endpoint: Url, scope: &'static str) -> Service {
-        // The services say in Retry-After how long a throttle lasts; where nothing answers at all, three seconds of
-        // trying are enough for a person who waits.
-        let options = self.client_options(&endpoint, 4);
+        let options = self.client_options(&endpoint, Repeatable::Reads);
         let bearer = BearerTokenAuthorizationPolicy::new(self.credential.clone(), [scope]);
         let pipeline = Pipeline::new(
             option_env!("CARGO_PKG_NAME"),
@@ -91,14 +94,37 @@ pub(crate) enum SendError {
     Credential(azure_core::Error),
     /// The request would have gone elsewhere.
     Foreign(ForeignLink),
-    /// It did not get through, or its answer did not; with the innermost cause.
-    Transport(String),
+    /// It did not get through, or its answer did not.
+    Transport {
+        /// The innermost cause.
+        reason: String,
+        /// The connection was not made: nothing can have been done.
+        not_sent: bool,
+    },
+    /// No answer came while there was time.
+    OutOfTime(OutOfTime),
 }
 
 impl Service {
     /// Sends a request, with a JSON body if there is one. An answer with an error is an answer.
     pub(crate) async fn send(
         &self,
+        method: Method,
+        url: Url,
+        body: Option<Bytes>,
+    ) -> Result<RawResponse, SendError> {
+        self.send_in(&Context::new(), method, url, body).await
+    }
+
+    /// Asks a question that has a body: it may be asked twice.
+    pub(crate) async fn ask(&self, url: Url, body: Bytes) -> Result<RawResponse, SendError> {
+        let context = Context::new().with_value(OnlyAsks);
+        self.send_in(&context, Method::Post, url, Some(body)).await
+    }
+
+    async fn send_in(
+        &self,
+        context: &Context<'_>,
         method: Method,
         url: Url,
         body: Option<Bytes>,
@@ -114,7 +140,7 @@ impl Service {
             ..Default::default()
         };
         self.pipeline
-            .send(&Context::new(), &mut request, Some(options))
+            .send(context, &mut request, Some(options))
             .await
             .map_err(SendError::from)
     }
@@ -122,12 +148,18 @@ impl Service {
 
 impl From<azure_core::Error> for SendError {
     fn from(error: azure_core::Error) -> Self {
-        if let Some(foreign) = ForeignLink::find(&error) {
+        if let Some(foreign) = cause::find::<ForeignLink>(&error) {
             return SendError::Foreign(foreign.clone());
+        }
+        if let Some(out_of_time) = cause::find::<OutOfTime>(&error) {
+            return SendError::OutOfTime(out_of_time.clone());
         }
         match error.kind() {
             ErrorKind::Credential => SendError::Credential(error),
-            _ => SendError::Transport(az_credential::http::root_cause(&error)),
+            kind => SendError::Transport {
+                reason: az_credential::http::root_cause(&error),
+                not_sent: matches!(kind, ErrorKind::Connection),
+            },
         }
     }
 }

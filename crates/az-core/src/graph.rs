@@ -3,8 +3,11 @@
 use crate::{
     connection::{Connection, SendError, Service},
     origin::ForeignLink,
+    pages::{GOES_ROUND, Pages},
+    resend::OutOfTime,
+    said::Said,
 };
-use azure_core::http::{Method, Url};
+use azure_core::http::{Method, RawResponse, Url};
 use serde_json::Value;
 
 /// Why Graph gave no answer.
@@ -26,6 +29,12 @@ pub enum GraphError {
     /// The request or its answer did not get through.
     #[error("Microsoft Graph gave no answer: {0}")]
     Transport(String),
+    /// No answer came while there was time.
+    #[error("Microsoft Graph: {0}")]
+    OutOfTime(OutOfTime),
+    /// An answer that Graph should not give.
+    #[error("Microsoft Graph: {0}")]
+    Unexpected(&'static str),
     /// A list went on elsewhere.
     #[error("Microsoft Graph: {0}")]
     Foreign(ForeignLink),
@@ -36,7 +45,8 @@ impl From<SendError> for GraphError {
         match error {
             SendError::Credential(error) => GraphError::Credential(error),
             SendError::Foreign(link) => GraphError::Foreign(link),
-            SendError::Transport(reason) => GraphError::Transport(reason),
+            SendError::Transport { reason, .. } => GraphError::Transport(reason),
+            SendError::OutOfTime(error) => GraphError::OutOfTime(error),
         }
     }
 }
@@ -59,27 +69,31 @@ impl Client {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        self.rest(self.send(Method::Get, url, None).await?).await
+        self.rest(self.get(url).await?).await
     }
 
     /// Asks with a body for a collection, and follows it to its end.
     pub async fn post_list(&self, path: &str, body: &Value) -> Result<Vec<Value>, GraphError> {
-        let url = self.url(path)?;
-        self.rest(self.send(Method::Post, url, Some(body)).await?)
-            .await
+        let asked = self.0.ask(self.url(path)?, body.to_string().into());
+        self.rest(read(asked.await?)?).await
     }
 
     /// The members of a page and of all after it.
     async fn rest(&self, mut page: Value) -> Result<Vec<Value>, GraphError> {
         let mut found = Vec::new();
+        let mut pages = Pages::default();
         loop {
-            if let Some(Value::Array(mut values)) = page.get_mut("value").map(Value::take) {
-                found.append(&mut values);
+            match page.get_mut("value").map(Value::take) {
+                Some(Value::Array(mut values)) => found.append(&mut values),
+                _ => return Err(GraphError::Unexpected("its answer is no collection")),
             }
             let Some(link) = page["@odata.nextLink"].as_str() else {
                 return Ok(found);
             };
-            page = self.send(Method::Get, self.url(link)?, None).await?;
+            if !pages.is_new(link) {
+                return Err(GraphError::Unexpected(GOES_ROUND));
+            }
+            page = self.get(self.url(link)?).await?;
         }
     }
 
@@ -90,28 +104,25 @@ impl Client {
             .map_err(|error| GraphError::Transport(error.to_string()))
     }
 
-    async fn send(
-        &self,
-        method: Method,
-        url: Url,
-        body: Option<&Value>,
-    ) -> Result<Value, GraphError> {
-        let body = body.map(|body| body.to_string().into());
-        let (status, _, answer) = self.0.send(method, url, body).await?.deconstruct();
-        let answer: Value = serde_json::from_slice(&answer).unwrap_or(Value::Null);
-        if status.is_success() {
-            return Ok(answer);
-        }
-        let text = |name: &str| {
-            answer["error"][name]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned()
-        };
-        Err(GraphError::Refused {
-            status: u16::from(status),
-            code: text("code"),
-            message: text("message"),
-        })
+    async fn get(&self, url: Url) -> Result<Value, GraphError> {
+        read(self.0.send(Method::Get, url, None).await?)
     }
+}
+
+/// The body of a good answer.
+fn read(answer: RawResponse) -> Result<Value, GraphError> {
+    let (status, _, body) = answer.deconstruct();
+    let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    if status.is_success() {
+        return Ok(body);
+    }
+    let said = Said::of(&body);
+    let status = u16::from(status);
+    Err(GraphError::Refused {
+        status,
+        code: said.code.unwrap_or_else(|| format!("HTTP{status}")),
+        message: said
+            .message
+            .unwrap_or_else(|| format!("Microsoft Graph answered {status}")),
+    })
 }

@@ -13,7 +13,9 @@
 #![forbid(unsafe_code)]
 
 pub mod arm;
+pub mod budget;
 pub mod caller;
+pub mod cause;
 pub mod cli;
 pub mod connection;
 pub mod date;
@@ -25,7 +27,12 @@ pub mod keyvault;
 pub mod name;
 pub mod nearest;
 pub mod origin;
+pub mod pages;
 pub mod reach;
+pub mod resend;
 pub mod run_again;
+mod said;
 pub mod shown;
 pub mod subscription;
+#[cfg(test)]
+mod testing;

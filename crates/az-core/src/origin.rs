@@ -21,20 +21,6 @@ pub struct ForeignLink {
     pub own: String,
 }
 
-impl ForeignLink {
-    /// The refusal that an error of Azure's pipeline wraps, however deep.
-    pub fn find<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a ForeignLink> {
-        let mut cause = Some(error);
-        while let Some(error) = cause {
-            if let Some(found) = error.downcast_ref::<ForeignLink>() {
-                return Some(found);
-            }
-            cause = error.source();
-        }
-        None
-    }
-}
-
 /// Refuses every request to another origin than the service's. It stands before the policy that signs requests, so
 /// that no token is even asked for, and before the one that tries again.
 #[derive(Debug)]

@@ -1,9 +1,9 @@
 //! Which subscription is meant.
 
-use az_credential::{Cloud, Env};
+use az_credential::{AzConfig, Cloud, Env};
 use serde::Deserialize;
 use serde_json::Value;
-use std::{future::Future, path::PathBuf};
+use std::future::Future;
 
 /// A subscription, as far as it is known without asking more than needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -238,20 +238,13 @@ fn default_of_profile(env: &Env, cloud: &Cloud) -> Option<Subscription> {
 /// The subscriptions of this cloud that `az` is signed in to. A file that cannot be read counts as none: it is
 /// `az`'s, and says nothing where `az` is not used.
 fn profile(env: &Env, cloud: &Cloud) -> Vec<Entry> {
-    let Some(path) = profile_path(env) else {
+    let Some(text) = AzConfig::profile(env) else {
         return Vec::new();
     };
-    match std::fs::read_to_string(&path) {
-        Ok(text) => parse_profile(&text, cloud).unwrap_or_else(|error| {
-            tracing::debug!(path = %path.display(), %error, "az's profile is left out");
-            Vec::new()
-        }),
-        Err(_) => Vec::new(),
-    }
-}
-
-fn profile_path(env: &Env) -> Option<PathBuf> {
-    Some(env.azure_config_dir()?.join("azureProfile.json"))
+    parse_profile(&text, cloud).unwrap_or_else(|error| {
+        tracing::debug!(%error, "az's profile is left out");
+        Vec::new()
+    })
 }
 
 fn parse_profile(text: &str, cloud: &Cloud) -> Result<Vec<Entry>, serde_json::Error> {

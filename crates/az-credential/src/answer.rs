@@ -91,10 +91,19 @@ mod tests {
         for (given, wait) in [
             (vec![("retry-after", "5")], Some(5_000)),
             (vec![("retry-after", " 0 ")], Some(0)),
-            (vec![("retry-after", "5"), ("x-ms-retry-after-ms", "100")], Some(100)),
+            (
+                vec![("retry-after", "5"), ("x-ms-retry-after-ms", "100")],
+                Some(100),
+            ),
             (vec![("retry-after-ms", "7")], Some(7)),
-            (vec![("retry-after", "Fri, 01 Jan 2021 00:00:10 GMT"), date], Some(10_000)),
-            (vec![("retry-after", "Thu, 31 Dec 2020 23:59:50 GMT"), date], Some(0)),
+            (
+                vec![("retry-after", "Fri, 01 Jan 2021 00:00:10 GMT"), date],
+                Some(10_000),
+            ),
+            (
+                vec![("retry-after", "Thu, 31 Dec 2020 23:59:50 GMT"), date],
+                Some(0),
+            ),
             (vec![("retry-after", "soon")], None),
             (vec![("retry-after", "-1")], None),
             (vec![], None),
@@ -130,10 +139,15 @@ mod tests {
     async fn a_body_in_pieces_is_put_together() {
         for pieces in [vec![], vec!["ab"], vec!["a", "", "bc"]] {
             let all = pieces.concat();
-            let stream = futures::stream::iter(pieces.into_iter().map(|piece| Ok(Bytes::from(piece))));
+            let stream =
+                futures::stream::iter(pieces.into_iter().map(|piece| Ok(Bytes::from(piece))));
             let answer = AsyncRawResponse::new(StatusCode::Ok, Headers::new(), Box::pin(stream));
             let read = whole(answer).await.expect("whole");
-            let body = read.try_into_raw_response().await.expect("read").into_body();
+            let body = read
+                .try_into_raw_response()
+                .await
+                .expect("read")
+                .into_body();
             assert_eq!(body.as_ref(), all.as_bytes());
         }
     }

@@ -1,7 +1,7 @@
 //! What the Azure CLI is configured with: its `config` file, and the variables that go before it.
 
 use crate::env::Env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// `az`'s configuration: <https://learn.microsoft.com/cli/azure/azure-cli-configuration>.
 #[derive(Clone, Debug, Default)]
@@ -24,13 +24,18 @@ impl AzConfig {
     pub fn read(env: &Env) -> Self {
         let path = env.azure_config_dir().map(|folder| folder.join("config"));
         let file = path.and_then(|path| {
-            let text = std::fs::read_to_string(&path).ok()?;
+            let text = read(&path)?;
             Some((path, text))
         });
         AzConfig {
             env: env.clone(),
             file,
         }
+    }
+
+    /// What `az` keeps of the subscriptions that it is signed in to, as it stands in `azureProfile.json`.
+    pub fn profile(env: &Env) -> Option<String> {
+        read(&env.azure_config_dir()?.join("azureProfile.json"))
     }
 
     /// A setting: of the variable `AZURE_SECTION_OPTION`, else of the file.
@@ -56,6 +61,18 @@ impl AzConfig {
             words.contains(&setting.value.to_ascii_lowercase().as_str())
         })
     }
+}
+
+/// The longest file of `az`'s that is read (bytes).
+const LONGEST: u64 = 32 * 1024 * 1024;
+
+/// A file of `az`'s. One that is no file, as a pipe that nobody writes to, is left out: nothing is to wait for it.
+fn read(path: &Path) -> Option<String> {
+    let metadata = path.metadata().ok()?;
+    if !metadata.is_file() || metadata.len() > LONGEST {
+        return None;
+    }
+    std::fs::read_to_string(path).ok()
 }
 
 /// The last value of an option in an INI file, as Python's configparser reads it.

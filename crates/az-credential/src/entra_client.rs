@@ -170,7 +170,7 @@ impl TokenSource for EntraClient {
             .send(context, &mut request, Some(options))
             .await?;
         if !response.status().is_success() {
-            return Err(refusal(response));
+            return Err(refusal(response, &[&proof]));
         }
         TokenAnswer::read(response.into_body().into())?.issued(self.clock.as_ref())
     }

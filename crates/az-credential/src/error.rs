@@ -1,7 +1,7 @@
 //! Why no credential gave a token.
 
-use crate::name::CredentialName;
-use azure_core::error::ErrorKind;
+use crate::{advice::is_passing, name::CredentialName};
+use azure_core::{error::ErrorKind, http::StatusCode};
 use std::{fmt, sync::Arc};
 
 /// No token could be had.
@@ -206,6 +206,19 @@ impl CredentialError {
                 ..
             })
         )
+    }
+
+    /// The status with which whoever gives tokens failed, where it says nothing of who asked (408, 429, 5xx): the same
+    /// question may be answered later.
+    pub fn passing_status(&self) -> Option<StatusCode> {
+        let CredentialError::Refused { attempts } = self else {
+            return None;
+        };
+        let cause = attempts.last()?.cause()?;
+        match answer(cause).unwrap_or(cause).kind() {
+            ErrorKind::HttpResponse { status, .. } if is_passing(*status) => Some(*status),
+            _ => None,
+        }
     }
 
     /// The credential's error that an error of Azure's pipeline wraps, however deep.

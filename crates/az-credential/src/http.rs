@@ -110,7 +110,8 @@ pub(crate) fn builder(tls: ClientConfig) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .connect_timeout(Duration::from_secs(20))
-        .read_timeout(Duration::from_secs(60))
+        // Whoever sends a request has a bound of their own for the whole answer; this is for who has none.
+        .read_timeout(Duration::from_secs(90))
         // Azure's services do not redirect; a redirect must not carry a token elsewhere.
         .redirect(reqwest::redirect::Policy::none())
 }

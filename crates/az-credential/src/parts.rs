@@ -1,11 +1,11 @@
 //! What each credential of the chain is made of.
 
+use crate::bounded_retry::{BoundedRetry, Trouble};
 use crate::{
     arc_agent::ArcAgent, clock::Clock, cloud::Cloud, env::Env,
     managed_identity_id::ManagedIdentityId, tenants::AllowedTenants,
     workload_options::WorkloadIdentityOptions,
 };
-use crate::bounded_retry::{BoundedRetry, Trouble};
 use azure_core::http::{ClientOptions, RetryOptions, Transport, UserAgentOptions};
 use std::{sync::Arc, time::Duration};
 

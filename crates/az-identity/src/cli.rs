@@ -1,10 +1,11 @@
 //! What the user may say.
 
 use az_core::{
-    cli::{CommandLine, GlobalArgs, MachineArgs, Tags},
+    cli::{CommandLine, FOR_ANSWERS, FOR_OPERATIONS, GlobalArgs, MachineArgs, Tags},
     name::{GroupName, Location},
 };
 use clap::{Args, Parser, Subcommand};
+use std::time::Duration;
 
 /// Create managed identities and assign them to virtual machines.
 ///
@@ -23,6 +24,12 @@ impl CommandLine for Cli {
     const NAME: &'static str = "az-identity";
     fn global(&self) -> &GlobalArgs {
         &self.global
+    }
+    fn longest(&self) -> Duration {
+        match self.command {
+            Command::Show(_) | Command::List { .. } | Command::Vm(Vm::Show(_)) => FOR_ANSWERS,
+            _ => FOR_OPERATIONS,
+        }
     }
 }
 

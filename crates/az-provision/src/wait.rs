@@ -6,7 +6,7 @@ use az_core::{
     cli::{Doing, Failure, Query, Session, Status},
 };
 use serde_json::Value;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The pauses between two looks grow to this one: `az` looks every 30 seconds.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -35,7 +35,6 @@ pub(crate) async fn until(
         .transpose()?;
     let doing = format!("waiting for {}", watched.what);
     let arm = session.arm()?;
-    let started = Instant::now();
     let mut pause = until.interval.unwrap_or(Duration::from_secs(1));
     let _shown = session.progress(doing.clone());
     loop {
@@ -46,10 +45,10 @@ pub(crate) async fn until(
         if is_so(found.as_ref(), until, custom.as_ref(), watched.shape).doing(&doing)? {
             return Ok(Value::Null);
         }
-        if started.elapsed() + pause > session.global.timeout {
+        if pause >= session.budget.left() {
             return Err(Failure::new(
                 Status::GaveUp,
-                format!("{doing}: it is not so after {:?}", session.global.timeout),
+                format!("{doing}: it is not so after {:?}", session.budget.total()),
             )
             .hint("Run the same command again to go on waiting, or give a longer --timeout."));
         }

@@ -136,7 +136,7 @@ impl Assignment<'_> {
             self.args.role, self.principal.id, self.args.scope
         );
         let started = Instant::now();
-        let longest = self.args.wait_for_principal.min(session.global.timeout);
+        let longest = self.args.wait_for_principal.min(session.budget.total());
         let mut pause = Duration::from_millis(200);
         let mut said = false;
         loop {

@@ -2,7 +2,7 @@
 
 use az_core::{
     arm::ResourceId,
-    cli::{CommandLine, GlobalArgs, parse_duration},
+    cli::{CommandLine, FOR_ANSWERS, FOR_OPERATIONS, GlobalArgs, parse_duration},
     name::GroupName,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -24,6 +24,12 @@ impl CommandLine for Cli {
     const NAME: &'static str = "az-role";
     fn global(&self) -> &GlobalArgs {
         &self.global
+    }
+    fn longest(&self) -> Duration {
+        match self.command {
+            Command::Assignment(Assignment::List(_)) | Command::Definition(_) => FOR_ANSWERS,
+            Command::Assignment(_) => FOR_OPERATIONS,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the user may say.
 
-use az_core::cli::{CommandLine, GlobalArgs, SecretArgs, parse_duration};
+use az_core::cli::{CommandLine, FOR_ANSWERS, GlobalArgs, SecretArgs, parse_duration};
 use clap::{ArgGroup, Args, Parser};
 use std::{path::PathBuf, time::Duration};
 
@@ -89,6 +89,9 @@ impl CommandLine for Cli {
     const NAME: &'static str = "kv-get";
     fn global(&self) -> &GlobalArgs {
         &self.global
+    }
+    fn longest(&self) -> Duration {
+        FOR_ANSWERS + self.wait_for_access
     }
 }
 

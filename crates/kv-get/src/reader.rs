@@ -3,7 +3,7 @@
 use az_core::{
     cli::{Doing, Failure, Session},
     connection::Connection,
-    keyvault::{Access, Retries, SecretRef, Vault, VaultError, client, explain},
+    keyvault::{Access, Repeatable, SecretRef, Vault, VaultError, checked_value, client, explain},
     name::SecretName,
 };
 use azure_security_keyvault_secrets::{
@@ -31,7 +31,7 @@ impl<'a> Reader<'a> {
         vault: &Vault,
     ) -> Result<Self, Failure> {
         let connection = session.connection()?;
-        let client = client(&connection, vault, Retries::Some).map_err(VaultError::from)?;
+        let client = client(&connection, vault, Repeatable::All).map_err(VaultError::from)?;
         Ok(Reader {
             connection,
             client,
@@ -48,7 +48,7 @@ impl<'a> Reader<'a> {
                 ..Default::default()
             };
             let found = self.client.get_secret(secret.name.as_str(), Some(options));
-            found.await?.into_model()
+            found.await?.into_model().and_then(checked_value)
         };
         self.ask(get, || self.doing("reading secret", &secret.name))
             .await

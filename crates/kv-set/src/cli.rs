@@ -1,7 +1,7 @@
 //! What the user may say.
 
 use crate::encoding::Encoding;
-use az_core::cli::{CommandLine, GlobalArgs, SecretArgs, Tags, parse_duration};
+use az_core::cli::{CommandLine, FOR_ANSWERS, GlobalArgs, SecretArgs, Tags, parse_duration};
 use azure_core::time::{OffsetDateTime, parse_rfc3339};
 use clap::{Args, Parser};
 use secrecy::SecretString;
@@ -68,6 +68,9 @@ impl CommandLine for Cli {
     const NAME: &'static str = "kv-set";
     fn global(&self) -> &GlobalArgs {
         &self.global
+    }
+    fn longest(&self) -> Duration {
+        FOR_ANSWERS + self.wait_for_access
     }
 }
 

@@ -11,7 +11,8 @@ use az_core::{
     cli::{Doing, Failure, Session, Status},
     connection::Connection,
     keyvault::{
-        Access, Retries, SecretRef, Vault, VaultError, client, explain, service_error, shape_secret,
+        Access, Repeatable, SecretRef, Vault, VaultError, checked, checked_value, client, explain,
+        service_error, shape_secret,
     },
 };
 use azure_security_keyvault_secrets::models::{
@@ -36,10 +37,11 @@ impl<'a> Run<'a> {
             None
         } else {
             let connection = session.connection()?;
-            let make = |retries| client(&connection, &vault, retries).map_err(VaultError::from);
+            let make =
+                |repeatable| client(&connection, &vault, repeatable).map_err(VaultError::from);
             let clients = Clients {
-                writer: make(Retries::None)?,
-                reader: make(Retries::Some)?,
+                writer: make(Repeatable::Reads)?,
+                reader: make(Repeatable::All)?,
             };
             Some((connection, clients))
         };
@@ -92,7 +94,7 @@ impl<'a> Run<'a> {
     ) -> azure_core::Result<Option<Secret>> {
         let get = || async {
             let there = clients.reader.get_secret(secret.name.as_str(), None);
-            there.await?.into_model()
+            there.await?.into_model().and_then(checked_value)
         };
         match self.access.wait_for(get).await {
             Ok(there) => Ok(Some(there).filter(|there| secret.is_said_by(there))),
@@ -131,6 +133,7 @@ impl<'a> Run<'a> {
                 .update_secret_properties(secret.name.as_str(), attributes.body()?, Some(options))
                 .await?
                 .into_model()
+                .and_then(checked)
         };
         let updated = match self.access.wait_for(update).await {
             Ok(updated) => Ok(updated),
@@ -157,7 +160,7 @@ impl<'a> Run<'a> {
                 secret_backup: Some(backup.to_vec()),
             };
             let restored = clients.writer.restore_secret(body.try_into()?, None);
-            restored.await?.into_model()
+            restored.await?.into_model().and_then(checked)
         };
         let restored = match self.access.wait_for(restore).await {
             Ok(restored) => Ok(restored),

@@ -1,14 +1,14 @@
 //! One write that is done once, whatever becomes of the answer.
 //!
-//! Each write makes a new version, so the client does not send it again by itself. What was certainly not done is
-//! done again here; where the answer was lost, the vault is asked what it has.
+//! Each write makes a new version, so the client sends it again by itself only where it certainly was not done; where the
+//! answer was lost, the vault is asked what it has.
 
 use crate::{error::Error, secret::NewSecret};
 use az_core::{
     cli::Failure,
-    keyvault::{Access, VaultError, service_error},
+    keyvault::{Access, VaultError, checked, service_error},
 };
-use az_credential::http::root_cause;
+use az_credential::http::{jittered, root_cause};
 use azure_core::{
     error::ErrorKind,
     http::headers::{HeaderName, Headers},
@@ -22,11 +22,10 @@ use futures::TryStreamExt;
 use std::{cell::Cell, time::Duration};
 use tokio::time::Instant;
 
-/// How often a write is tried that certainly was not done.
-const TRIES: u32 = 3;
+/// How often a write is tried whose answer is lost.
+const TRIES: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// The longest throttle that is waited for.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
 /// The two clients of a write.
 pub(crate) struct Clients {
@@ -34,16 +33,6 @@ pub(crate) struct Clients {
     pub(crate) writer: SecretClient,
     /// For looking up.
     pub(crate) reader: SecretClient,
-}
-
-/// What is known of a write that failed.
-enum Fate {
-    /// The vault refused it, or it cannot be sent at all.
-    Refused,
-    /// It was not done: not sent, or throttled. The vault may say how many seconds to wait.
-    NotDone(Option<u64>),
-    /// It may have been done.
-    Unknown,
 }
 
 /// Why a secret was not written, or may not have been.
@@ -75,52 +64,35 @@ pub(crate) async fn write(
                 .set_secret(secret.name.as_str(), secret.body()?, None)
                 .await?
                 .into_model()
+                .and_then(checked)
         };
         let error = match access.wait_for(put).await {
             Ok(written) => return Ok(written),
             Err(error) => error,
         };
-        let fate = fate(&error);
-        let wait = match fate {
-            Fate::NotDone(Some(seconds)) => Duration::from_secs(seconds),
-            _ => pause,
-        };
-        let last = tried == TRIES;
-        match fate {
-            Fate::Refused => return Err(error.into()),
-            Fate::NotDone(_) if last || wait > LONGEST_PAUSE => return Err(error.into()),
-            Fate::NotDone(_) | Fate::Unknown => tokio::time::sleep(wait).await,
+        if !may_be_done(&error) {
+            return Err(error.into());
         }
-        pause *= 2;
-        if matches!(fate, Fate::Unknown) {
-            // After the pause: what was still under way has arrived by now.
-            let found = look_up(&clients.reader, secret, sent.get()).await;
-            match found.map_err(|lookup| Error::Undecided {
-                lost: reason(&error),
-                lookup,
-            })? {
-                Some(written) => return Ok(written),
-                None if last => return Err(error.into()),
-                None => {}
-            }
+        tokio::time::sleep(jittered(pause)).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+        // After the pause: what was still under way has arrived by now.
+        let found = look_up(&clients.reader, secret, sent.get()).await;
+        match found.map_err(|lookup| Error::Undecided {
+            lost: reason(&error),
+            lookup,
+        })? {
+            Some(written) => return Ok(written),
+            None if tried == TRIES => return Err(error.into()),
+            None => {}
         }
     }
 }
 
-fn fate(error: &azure_core::Error) -> Fate {
+/// Whether the write may have been done: the vault failed at it, or its answer broke off or is none.
+fn may_be_done(error: &azure_core::Error) -> bool {
     match service_error(error) {
-        Some(answer) => match answer.status {
-            429 => Fate::NotDone(answer.retry_after),
-            408 | 500.. => Fate::Unknown,
-            _ => Fate::Refused,
-        },
-        None => match error.kind() {
-            // The connection was not made.
-            ErrorKind::Connection => Fate::NotDone(None),
-            // The answer broke off, or is none.
-            ErrorKind::Io | ErrorKind::DataConversion => Fate::Unknown,
-            _ => Fate::Refused,
-        },
+        Some(answer) => matches!(answer.status, 408 | 500..),
+        None => matches!(error.kind(), ErrorKind::Io | ErrorKind::DataConversion),
     }
 }
 

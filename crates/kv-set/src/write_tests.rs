@@ -2,16 +2,18 @@
 
 use super::*;
 use crate::cli::Properties;
-use az_core::cli::Status;
+use az_core::{
+    budget::Budget,
+    cli::Status,
+    connection::Connection,
+    keyvault::{Repeatable, Vault, client},
+};
 use azure_core::{
     Bytes, Error as CoreError,
     credentials::{AccessToken, TokenCredential, TokenRequestOptions},
-    http::{
-        AsyncRawResponse, ClientOptions, HttpClient, Request, RetryOptions, StatusCode, Transport,
-    },
+    http::{AsyncRawResponse, HttpClient, Request, StatusCode, Transport},
     time::{OffsetDateTime, to_rfc7231},
 };
-use azure_security_keyvault_secrets::SecretClientOptions;
 use serde_json::{Value, json};
 use std::{
     collections::VecDeque,
@@ -98,22 +100,18 @@ async fn run(steps: Vec<Step>) -> (Result<String, Failure>, Vec<String>) {
         steps: Mutex::new(steps.into()),
         asked: Mutex::default(),
     });
-    let client = || {
-        let client_options = ClientOptions {
-            transport: Some(Transport::new(script.clone())),
-            retry: RetryOptions::none(),
-            ..Default::default()
-        };
-        let options = SecretClientOptions {
-            client_options,
-            ..Default::default()
-        };
-        SecretClient::new("https://kv.vault.azure.net", Arc::new(Token), Some(options))
-            .expect("a client")
+    let connection = Connection {
+        cloud: az_credential::Cloud::resolve(None, &az_credential::Env::default()).expect("public"),
+        credential: Arc::new(Token),
+        transport: Transport::new(script.clone()),
+        tool: "kv-set",
+        budget: Budget::new(Duration::from_secs(120)),
     };
+    let vault = Vault::named(&connection.cloud, &"kv-go".parse().expect("valid"));
+    let made = |repeatable| client(&connection, &vault, repeatable).expect("a client");
     let clients = Clients {
-        writer: client(),
-        reader: client(),
+        writer: made(Repeatable::Reads),
+        reader: made(Repeatable::All),
     };
     let secret = NewSecret::new(
         "n".parse().expect("valid"),
@@ -139,7 +137,7 @@ async fn run(steps: Vec<Step>) -> (Result<String, Failure>, Vec<String>) {
 /// A version of the secret, this many seconds old.
 fn version(id: &str, value: &str, age: i64) -> Value {
     let created = OffsetDateTime::now_utc().unix_timestamp() - age;
-    json!({"id": format!("https://kv.vault.azure.net/secrets/n/{id}"), "value": value,
+    json!({"id": format!("https://kv-go.vault.azure.net/secrets/n/{id}"), "value": value,
         "attributes": {"enabled": true, "created": created, "updated": created}})
 }
 
@@ -234,9 +232,9 @@ async fn a_write_that_was_not_sent_is_sent_again_without_a_look() {
     let (result, asked) = run(vec![IsNotThere, Answers(200, version("1", "v", 0))]).await;
     assert!(result.is_ok());
     assert_eq!(asked, [PUT, PUT]);
-    let (result, asked) = run(vec![IsNotThere, IsNotThere, IsNotThere]).await;
+    let (result, asked) = run((0..6).map(|_| IsNotThere).collect()).await;
     assert_eq!(result.expect_err("not there").status, Status::Failed);
-    assert_eq!(asked.len(), 3);
+    assert_eq!(asked.len(), 6);
 }
 
 #[tokio::test(start_paused = true)]
@@ -248,6 +246,21 @@ async fn a_throttled_write_is_sent_again() {
     .await;
     assert!(result.is_ok());
     assert_eq!(asked, [PUT, PUT]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_no_secret_is_looked_up() {
+    for odd in [
+        json!({}),
+        json!([]),
+        json!({"id": ""}),
+        json!({"value": "v"}),
+    ] {
+        let steps = vec![Answers(200, odd), Answers(200, version("1", "v", 0))];
+        let (result, asked) = run(steps).await;
+        assert!(result.expect("written").ends_with("/1"));
+        assert_eq!(asked, [PUT, LATEST]);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,17 +1,20 @@
 //! Requests to Resource Manager.
 
 use super::{
+    answer::{Answer, what},
     body::Body,
-    error::{ArmError, request_id},
+    error::ArmError,
     id::ResourceId,
+    lost::Again,
     versions,
     watch::{Watch, Watched, Write},
 };
-use crate::connection::{Connection, Service};
-use azure_core::http::{
-    Method, Url,
-    headers::{HeaderName, Headers},
+use crate::{
+    budget::Budget,
+    connection::{Connection, Service},
+    pages::{GOES_ROUND, Pages},
 };
+use azure_core::http::{Method, Url, headers::Headers};
 use serde_json::Value;
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -51,8 +54,6 @@ impl DryRun {
 pub struct ClientOptions {
     /// With it, no write is sent.
     pub dry_run: Option<DryRun>,
-    /// The longest wait for a long-running operation.
-    pub timeout: Duration,
     /// Is told of each write.
     pub watch: Option<Arc<dyn Watch>>,
 }
@@ -65,24 +66,8 @@ pub struct Client {
     /// The resource providers that this process has registered. Requests run side by side: the first that is
     /// refused registers, the others wait for it.
     registered: Arc<tokio::sync::Mutex<Vec<String>>>,
-    pub(super) timeout: Duration,
+    pub(super) budget: Budget,
     watch: Option<Arc<dyn Watch>>,
-}
-
-/// An answer with a good status.
-#[derive(Clone)]
-pub struct Answer {
-    /// The HTTP status.
-    pub status: u16,
-    /// The headers; `Azure-AsyncOperation` and `Location` among them.
-    pub headers: Headers,
-    /// The body; null where there is none.
-    pub body: Value,
-    pub(super) what: String,
-    pub(super) method: Method,
-    pub(super) url: Url,
-    /// The write that it answers.
-    pub(super) watched: Option<Arc<dyn Watched>>,
 }
 
 impl Client {
@@ -96,7 +81,7 @@ impl Client {
             ),
             dry_run: options.dry_run,
             registered: Arc::default(),
-            timeout: options.timeout,
+            budget: connection.budget.clone(),
             watch: options.watch,
         }
     }
@@ -119,7 +104,12 @@ impl Client {
         query: &[(&str, &str)],
     ) -> Result<Value, ArmError> {
         let url = self.url(path.as_ref(), api_version, query)?;
-        Ok(self.send(Method::Get, url, None).await?.body)
+        let answer = self.send(Method::Get, url, None).await?;
+        match path.as_ref().parse::<ResourceId>() {
+            Ok(_) => answer.check_resource()?,
+            Err(_) => answer.check_says_something()?,
+        }
+        Ok(answer.body)
     }
 
     /// Reads what is at `path`; `None` where nothing is.
@@ -155,15 +145,11 @@ impl Client {
         let url = self.url(path.as_ref(), api_version, query)?;
         let mut page = self.send(Method::Get, url, None).await?;
         let mut items = Vec::new();
+        let mut pages = Pages::default();
         loop {
             match page.body.get_mut("value").map(Value::take) {
                 Some(Value::Array(mut values)) => items.append(&mut values),
-                _ => {
-                    return Err(ArmError::Unexpected {
-                        what: page.what,
-                        reason: "a collection was expected".to_owned(),
-                    });
-                }
+                _ => return Err(page.unexpected("a collection was expected")),
             }
             match page
                 .body
@@ -171,6 +157,7 @@ impl Client {
                 .and_then(Value::as_str)
                 .filter(|link| !link.is_empty())
             {
+                Some(link) if !pages.is_new(link) => return Err(page.unexpected(GOES_ROUND)),
                 Some(link) => page = self.follow(link, &page.what).await?,
                 None => return Ok(items),
             }
@@ -216,7 +203,7 @@ impl Client {
         .await
     }
 
-    /// Runs the action at `path`, with more query parameters.
+    /// Runs the action at `path`, with more query parameters. It is one that may be run twice.
     pub async fn post(
         &self,
         path: impl AsRef<str>,
@@ -227,21 +214,19 @@ impl Client {
             .await
     }
 
-    /// Runs the action at `path` with what it is given.
-    pub async fn post_body(
+    /// Runs the action at `path` with what it is given, once.
+    ///
+    /// # Errors
+    /// [`ArmError::Undecided`] where its answer was lost.
+    pub async fn post_once(
         &self,
         path: impl AsRef<str>,
         api_version: &str,
-        body: impl Into<Body>,
+        body: Option<Body>,
     ) -> Result<Answer, ArmError> {
-        self.write(
-            Method::Post,
-            path.as_ref(),
-            api_version,
-            &[],
-            Some(&body.into()),
-        )
-        .await
+        let request = (Method::Post, path.as_ref(), Again::No);
+        self.write_so(request, api_version, &[], body.as_ref())
+            .await
     }
 
     /// Asks a question that has a body. Nothing is written, so it is sent in a dry run, too.
@@ -252,8 +237,14 @@ impl Client {
         question: &Value,
     ) -> Result<Value, ArmError> {
         let url = self.url(path.as_ref(), api_version, &[])?;
-        let body = Body::from(question.clone());
-        Ok(self.send(Method::Post, url, Some(&body)).await?.body)
+        let what = what(Method::Post, &url);
+        let asked = self.service.ask(url.clone(), question.to_string().into());
+        let response = asked
+            .await
+            .map_err(|error| ArmError::unanswered(error, &what))?;
+        let answer = Answer::read(what, Method::Post, url, response)?;
+        answer.check_says_something()?;
+        Ok(answer.body)
     }
 
     /// Deletes what is at `path`, with more query parameters.
@@ -271,6 +262,17 @@ impl Client {
         &self,
         method: Method,
         path: &str,
+        api_version: &str,
+        query: &[(&str, &str)],
+        body: Option<&Body>,
+    ) -> Result<Answer, ArmError> {
+        self.write_so((method, path, Again::Yes), api_version, query, body)
+            .await
+    }
+
+    async fn write_so(
+        &self,
+        (method, path, again): (Method, &str, Again),
         api_version: &str,
         query: &[(&str, &str)],
         body: Option<&Body>,
@@ -293,7 +295,7 @@ impl Client {
             });
         }
         let watched = self.begin(method, path);
-        let mut answer = self.send(method, url, body).await?;
+        let mut answer = self.send_write(method, url, body, again).await?;
         answer.watched = watched;
         Ok(answer)
     }
@@ -316,28 +318,14 @@ impl Client {
             .send(method, url.clone(), body.map(Body::to_bytes))
             .await
             .map_err(|error| ArmError::unanswered(error, &what))?;
-        let (status, headers, answer) = response.deconstruct();
-        tracing::debug!(%what, status = u16::from(status), request_id = request_id(&headers), "answered");
-        if !status.is_success() {
-            return Err(ArmError::from_answer(&what, status, &headers, &answer));
-        }
-        let body = if answer.is_empty() {
-            Value::Null
-        } else {
-            serde_json::from_slice(&answer).map_err(|error| ArmError::Unexpected {
-                what: what.clone(),
-                reason: format!("the answer is not JSON: {error}"),
-            })?
-        };
-        Ok(Answer {
-            status: u16::from(status),
-            headers,
-            body,
-            what,
-            method,
-            url,
-            watched: None,
-        })
+        Answer::read(what, method, url, response)
+    }
+
+    /// Reads the resource at this URL.
+    pub(super) async fn resource(&self, url: Url) -> Result<Value, ArmError> {
+        let answer = self.send(Method::Get, url, None).await?;
+        answer.check_resource()?;
+        Ok(answer.body)
     }
 
     async fn register_provider_of(&self, path: &str) -> Result<(), ArmError> {
@@ -372,10 +360,11 @@ impl Client {
                 registered.push(namespace.to_owned());
                 return Ok(());
             }
-            if started.elapsed() > self.timeout {
+            if pause >= self.budget.left() {
                 return Err(ArmError::TimedOut {
                     what: format!("POST {provider}/register"),
                     waited: started.elapsed(),
+                    asked: None,
                 });
             }
             tokio::time::sleep(pause).await;
@@ -417,16 +406,4 @@ impl Client {
             answer => answer,
         }
     }
-}
-
-impl Answer {
-    pub(super) fn header(&self, name: &'static str) -> Option<String> {
-        self.headers
-            .get_optional_string(&HeaderName::from_static(name))
-    }
-}
-
-/// Method and path, as errors name a request: query strings are noise there.
-pub(super) fn what(method: Method, url: &Url) -> String {
-    format!("{} {}", method.as_str(), url.path())
 }

@@ -1,6 +1,7 @@
 //! How a call to Resource Manager can fail.
 
-use crate::{connection::SendError, origin::ForeignLink};
+use crate::{connection::SendError, origin::ForeignLink, said::Said};
+use az_credential::http::retry_after;
 use azure_core::http::{StatusCode, headers::Headers};
 use serde_json::Value;
 use std::time::Duration;
@@ -21,6 +22,16 @@ pub enum ArmError {
         what: String,
         /// The innermost cause, as `connection refused`.
         reason: String,
+        /// The connection was not made: nothing can have been done.
+        not_sent: bool,
+    },
+    /// A write that may have been done, and that must not be done twice.
+    #[error("{what}: it is not known whether it was done: {reason}")]
+    Undecided {
+        /// Method and path.
+        what: String,
+        /// What became of the answer.
+        reason: String,
     },
     /// The answer carried a link that leads elsewhere.
     #[error("{what}: {link}")]
@@ -39,13 +50,32 @@ pub enum ArmError {
         reason: String,
     },
     /// The operation still runs after the longest wait that was allowed.
-    #[error("{what}: still running after {:.1} s", waited.as_secs_f64())]
+    #[error("{what}: still running after {:.1} s{}", waited.as_secs_f64(), asks_for(*.asked))]
     TimedOut {
         /// Method and path of the operation's first request.
         what: String,
         /// How long it was waited for.
         waited: Duration,
+        /// How long the service asks to wait for, where that is longer than there is time.
+        asked: Option<Duration>,
     },
+    /// No answer came while there was time.
+    #[error("{what}: no answer within {:.0} s", waited.as_secs_f64())]
+    Silent {
+        /// Method and path.
+        what: String,
+        /// How long was waited for it.
+        waited: Duration,
+    },
+}
+
+fn asks_for(asked: Option<Duration>) -> String {
+    asked.map_or_else(String::new, |asked| {
+        format!(
+            ", and the service asks to wait for {} s more",
+            asked.as_secs()
+        )
+    })
 }
 
 /// Azure's error body, with the request that it answers.
@@ -65,6 +95,8 @@ pub struct ServiceError {
     pub target: Option<String>,
     /// `x-ms-request-id`, for Azure's support.
     pub request_id: Option<String>,
+    /// How long the service asks to wait before the next request.
+    pub retry_after: Option<Duration>,
 }
 
 impl ArmError {
@@ -89,12 +121,38 @@ impl ArmError {
         self.status() == Some(404)
     }
 
+    /// Whether the request may have been done: the service failed at it, or its answer did not get through.
+    pub fn may_be_done(&self) -> bool {
+        match self {
+            ArmError::Service(error) => matches!(error.status, 408 | 500 | 502 | 503 | 504),
+            ArmError::Transport { not_sent, .. } => !not_sent,
+            ArmError::Silent { .. } | ArmError::Unexpected { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// How long the service asks to wait before the next request.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            ArmError::Service(error) => error.retry_after,
+            _ => None,
+        }
+    }
+
     pub(super) fn unanswered(error: SendError, what: &str) -> Self {
         let what = what.to_owned();
         match error {
             SendError::Credential(error) => ArmError::Credential(error),
             SendError::Foreign(link) => ArmError::Foreign { what, link },
-            SendError::Transport(reason) => ArmError::Transport { what, reason },
+            SendError::Transport { reason, not_sent } => ArmError::Transport {
+                what,
+                reason,
+                not_sent,
+            },
+            SendError::OutOfTime(error) => ArmError::Silent {
+                what,
+                waited: error.waited,
+            },
         }
     }
 
@@ -105,43 +163,25 @@ impl ArmError {
         body: &[u8],
     ) -> Self {
         let body: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
-        ArmError::Service(Box::new(ServiceError::new(
-            what,
-            u16::from(status),
-            request_id(headers),
-            &body,
-        )))
+        let mut error = ServiceError::new(what, u16::from(status), request_id(headers), &body);
+        error.retry_after = retry_after(headers);
+        ArmError::Service(Box::new(error))
     }
 }
 
 impl ServiceError {
     pub(super) fn new(what: &str, status: u16, request_id: Option<String>, body: &Value) -> Self {
-        // Resource Manager wraps it in `error`; some providers (Microsoft.Compute among them) do not.
-        let error = body
-            .get("error")
-            .filter(|error| error.is_object())
-            .unwrap_or(body);
-        let mut code = text(error, "code");
-        let mut message = text(error, "message");
-        // `DeploymentFailed` and the like say nothing; the one detail they carry does.
-        if let Some([detail]) = error
-            .get("details")
-            .and_then(Value::as_array)
-            .map(Vec::as_slice)
-            && let (Some(inner), Some(said)) = (text(detail, "code"), text(detail, "message"))
-        {
-            (code, message) = (Some(inner), Some(said));
-        }
+        let said = Said::of(body);
         ServiceError {
             what: what.to_owned(),
             status,
-            code: code.unwrap_or_else(|| format!("HTTP{status}")),
-            message: message.map_or_else(
-                || format!("the service answered {status}"),
-                |message| one_line(&message),
-            ),
-            target: text(error, "target"),
+            code: said.code.unwrap_or_else(|| format!("HTTP{status}")),
+            message: said
+                .message
+                .unwrap_or_else(|| format!("the service answered {status}")),
+            target: said.target,
             request_id,
+            retry_after: None,
         }
     }
 }
@@ -151,33 +191,9 @@ pub(super) fn request_id(headers: &Headers) -> Option<String> {
     headers.get_optional_string(&name)
 }
 
-fn text(value: &Value, member: &str) -> Option<String> {
-    value
-        .get(member)
-        .and_then(Value::as_str)
-        .filter(|text| !text.is_empty())
-        .map(str::to_owned)
-}
-
-fn one_line(message: &str) -> String {
-    message.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_single_detail_says_more_than_its_wrapper() {
-        let body = json!({"error": {"code": "DeploymentFailed", "message": "At least one operation failed.",
-            "details": [{"code": "SkuNotAvailable", "message": "No such\nsize."}]}});
-        let error = ServiceError::new("PUT /x", 409, None, &body);
-        assert_eq!(
-            (error.code.as_str(), error.message.as_str()),
-            ("SkuNotAvailable", "No such size.")
-        );
-    }
 
     #[test]
     fn a_body_that_is_no_error_still_makes_a_message() {

@@ -1,19 +1,22 @@
 //! A client for Azure Resource Manager on `azure_core`'s HTTP pipeline: its retry, its bearer tokens, its
 //! request ids. Ids, paging, long-running operations and Azure's errors are here.
 
+mod answer;
 mod body;
 mod client;
 mod error;
 mod id;
+mod lost;
 mod operation;
 mod permissions;
 pub mod versions;
 mod watch;
 
+pub use answer::Answer;
 /// Base64, in which Resource Manager takes what is not text.
 pub use azure_core::base64;
 pub use body::{Body, REDACTED};
-pub use client::{Answer, Client, ClientOptions, DryRun, Planned};
+pub use client::{Client, ClientOptions, DryRun, Planned};
 pub use error::{ArmError, ServiceError};
 pub use id::{InvalidResourceId, ResourceId};
 pub use operation::is_leaving;

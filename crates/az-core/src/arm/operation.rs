@@ -5,7 +5,8 @@
 //! <https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations>
 
 use super::{
-    client::{Answer, Client},
+    answer::Answer,
+    client::Client,
     error::{ArmError, ServiceError, request_id},
 };
 use azure_core::http::{Method, headers::Headers};
@@ -129,16 +130,17 @@ impl Client {
         loop {
             self.pause(first, &mut pause, started).await?;
             let poll = self.follow(link, &first.what).await?;
-            match state(poll.body.get("status")) {
+            let Some(status) = poll.body.get("status").filter(|status| status.is_string()) else {
+                return Err(poll.unexpected("an operation's status was expected"));
+            };
+            match state(Some(status)) {
                 State::Succeeded => break,
                 State::Failed(word) => return Err(failed(first, &poll, &word)),
                 State::Running => pause.note(&poll),
             }
         }
         match first.method {
-            Method::Put | Method::Patch => {
-                Ok(self.send(Method::Get, first.url.clone(), None).await?.body)
-            }
+            Method::Put | Method::Patch => self.resource(first.url.clone()).await,
             Method::Post => match first.header("location") {
                 Some(link) => Ok(self.follow(&link, &first.what).await?.body),
                 None => Ok(Value::Null),
@@ -160,9 +162,7 @@ impl Client {
             let poll = self.follow(&link, &first.what).await?;
             if poll.status != 202 {
                 return match first.method {
-                    Method::Put | Method::Patch => {
-                        Ok(self.send(Method::Get, first.url.clone(), None).await?.body)
-                    }
+                    Method::Put | Method::Patch => self.resource(first.url.clone()).await,
                     _ => Ok(poll.body),
                 };
             }
@@ -181,6 +181,9 @@ impl Client {
         let mut pause = Pause::after(&first);
         let mut latest = first.clone();
         loop {
+            if matches!(first.method, Method::Put | Method::Patch) {
+                latest.check_resource()?;
+            }
             match state(latest.body.pointer("/properties/provisioningState")) {
                 State::Succeeded => return Ok(latest.body),
                 State::Failed(word) => return Err(failed(&first, &latest, &word)),
@@ -202,10 +205,11 @@ impl Client {
         started: Instant,
     ) -> Result<(), ArmError> {
         let next = pause.next();
-        if started.elapsed().saturating_add(next) > self.timeout {
+        if next >= self.budget.left() {
             return Err(ArmError::TimedOut {
                 what: first.what.clone(),
                 waited: started.elapsed(),
+                asked: pause.asked.filter(|asked| *asked > Pause::LONGEST),
             });
         }
         tokio::time::sleep(next).await;
@@ -294,15 +298,7 @@ impl Pause {
 }
 
 fn retry_after(answer: &Answer) -> Option<Duration> {
-    let number = |name| {
-        answer
-            .header(name)
-            .and_then(|value| value.trim().parse::<u64>().ok())
-    };
-    number("x-ms-retry-after-ms")
-        .or_else(|| number("retry-after-ms"))
-        .map(Duration::from_millis)
-        .or_else(|| number("retry-after").map(Duration::from_secs))
+    az_credential::http::retry_after(&answer.headers)
 }
 
 #[cfg(test)]

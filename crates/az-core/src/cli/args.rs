@@ -4,6 +4,11 @@ use super::output::Format;
 use clap::{Args, ValueEnum};
 use std::time::Duration;
 
+/// How long a command has by default that waits for operations of Azure's.
+pub const FOR_OPERATIONS: Duration = Duration::from_secs(3600);
+/// How long a command has by default that waits for answers only.
+pub const FOR_ANSWERS: Duration = Duration::from_secs(120);
+
 /// The arguments that every tool has.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Global arguments")]
@@ -32,9 +37,10 @@ pub struct GlobalArgs {
     #[arg(short, long, global = true)]
     pub yes: bool,
 
-    /// Longest wait for an operation that Azure has accepted, as 90s, 10m or 1h
-    #[arg(long, global = true, value_name = "DURATION", value_parser = parse_duration, default_value = "1h")]
-    pub timeout: Duration,
+    /// Longest time for everything that is asked and waited for, as 90s, 10m or 1h; of many things, for each [default: 1h
+    /// where Azure makes, changes or deletes something, else 2m]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = parse_duration)]
+    pub timeout: Option<Duration>,
 
     /// How errors are written to standard error
     #[arg(

@@ -7,7 +7,10 @@ use super::{
     args::GlobalArgs, failure::Failure, secret_names::secret_names, session::Session,
     under_way::UnderWay,
 };
-use crate::arm::{ResourceId, versions};
+use crate::{
+    arm::{ResourceId, versions},
+    budget::Budget,
+};
 use az_credential::Env;
 use clap::{Args, Command, FromArgMatches};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
@@ -210,7 +213,7 @@ impl Asked {
             .and_then(|matches| GlobalArgs::from_arg_matches(&matches))
             .map_err(|error| Failure::usage(error.to_string()))?;
         let under_way = UnderWay::new(&matches, true);
-        let session = Session::new(tool, matches, env, true, under_way)?;
+        let session = Session::new(tool, matches, env, true, under_way, Budget::new(LONGEST))?;
         if self.kind == Kind::Secret {
             let vault = self
                 .vault

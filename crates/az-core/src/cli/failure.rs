@@ -1,11 +1,11 @@
 //! Why a tool stops, and its exit status.
 
 use serde_json::json;
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// The exit statuses, as every tool's help ends with them.
 pub const EXIT_STATUS: &str = "Exit status: 0 done, 1 failed, 2 usage or invalid input, 3 not found, 4 not signed in, \
-     5 access denied, 6 conflict with what exists, 7 gave up waiting, 130 interrupted.";
+     5 access denied, 6 conflict with what exists, 7 gave up waiting, 130 interrupted, 143 terminated.";
 
 /// What an exit status means. The numbers are part of the tools' contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub enum Status {
     GaveUp = 7,
     /// Interrupted by the user.
     Interrupted = 130,
+    /// Ended by SIGTERM.
+    Terminated = 143,
 }
 
 /// Why a tool stops: what failed, on what, and what to do next.
@@ -65,22 +67,31 @@ impl Failure {
 
     /// Ended by the user.
     pub(super) fn interrupted() -> Self {
-        Failure::new(Status::Interrupted, "interrupted")
-            .hint("Run the same command again; it goes on where it stopped.")
+        Failure::ended(Status::Interrupted)
+    }
+
+    fn ended(by: Status) -> Self {
+        Failure::new(by, word(by)).hint("Run the same command again; it goes on where it stopped.")
     }
 
     /// Ended by the user while Azure was at work.
-    pub(super) fn interrupted_while(under_way: &[String], command: &str) -> Self {
+    pub(super) fn interrupted_while(by: Status, under_way: &[String], command: &str) -> Self {
         if under_way.is_empty() {
-            return Failure::interrupted();
+            return Failure::ended(by);
         }
-        Failure::new(
-            Status::Interrupted,
-            format!("interrupted while {}", under_way.join(", ")),
-        )
-        .hint(format!(
-            "Azure may go on with it; to go on from there: {command}"
-        ))
+        let message = format!("{} while {}", word(by), under_way.join(", "));
+        Failure::new(by, message).hint(going_on(command))
+    }
+
+    /// Nothing is left of the time that the command had.
+    pub(super) fn out_of_time(total: Duration, under_way: &[String], command: &str) -> Self {
+        let message = format!("not done within {}", humantime(total));
+        if under_way.is_empty() {
+            return Failure::new(Status::GaveUp, message)
+                .hint("Run the same command again, or give a longer --timeout.");
+        }
+        let message = format!("{message}, while {}", under_way.join(", "));
+        Failure::new(Status::GaveUp, message).hint(going_on(command))
     }
 
     /// The same failure with what to do next.
@@ -115,6 +126,28 @@ impl Failure {
             "requestId": self.request_id,
         })
         .to_string()
+    }
+}
+
+fn word(by: Status) -> &'static str {
+    match by {
+        Status::Terminated => "terminated",
+        _ => "interrupted",
+    }
+}
+
+fn going_on(command: &str) -> String {
+    format!("Azure may go on with it; to go on from there: {command}")
+}
+
+/// A time as it would be given to `--timeout`.
+fn humantime(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0 => format!("{} ms", time.as_millis()),
+        _ if seconds % 3600 == 0 => format!("{} h", seconds / 3600),
+        _ if seconds % 60 == 0 => format!("{} min", seconds / 60),
+        _ => format!("{seconds} s"),
     }
 }
 

@@ -75,6 +75,8 @@ where
     let mut failed = 0;
     let mut first: Option<Failure> = None;
     while let Some((called, result)) = results.next().await {
+        // Each has the whole time.
+        session.budget.renew();
         match result {
             Ok(value) => session.print_line(&value, None)?,
             Err(failure) => {

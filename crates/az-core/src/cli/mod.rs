@@ -28,7 +28,7 @@ mod text_or_file;
 mod under_way;
 mod usage;
 
-pub use args::{ErrorFormat, GlobalArgs, parse_duration};
+pub use args::{ErrorFormat, FOR_ANSWERS, FOR_OPERATIONS, GlobalArgs, parse_duration};
 pub use failure::{Doing, EXIT_STATUS, Failure, Status};
 pub use help::dressed;
 pub use identities::read_identities;

@@ -13,30 +13,55 @@ use crate::{
     subscription::SubscriptionError,
 };
 use az_credential::{CredentialError, http::HttpError};
+use std::time::Duration;
 
 impl From<ArmError> for Failure {
     fn from(error: ArmError) -> Self {
         match error {
             ArmError::Service(error) => {
                 let status = service_status(error.status, &error.code);
+                let hint = service_hint(&error.code, status).map(str::to_owned);
                 Failure {
                     status,
-                    hint: service_hint(&error.code, status).map(str::to_owned),
-                    message: error.message,
+                    hint: wait_hint(status, error.retry_after).or(hint),
+                    message: with_target(error.message, error.target.as_deref()),
                     code: Some(error.code),
                     request_id: error.request_id,
                     vault: None,
                 }
             }
             ArmError::Credential(error) => credential_failure(&error),
-            ArmError::Transport { what, reason } => {
+            ArmError::Transport { what, reason, .. } => {
                 Failure::new(Status::Failed, format!("{what}: no answer: {reason}"))
                     .hint("Check the network and the proxy variables (HTTPS_PROXY, NO_PROXY), then run the same command again; it goes on where it stopped.")
             }
             ArmError::Unexpected { .. } | ArmError::Foreign { .. } => Failure::new(Status::Failed, error.to_string()),
+            ArmError::Silent { .. } => Failure::new(Status::GaveUp, error.to_string()).hint(SILENT),
+            ArmError::Undecided { .. } => Failure::new(Status::GaveUp, error.to_string())
+                .hint("Look whether it was done before you run it again: a second time does more."),
             ArmError::TimedOut { .. } => Failure::new(Status::GaveUp, error.to_string())
                 .hint("The operation goes on in Azure. Run the same command again to wait for it, or give a longer --timeout."),
         }
+    }
+}
+
+const SILENT: &str = "Check the network and the proxy, then run the same command again; it goes on where it stopped. A longer wait is --timeout.";
+
+/// What to do where a service says when it can be asked again, and that is later than there is time.
+fn wait_hint(status: Status, retry_after: Option<Duration>) -> Option<String> {
+    let seconds = retry_after.filter(|_| status == Status::GaveUp)?.as_secs();
+    Some(format!(
+        "The service asks to wait for {seconds} s: run the same command again after that, or give a longer --timeout; it goes on where it stopped."
+    ))
+}
+
+/// A message with what it is about, where it does not say so itself.
+fn with_target(message: String, target: Option<&str>) -> String {
+    match target {
+        Some(target) if !message.contains(target) => {
+            format!("{} (target: {target})", message.trim_end_matches('.'))
+        }
+        _ => message,
     }
 }
 
@@ -46,8 +71,15 @@ fn credential_failure(error: &azure_core::Error) -> Failure {
     let found = CredentialError::find(error);
     let message = found.map_or_else(|| error.to_string(), ToString::to_string);
     let status = match found {
+        Some(CredentialError::TimedOut { .. }) => Status::GaveUp,
         Some(found) if found.is_unreachable() => Status::Failed,
-        _ => Status::Unauthenticated,
+        // Nobody said that the caller is not known.
+        Some(found) => found
+            .passing_status()
+            .map_or(Status::Unauthenticated, |status| {
+                service_status(status.into(), "")
+            }),
+        None => Status::Unauthenticated,
     };
     Failure::new(status, message)
 }
@@ -160,7 +192,12 @@ impl From<GraphError> for Failure {
                 failure.code = Some(code);
                 failure
             }
-            GraphError::Foreign(_) => Failure::new(Status::Failed, error.to_string()),
+            GraphError::OutOfTime(_) => {
+                Failure::new(Status::GaveUp, error.to_string()).hint(SILENT)
+            }
+            GraphError::Foreign(_) | GraphError::Unexpected(_) => {
+                Failure::new(Status::Failed, error.to_string())
+            }
             GraphError::Transport(_) => Failure::new(Status::Failed, error.to_string())
                 .hint("Check the network and the proxy variables (HTTPS_PROXY, NO_PROXY)."),
         }
@@ -172,7 +209,8 @@ impl From<VaultError> for Failure {
         match error {
             VaultError::Service(error) => Failure {
                 status: service_status(error.status, &error.code),
-                hint: vault_hint(&error).map(str::to_owned),
+                hint: wait_hint(service_status(error.status, &error.code), error.retry_after)
+                    .or_else(|| vault_hint(&error).map(str::to_owned)),
                 message: error.message,
                 code: Some(error.code),
                 request_id: error.request_id,
@@ -188,7 +226,8 @@ impl From<VaultError> for Failure {
                 failure.vault = Some(name.as_str().into());
                 failure
             }
-            VaultError::Other(_) => Failure::new(Status::Failed, error.to_string()),
+            VaultError::OutOfTime(_) => Failure::new(Status::GaveUp, error.to_string()).hint(SILENT),
+            VaultError::Other(_) | VaultError::Unexpected(_) => Failure::new(Status::Failed, error.to_string()),
         }
     }
 }

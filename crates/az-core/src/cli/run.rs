@@ -12,10 +12,11 @@ use super::{
     under_way::UnderWay,
     usage,
 };
+use crate::budget::Budget;
 use az_credential::{AzConfig, Env};
 use clap::error::ErrorKind;
 use clap_complete::CompleteEnv;
-use std::{future::Future, process::ExitCode};
+use std::{future::Future, process::ExitCode, time::Duration};
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// A tool's command line: what clap parses, with the global arguments in it.
@@ -24,6 +25,9 @@ pub trait CommandLine: clap::Parser {
     const NAME: &'static str;
     /// The global arguments as given.
     fn global(&self) -> &GlobalArgs;
+    /// How long the command has in all, unless `--timeout` says it: [`FOR_ANSWERS`](super::FOR_ANSWERS) or
+    /// [`FOR_OPERATIONS`](super::FOR_OPERATIONS).
+    fn longest(&self) -> Duration;
 }
 
 /// A whole tool: parses the command line, runs it, prints what went wrong, gives the exit status.
@@ -71,10 +75,12 @@ where
     log_to_stderr(&global);
     let under_way = UnderWay::new(&global, no_color);
     let running = under_way.clone();
-    let interrupted = move || {
-        let command = typed::<C>(C::NAME, std::env::args_os().skip(1));
-        Failure::interrupted_while(&running.list(), &command)
+    let command = || typed::<C>(C::NAME, std::env::args_os().skip(1));
+    let interrupted = {
+        let running = running.clone();
+        move |by: Status| Failure::interrupted_while(by, &running.list(), &command())
     };
+    let budget = Budget::new(global.timeout.unwrap_or_else(|| cli.longest()));
     let signals = watch_for_interrupt(C::NAME, global.error_format, interrupted.clone());
     let result = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -83,7 +89,14 @@ where
         .and_then(|runtime| {
             signals?;
             runtime.block_on(async {
-                let session = Session::new(C::NAME, global.clone(), env, no_color, under_way)?;
+                let session = Session::new(
+                    C::NAME,
+                    global.clone(),
+                    env,
+                    no_color,
+                    under_way,
+                    budget.clone(),
+                )?;
                 let work = async {
                     match run(cli, session.clone()).await {
                         Err(failure) => Err(suggest(&session, failure).await),
@@ -92,12 +105,18 @@ where
                 };
                 // What is under way is asked for while it is: what runs is dropped before an arm's own code.
                 let interrupt = async {
-                    let _ = tokio::signal::ctrl_c().await;
-                    interrupted()
+                    let by = ended().await;
+                    interrupted(by)
+                };
+                // Whatever waits has a bound of its own, which says more; this is for what has none.
+                let spent = async {
+                    budget.is_spent_for(LEEWAY).await;
+                    Failure::out_of_time(budget.total(), &running.list(), &command())
                 };
                 tokio::select! {
                     result = work => result,
                     failure = interrupt => Err(failure),
+                    failure = spent => Err(failure),
                 }
             })
         });
@@ -115,12 +134,36 @@ fn parse<C: CommandLine>(mut command: clap::Command) -> Result<C, clap::Error> {
     C::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
-/// Ends the tool on Ctrl-C where the runtime cannot: while it is blocked in a read of standard input, in a prompt
+/// How much longer the whole command may take than what it waits for.
+const LEEWAY: Duration = Duration::from_secs(2);
+
+/// Until somebody ends the tool, by Ctrl-C or by SIGTERM; with the exit status for it.
+#[cfg(unix)]
+async fn ended() -> Status {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return Status::Interrupted;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => Status::Interrupted,
+        _ = terminated.recv() => Status::Terminated,
+    }
+}
+
+/// Until somebody ends the tool by Ctrl-C; with the exit status for it.
+#[cfg(not(unix))]
+async fn ended() -> Status {
+    let _ = tokio::signal::ctrl_c().await;
+    Status::Interrupted
+}
+
+/// Ends the tool on Ctrl-C and SIGTERM where the runtime cannot: while it is blocked in a read of standard input, in a prompt
 /// or in the system's resolver.
 fn watch_for_interrupt(
     tool: &'static str,
     format: ErrorFormat,
-    interrupted: impl FnOnce() -> Failure + Send + 'static,
+    interrupted: impl FnOnce(Status) -> Failure + Send + 'static,
 ) -> Result<(), Failure> {
     // What the runtime needs to end by itself, and clean up, when it is not blocked.
     const GRACE: std::time::Duration = std::time::Duration::from_millis(200);
@@ -138,12 +181,11 @@ fn watch_for_interrupt(
     std::thread::Builder::new()
         .name("interrupt".to_owned())
         .spawn(move || {
-            if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
-                std::thread::sleep(GRACE);
-                terminal.put_back();
-                report(tool, &interrupted(), format);
-                std::process::exit(i32::from(Status::Interrupted as u8));
-            }
+            let by = runtime.block_on(ended());
+            std::thread::sleep(GRACE);
+            terminal.put_back();
+            report(tool, &interrupted(by), format);
+            std::process::exit(i32::from(by as u8));
         })
         .map(|_| ())
         .map_err(failed)

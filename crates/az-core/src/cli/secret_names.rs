@@ -1,14 +1,14 @@
 //! The names of a vault's secrets, for completion and for suggestions.
 
 use super::session::Session;
-use crate::keyvault::{Retries, Vault, client};
+use crate::keyvault::{Repeatable, Vault, client};
 use azure_security_keyvault_secrets::models::SecretProperties;
 use futures::TryStreamExt;
 
 /// The names, if the vault is there and may be listed.
 pub(super) async fn secret_names(session: &Session, vault: &str) -> Option<Vec<String>> {
     let vault = Vault::named(&session.cloud, &vault.parse().ok()?);
-    let client = client(&session.connection().ok()?, &vault, Retries::None).ok()?;
+    let client = client(&session.connection().ok()?, &vault, Repeatable::Reads).ok()?;
     let all: Vec<SecretProperties> = client
         .list_secret_properties(None)
         .ok()?

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     arm::{self, ArmError, Client, DryRun, ResourceId, versions},
+    budget::Budget,
     caller::Caller,
     connection::{Connection, application_id},
     nearest::did_you_mean,
@@ -55,6 +56,8 @@ pub struct State {
     dry_run: Option<DryRun>,
     transport: OnceLock<Transport>,
     under_way: UnderWay,
+    /// The time that there is for everything.
+    pub budget: Budget,
     chain: OnceLock<Arc<DefaultAzureCredential>>,
     arm: OnceLock<Client>,
     subscription: OnceCell<Subscription>,
@@ -67,6 +70,7 @@ impl Session {
         env: Env,
         no_color: bool,
         under_way: UnderWay,
+        budget: Budget,
     ) -> Result<Self, Failure> {
         let query = global.query.as_deref().map(Query::compile).transpose()?;
         let cloud = Cloud::resolve(global.cloud.as_deref(), &env)
@@ -82,6 +86,7 @@ impl Session {
             dry_run,
             transport: OnceLock::new(),
             under_way,
+            budget,
             chain: OnceLock::new(),
             arm: OnceLock::new(),
             subscription: OnceCell::new(),
@@ -137,6 +142,7 @@ impl Session {
             credential: self.credential()?,
             transport: self.transport()?,
             tool: self.tool,
+            budget: self.budget.clone(),
         })
     }
 
@@ -149,7 +155,6 @@ impl Session {
             &self.connection()?,
             arm::ClientOptions {
                 dry_run: self.dry_run.clone(),
-                timeout: self.global.timeout,
                 watch: Some(Arc::new(self.under_way.clone())),
             },
         );

@@ -1,33 +1,20 @@
 //! Azure's client for secrets, on the process's one HTTP client.
 
 use super::address::Vault;
-use crate::connection::Connection;
+use crate::{connection::Connection, resend::Repeatable};
 use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions};
 
-/// Whether the client sends a request again by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retries {
-    /// A few times, as long as a person waits; for requests that change nothing.
-    Some,
-    /// Never; for requests that must not be done twice.
-    None,
-}
-
-/// A client for a vault's secrets.
+/// A client for a vault's secrets, and which of its requests may be done twice.
 ///
 /// # Errors
 /// The vault's address is none.
 pub fn client(
     connection: &Connection,
     vault: &Vault,
-    retries: Retries,
+    repeatable: Repeatable,
 ) -> azure_core::Result<SecretClient> {
-    let retries = match retries {
-        Retries::None => 0,
-        Retries::Some => 3,
-    };
     let options = SecretClientOptions {
-        client_options: connection.client_options(&vault.url, retries),
+        client_options: connection.client_options(&vault.url, repeatable),
         ..Default::default()
     };
     SecretClient::new(

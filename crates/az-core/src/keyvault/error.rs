@@ -1,8 +1,8 @@
 //! What a vault refuses.
 
 use super::address::Vault;
-use crate::connection::Connection;
-use az_credential::http::root_cause;
+use crate::{cause, connection::Connection, resend::OutOfTime, said::Said};
+use az_credential::http::{retry_after, root_cause};
 use azure_core::{
     error::ErrorKind,
     http::{
@@ -24,8 +24,8 @@ pub struct ServiceError {
     pub message: String,
     /// `x-ms-request-id`, for Azure's support.
     pub request_id: Option<String>,
-    /// How long to wait before the next request, in seconds, if the vault says.
-    pub retry_after: Option<u64>,
+    /// How long the vault asks to wait before the next request.
+    pub retry_after: Option<Duration>,
     /// The vault's name, where it is known.
     pub vault: Option<String>,
 }
@@ -44,34 +44,20 @@ pub fn service_error(error: &azure_core::Error) -> Option<ServiceError> {
     let body = raw_response
         .as_deref()
         .and_then(|response| serde_json::from_slice::<Value>(response.body()).ok());
-    let header = |name| {
-        raw_response
-            .as_deref()
-            .and_then(|response| header(response, name))
-    };
-    let error = body.as_ref().map(|body| &body["error"]);
-    let code = error.and_then(|error| {
-        let inner = error["innererror"]["code"].as_str();
-        inner.or_else(|| error["code"].as_str())
-    });
-    let message = error.and_then(|error| error["message"].as_str());
+    let headers = raw_response.as_deref().map(RawResponse::headers);
+    let said = body.as_ref().map(Said::of).unwrap_or_default();
     Some(ServiceError {
         status,
-        code: code.map_or_else(|| format!("HTTP{status}"), str::to_owned),
-        message: message.map_or_else(
-            || format!("the vault answered {status}"),
-            |message| message.split_whitespace().collect::<Vec<_>>().join(" "),
-        ),
-        request_id: header("x-ms-request-id"),
-        retry_after: header("retry-after").and_then(|seconds| seconds.parse().ok()),
+        code: said.code.unwrap_or_else(|| format!("HTTP{status}")),
+        message: said
+            .message
+            .unwrap_or_else(|| format!("the vault answered {status}")),
+        request_id: headers.and_then(|headers| {
+            headers.get_optional_string(&HeaderName::from_static("x-ms-request-id"))
+        }),
+        retry_after: headers.and_then(retry_after),
         vault: None,
     })
-}
-
-fn header(response: &RawResponse, name: &'static str) -> Option<String> {
-    response
-        .headers()
-        .get_optional_string(&HeaderName::from_static(name))
 }
 
 /// Why a vault's answer is none that a tool can use.
@@ -86,6 +72,12 @@ pub enum VaultError {
     /// The request or its answer did not get through; with the innermost cause.
     #[error("no answer from the vault: {0}")]
     NoAnswer(String),
+    /// No answer came while there was time.
+    #[error("no answer from the vault within {:.0} s", .0.waited.as_secs_f64())]
+    OutOfTime(OutOfTime),
+    /// An answer that a vault should not give.
+    #[error("{0}")]
+    Unexpected(&'static str),
     /// Nothing is at the vault's address, while the cloud itself answers.
     #[error("there is no vault '{0}'")]
     NoVault(String),
@@ -99,13 +91,27 @@ impl From<azure_core::Error> for VaultError {
         if let Some(error) = service_error(&error) {
             return VaultError::Service(error);
         }
+        if let Some(out_of_time) = cause::find::<OutOfTime>(&error) {
+            return VaultError::OutOfTime(out_of_time.clone());
+        }
+        if let Some(Odd(words)) = cause::find(&error) {
+            return VaultError::Unexpected(words);
+        }
         match error.kind() {
+            ErrorKind::DataConversion => {
+                VaultError::Unexpected("the vault's answer is not what a vault answers")
+            }
             ErrorKind::Credential => VaultError::Credential(error),
             ErrorKind::Connection | ErrorKind::Io => VaultError::NoAnswer(root_cause(&error)),
             _ => VaultError::Other(root_cause(&error)),
         }
     }
 }
+
+/// What is odd about a vault's answer, within an error of Azure's client.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Odd(pub(super) &'static str);
 
 /// The same, once it is known whether the vault is not there or nothing is: a vault that does not exist has no
 /// address, so all that shows is a connection that cannot be made.

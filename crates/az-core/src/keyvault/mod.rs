@@ -2,13 +2,16 @@
 
 mod access;
 mod address;
+mod checked;
 mod client;
 mod error;
 mod shape;
 
+pub use crate::resend::Repeatable;
 pub use access::Access;
 pub use address::{InvalidAddress, InvalidVersion, SecretRef, Vault, parse_version};
-pub use client::{Retries, client};
+pub use checked::{checked, checked_value};
+pub use client::client;
 pub use error::{ServiceError, VaultError, explain, service_error};
 pub use shape::{
     sentence, shape_deleted, shape_deleted_item, shape_item, shape_secret, shape_vault,

@@ -13,10 +13,11 @@ pub(crate) use vm::{
 
 use crate::doctor::cli::Doctor;
 use az_core::{
-    cli::{CommandLine, GlobalArgs, Tags},
+    cli::{CommandLine, FOR_ANSWERS, FOR_OPERATIONS, GlobalArgs, Tags},
     name::{GroupName, Location, MachineName, VaultName},
 };
 use clap::{Args, Parser, Subcommand};
+use std::time::Duration;
 
 /// Create and show resource groups, virtual machines and key vaults.
 ///
@@ -35,6 +36,15 @@ impl CommandLine for Cli {
     const NAME: &'static str = "az-provision";
     fn global(&self) -> &GlobalArgs {
         &self.global
+    }
+    fn longest(&self) -> Duration {
+        match &self.command {
+            Command::Group(Group::Show(_) | Group::Exists(_) | Group::List { .. })
+            | Command::Vm(Vm::Show(_) | Vm::List { .. } | Vm::ListIpAddresses { .. })
+            | Command::Keyvault(Keyvault::Show { .. } | Keyvault::List { .. })
+            | Command::Doctor(_) => FOR_ANSWERS,
+            _ => FOR_OPERATIONS,
+        }
     }
 }
 

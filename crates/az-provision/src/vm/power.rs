@@ -46,10 +46,12 @@ pub(crate) async fn run(session: &Session, args: &VmActs, action: Action) -> Res
         let doing = format!("{gerund} virtual machine '{}'", machine.name());
         let id = machine.id(session).await?;
         let arm = session.arm()?;
-        let answer = arm
-            .post(format!("{id}/{verb}"), versions::COMPUTE, query)
-            .await
-            .doing(&doing)?;
+        let path = format!("{id}/{verb}");
+        let answer = match action {
+            Action::Restart => arm.post_once(path, versions::COMPUTE, None).await,
+            _ => arm.post(path, versions::COMPUTE, query).await,
+        };
+        let answer = answer.doing(&doing)?;
         if !args.no_wait {
             let _shown = session.progress(doing.clone());
             arm.wait(answer).await.doing(&doing)?;

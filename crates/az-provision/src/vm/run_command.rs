@@ -79,7 +79,7 @@ pub(crate) async fn invoke(session: &Session, args: &RunCommand) -> Result<Value
     }
     let arm = session.arm()?;
     let answer = arm
-        .post_body(format!("{id}/runCommand"), versions::COMPUTE, body)
+        .post_once(format!("{id}/runCommand"), versions::COMPUTE, Some(body))
         .await
         .doing(&doing)?;
     if args.act.no_wait || session.is_dry_run() {
