@@ -3,7 +3,7 @@
 use crate::{
     connection::{Connection, SendError, Service},
     origin::ForeignLink,
-    pages::{GOES_ROUND, Pages},
+    pages::{GoesRound, Pages},
     resend::OutOfTime,
     said::Said,
 };
@@ -35,6 +35,9 @@ pub enum GraphError {
     /// An answer that Graph should not give.
     #[error("Microsoft Graph: {0}")]
     Unexpected(&'static str),
+    /// A list without an end.
+    #[error("Microsoft Graph: {0}")]
+    GoesRound(#[from] GoesRound),
     /// A list went on elsewhere.
     #[error("Microsoft Graph: {0}")]
     Foreign(ForeignLink),
@@ -81,7 +84,7 @@ impl Client {
     /// The members of a page and of all after it.
     async fn rest(&self, mut page: Value) -> Result<Vec<Value>, GraphError> {
         let mut found = Vec::new();
-        let mut pages = Pages::default();
+        let pages = Pages::default();
         loop {
             match page.get_mut("value").map(Value::take) {
                 Some(Value::Array(mut values)) => found.append(&mut values),
@@ -90,9 +93,7 @@ impl Client {
             let Some(link) = page["@odata.nextLink"].as_str() else {
                 return Ok(found);
             };
-            if !pages.is_new(link) {
-                return Err(GraphError::Unexpected(GOES_ROUND));
-            }
+            pages.follow(link)?;
             page = self.get(self.url(link)?).await?;
         }
     }

@@ -17,6 +17,7 @@ pub mod budget;
 pub mod caller;
 pub mod cause;
 pub mod cli;
+pub mod concealed;
 pub mod connection;
 pub mod date;
 pub mod dotenv;

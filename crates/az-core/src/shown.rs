@@ -20,6 +20,24 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     out.into()
 }
 
+/// The same for JSON, which has escapes of its own for most: those that it lets through, as one that begins a terminal's
+/// sequence in one letter (U+009B), are written in its form. The sequences of its colours stay.
+pub fn shown_json(text: &str) -> Cow<'_, str> {
+    let control = |letter: char| ('\u{7f}'..='\u{9f}').contains(&letter);
+    if !text.contains(control) {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for letter in text.chars() {
+        if control(letter) {
+            out.push_str(&format!("\\u{:04x}", u32::from(letter)));
+        } else {
+            out.push(letter);
+        }
+    }
+    out.into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,6 +51,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn json_that_is_shown_is_the_same_json(text in ".*") {
+            let json = serde_json::Value::from(text);
+            let line = json.to_string();
+            let shown = shown_json(&line);
+            prop_assert!(!shown.chars().any(char::is_control));
+            let back: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+            prop_assert_eq!(back, json);
+        }
+
         #[test]
         fn nothing_shown_controls_a_terminal(text in ".*") {
             let text = shown(&text);

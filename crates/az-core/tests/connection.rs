@@ -3,10 +3,11 @@
 
 use az_core::{
     arm::{self, Client as Arm},
+    budget::Budget,
     cli::{Failure, Status},
     connection::Connection,
     graph,
-    keyvault::{self, Retries, Vault, VaultError},
+    keyvault::{self, Repeatable, Vault, VaultError},
 };
 use az_credential::Cloud;
 use azure_core::{
@@ -41,6 +42,8 @@ struct First {
 #[derive(Debug)]
 struct Wire {
     first: Mutex<Option<First>>,
+    /// Every answer is the first one.
+    goes_round: bool,
     asked: Mutex<Vec<Request>>,
 }
 
@@ -59,7 +62,12 @@ impl HttpClient for Wire {
                 nobody,
             ));
         }
-        let answer = self.first.lock().expect("lock").take();
+        let mut first = self.first.lock().expect("lock");
+        let answer = match self.goes_round {
+            true => first.clone(),
+            false => first.take(),
+        };
+        drop(first);
         let answer = answer.unwrap_or_else(|| First {
             status: 200,
             body: json!({"value": [], "status": "Succeeded"}),
@@ -103,6 +111,7 @@ fn connection(wire: &Arc<Wire>) -> Connection {
         credential: Arc::new(Token),
         transport: Transport::new(wire.clone()),
         tool: "az-role",
+        budget: Budget::new(Duration::from_secs(60)),
     }
 }
 
@@ -180,29 +189,28 @@ impl Follower {
             url: format!("https://{VAULT}/").parse().expect("an address"),
         };
         let secrets =
-            || keyvault::client(&connection, &vault, Retries::Some).map_err(VaultError::from);
+            || keyvault::client(&connection, &vault, Repeatable::All).map_err(VaultError::from);
         let arm = Arm::new(
             &connection,
             arm::ClientOptions {
                 dry_run: None,
-                timeout: Duration::from_secs(60),
                 watch: None,
             },
         );
         let graph = graph::Client::new(&connection);
         match self {
             Follower::Secrets => {
-                let list = secrets()?.list_secret_properties(None).expect("a list");
+                let list = keyvault::list_secrets(&secrets()?).expect("a list");
                 let found: Result<Vec<_>, _> = list.try_collect().await;
                 Ok(found.map(|_| ()).map_err(VaultError::from)?)
             }
             Follower::Versions => {
-                let list = secrets()?.list_secret_properties_versions("s", None);
+                let list = keyvault::list_versions(&secrets()?, "s");
                 let found: Result<Vec<_>, _> = list.expect("a list").try_collect().await;
                 Ok(found.map(|_| ()).map_err(VaultError::from)?)
             }
             Follower::DeletedSecrets => {
-                let list = secrets()?.list_deleted_secret_properties(None);
+                let list = keyvault::list_deleted_secrets(&secrets()?);
                 let found: Result<Vec<_>, _> = list.expect("a list").try_collect().await;
                 Ok(found.map(|_| ()).map_err(VaultError::from)?)
             }
@@ -246,6 +254,7 @@ impl Follower {
 fn wire(first: First) -> Arc<Wire> {
     Arc::new(Wire {
         first: Mutex::new(Some(first)),
+        goes_round: false,
         asked: Mutex::default(),
     })
 }
@@ -349,5 +358,31 @@ async fn every_request_says_which_tool_sends_it() {
             let agent = header(request, "user-agent").unwrap_or_default();
             assert!(agent.starts_with(&tool), "{follower:?}: {agent}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_goes_round_has_an_end() {
+    for follower in [
+        Follower::Secrets,
+        Follower::Versions,
+        Follower::DeletedSecrets,
+        Follower::Resources,
+        Follower::Principals,
+        Follower::PrincipalsByIds,
+    ] {
+        let link = format!("https://{}/again?page=1", follower.host());
+        let wire = Arc::new(Wire {
+            first: Mutex::new(Some(follower.answer(&link))),
+            goes_round: true,
+            asked: Mutex::default(),
+        });
+        let failure = follower.run(&wire).await.expect_err("without an end");
+        assert!(
+            failure.message.contains("circle"),
+            "{follower:?}: {failure}"
+        );
+        let asked = wire.asked.lock().expect("lock").len();
+        assert!(asked <= 4, "{follower:?}: {asked}");
     }
 }

@@ -1,7 +1,7 @@
 //! What to do about a refusal of Entra ID.
 
-use crate::error::answer;
-use azure_core::{error::ErrorKind, http::StatusCode};
+use crate::error::{answer, is_passing};
+use azure_core::error::ErrorKind;
 
 /// By what Entra ID was to know the application.
 pub(crate) enum Sent {
@@ -44,11 +44,6 @@ pub(crate) fn advice(error: &azure_core::Error, sent: &Sent) -> String {
         _ => VARIABLES,
     };
     words.to_owned()
-}
-
-/// Whether a status says nothing of who asks: the same question may be answered later.
-pub(crate) fn is_passing(status: StatusCode) -> bool {
-    matches!(u16::from(status), 408 | 429 | 500..)
 }
 
 /// An assertion was not accepted: by whom it was made, and with what it is to be compared.

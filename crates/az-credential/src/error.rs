@@ -1,6 +1,6 @@
 //! Why no credential gave a token.
 
-use crate::{advice::is_passing, name::CredentialName};
+use crate::name::CredentialName;
 use azure_core::{error::ErrorKind, http::StatusCode};
 use std::{fmt, sync::Arc};
 
@@ -238,6 +238,11 @@ impl From<CredentialError> for azure_core::Error {
     fn from(error: CredentialError) -> Self {
         azure_core::Error::new(ErrorKind::Credential, error)
     }
+}
+
+/// Whether a status says nothing of who asks: the same question may be answered later.
+pub(crate) fn is_passing(status: StatusCode) -> bool {
+    matches!(u16::from(status), 408 | 429 | 500..)
 }
 
 /// What `azure_identity` says, on one line, without its own name and links around it.

@@ -3,7 +3,10 @@
 use az_core::{
     cli::{Doing, Failure, Session},
     connection::Connection,
-    keyvault::{Access, Repeatable, SecretRef, Vault, VaultError, checked_value, client, explain},
+    keyvault::{
+        Access, Repeatable, SecretRef, Vault, VaultError, checked_value, client, explain,
+        list_deleted_secrets, list_secrets, list_versions,
+    },
     name::SecretName,
 };
 use azure_security_keyvault_secrets::{
@@ -71,7 +74,7 @@ impl<'a> Reader<'a> {
         most: usize,
     ) -> Result<Vec<SecretProperties>, Failure> {
         let list = || async {
-            let all = self.client.list_secret_properties(None)?;
+            let all = list_secrets(&self.client)?;
             let wanted =
                 all.try_filter(|secret| ready(include_managed || secret.managed != Some(true)));
             first(wanted, most).await
@@ -89,8 +92,7 @@ impl<'a> Reader<'a> {
         most: usize,
     ) -> Result<Vec<SecretProperties>, Failure> {
         let list = || async {
-            let client = &self.client;
-            let all = client.list_secret_properties_versions(name.as_str(), None)?;
+            let all = list_versions(&self.client, name.as_str())?;
             first(all, most).await
         };
         self.ask(list, || self.doing("listing the versions of secret", name))
@@ -103,7 +105,7 @@ impl<'a> Reader<'a> {
         most: usize,
     ) -> Result<Vec<DeletedSecretProperties>, Failure> {
         let list = || async {
-            let all = self.client.list_deleted_secret_properties(None)?;
+            let all = list_deleted_secrets(&self.client)?;
             first(all, most).await
         };
         self.ask(list, || {

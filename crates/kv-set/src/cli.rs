@@ -1,7 +1,10 @@
 //! What the user may say.
 
 use crate::encoding::Encoding;
-use az_core::cli::{CommandLine, FOR_ANSWERS, GlobalArgs, SecretArgs, Tags, parse_duration};
+use az_core::{
+    cli::{CommandLine, FOR_ANSWERS, GlobalArgs, SecretArgs, Tags, parse_duration},
+    concealed::conceal,
+};
 use azure_core::time::{OffsetDateTime, parse_rfc3339};
 use clap::{Args, Parser};
 use secrecy::SecretString;
@@ -169,6 +172,7 @@ impl Properties {
 }
 
 fn parse_secret(text: &str) -> Result<SecretString, Infallible> {
+    conceal(text);
     Ok(SecretString::from(text))
 }
 

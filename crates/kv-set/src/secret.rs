@@ -4,7 +4,7 @@ use crate::{
     cli::{Properties, parse_date},
     error::{Error, LONGEST_CONTENT_TYPE, LONGEST_VALUE, MOST_TAGS},
 };
-use az_core::{arm::REDACTED, cli::Failure, name::SecretName};
+use az_core::{arm::REDACTED, cli::Failure, concealed::conceal, name::SecretName};
 use azure_core::{
     Bytes,
     http::{Body, RequestContent},
@@ -57,6 +57,7 @@ impl NewSecret {
         value: SecretString,
         properties: &Properties,
     ) -> Result<Self, Error> {
+        conceal(value.expose_secret());
         let secret = NewSecret {
             name,
             value,

@@ -6,7 +6,7 @@
 use crate::{error::Error, secret::NewSecret};
 use az_core::{
     cli::Failure,
-    keyvault::{Access, VaultError, checked, service_error},
+    keyvault::{Access, VaultError, checked, list_versions, service_error},
 };
 use az_credential::http::{jittered, root_cause};
 use azure_core::{
@@ -146,9 +146,7 @@ async fn look_up(
         Some(_) => {}
     }
     // Someone else wrote at the same time; ours may be before theirs.
-    let versions = reader
-        .list_secret_properties_versions(name, None)
-        .map_err(said)?;
+    let versions = list_versions(reader, name).map_err(said)?;
     let versions: Vec<_> = versions.try_collect().await.map_err(said)?;
     for version in versions {
         let created = version

@@ -1,5 +1,6 @@
 //! Request bodies that may hold secrets.
 
+use crate::concealed::conceal;
 use azure_core::Bytes;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -24,6 +25,7 @@ impl Body {
         pointer: impl Into<Cow<'static, str>>,
         secret: SecretString,
     ) -> Self {
+        conceal(secret.expose_secret());
         self.secrets.push((pointer.into(), secret));
         self
     }

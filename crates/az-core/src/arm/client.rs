@@ -5,14 +5,14 @@ use super::{
     body::Body,
     error::ArmError,
     id::ResourceId,
-    lost::Again,
+    repeat::Again,
     versions,
     watch::{Watch, Watched, Write},
 };
 use crate::{
     budget::Budget,
     connection::{Connection, Service},
-    pages::{GOES_ROUND, Pages},
+    pages::Pages,
 };
 use azure_core::http::{Method, Url, headers::Headers};
 use serde_json::Value;
@@ -145,7 +145,7 @@ impl Client {
         let url = self.url(path.as_ref(), api_version, query)?;
         let mut page = self.send(Method::Get, url, None).await?;
         let mut items = Vec::new();
-        let mut pages = Pages::default();
+        let pages = Pages::default();
         loop {
             match page.body.get_mut("value").map(Value::take) {
                 Some(Value::Array(mut values)) => items.append(&mut values),
@@ -157,8 +157,12 @@ impl Client {
                 .and_then(Value::as_str)
                 .filter(|link| !link.is_empty())
             {
-                Some(link) if !pages.is_new(link) => return Err(page.unexpected(GOES_ROUND)),
-                Some(link) => page = self.follow(link, &page.what).await?,
+                Some(link) => {
+                    pages
+                        .follow(link)
+                        .map_err(|error| page.unexpected(&error.to_string()))?;
+                    page = self.follow(link, &page.what).await?;
+                }
                 None => return Ok(items),
             }
         }

@@ -5,7 +5,8 @@ use super::{
     body::{Body, REDACTED},
     client::Client,
     error::ArmError,
-    operation::is_leaving,
+    progress::is_leaving,
+    repeat::Again,
 };
 use az_credential::http::jittered;
 use azure_core::http::{Method, Url, headers::Headers};
@@ -16,15 +17,6 @@ use std::time::Duration;
 const MOST: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_millis(400);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
-
-/// Whether a write may be done a second time, where it is not known whether it was done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Again {
-    /// It changes nothing more.
-    Yes,
-    /// It would do more.
-    No,
-}
 
 impl Client {
     /// Sends a write until it is known that it was done or refused.

@@ -9,6 +9,8 @@ mod id;
 mod lost;
 mod operation;
 mod permissions;
+mod progress;
+mod repeat;
 pub mod versions;
 mod watch;
 
@@ -19,6 +21,6 @@ pub use body::{Body, REDACTED};
 pub use client::{Client, ClientOptions, DryRun, Planned};
 pub use error::{ArmError, ServiceError};
 pub use id::{InvalidResourceId, ResourceId};
-pub use operation::is_leaving;
 pub use permissions::Permissions;
+pub use progress::is_leaving;
 pub use watch::{Watch, Watched, Write, described};

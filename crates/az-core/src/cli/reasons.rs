@@ -195,7 +195,7 @@ impl From<GraphError> for Failure {
             GraphError::OutOfTime(_) => {
                 Failure::new(Status::GaveUp, error.to_string()).hint(SILENT)
             }
-            GraphError::Foreign(_) | GraphError::Unexpected(_) => {
+            GraphError::Foreign(_) | GraphError::Unexpected(_) | GraphError::GoesRound(_) => {
                 Failure::new(Status::Failed, error.to_string())
             }
             GraphError::Transport(_) => Failure::new(Status::Failed, error.to_string())

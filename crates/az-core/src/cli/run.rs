@@ -6,13 +6,13 @@ use super::{
     complete, defaults,
     failure::{Failure, Status},
     help, line_ends, prompt,
-    report::report,
+    report::{Log, report},
     session::Session,
     suggest::suggest,
     under_way::UnderWay,
     usage,
 };
-use crate::budget::Budget;
+use crate::{budget::Budget, concealed::conceal};
 use az_credential::{AzConfig, Env};
 use clap::error::ErrorKind;
 use clap_complete::CompleteEnv;
@@ -48,6 +48,7 @@ where
         return ExitCode::from(failure.status as u8);
     }
     let env = Env::from_process();
+    conceal_those_of(&env);
     let config = AzConfig::read(&env);
     let command = match defaults::apply(C::command(), C::NAME, &config) {
         Ok(command) => command,
@@ -66,7 +67,7 @@ where
                 Err(error) => usage::report(C::NAME, &error),
             };
         }
-        Err(error) => return usage::report(C::NAME, &usage::shortened(error)),
+        Err(error) => return usage::report(C::NAME, &usage::without_secrets(error)),
     };
     let mut global = cli.global().clone();
     global.only_show_errors |=
@@ -126,6 +127,18 @@ where
             report(C::NAME, &failure, global.error_format);
             ExitCode::from(failure.status as u8)
         }
+    }
+}
+
+/// The secrets of the environment are not repeated, whoever sends them back.
+fn conceal_those_of(env: &Env) {
+    for name in [
+        "AZURE_CLIENT_SECRET",
+        "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+        "IDENTITY_HEADER",
+        "MSI_SECRET",
+    ] {
+        env.get(name).into_iter().for_each(conceal);
     }
 }
 
@@ -206,7 +219,7 @@ fn log_to_stderr(global: &GlobalArgs) {
         .with_target("azure_identity", others)
         .with_target("typespec_client_core", others);
     let layer = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(|| Log)
         .with_ansi(false)
         .with_target(global.debug)
         .without_time();

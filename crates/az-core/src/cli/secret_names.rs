@@ -1,7 +1,7 @@
 //! The names of a vault's secrets, for completion and for suggestions.
 
 use super::session::Session;
-use crate::keyvault::{Repeatable, Vault, client};
+use crate::keyvault::{Repeatable, Vault, client, list_secrets};
 use azure_security_keyvault_secrets::models::SecretProperties;
 use futures::TryStreamExt;
 
@@ -9,12 +9,8 @@ use futures::TryStreamExt;
 pub(super) async fn secret_names(session: &Session, vault: &str) -> Option<Vec<String>> {
     let vault = Vault::named(&session.cloud, &vault.parse().ok()?);
     let client = client(&session.connection().ok()?, &vault, Repeatable::Reads).ok()?;
-    let all: Vec<SecretProperties> = client
-        .list_secret_properties(None)
-        .ok()?
-        .try_collect()
-        .await
-        .ok()?;
+    let all = list_secrets(&client).ok()?;
+    let all: Vec<SecretProperties> = all.try_collect().await.ok()?;
     let names = all.iter().filter_map(|secret| {
         let id = secret.id.as_deref()?;
         Some(id.rsplit('/').next()?.to_owned())

@@ -14,7 +14,7 @@ use crate::{
     caller::Caller,
     connection::{Connection, application_id},
     nearest::did_you_mean,
-    shown::shown,
+    shown::{shown, shown_json},
     subscription::{self, Subscription},
 };
 use az_credential::{Cloud, DefaultAzureCredential, Env, Options};
@@ -290,7 +290,10 @@ impl Session {
         columns: &str,
     ) -> Result<(), Failure> {
         if self.global.output.is_none() && self.query.is_none() {
-            return write_out(text);
+            return match std::io::stdout().is_terminal() {
+                true => write_out(&shown(text)),
+                false => write_out(text),
+            };
         }
         self.print_in(result, Some(text.trim_end()), Some(columns))
     }
@@ -328,12 +331,7 @@ impl Session {
             self.query.as_ref().or(columns.as_ref()),
             colour,
         )?;
-        // JSON has no control characters but those of its own colours; the other forms have those of the values.
-        if std::io::stdout().is_terminal() && !matches!(self.format(), Format::Json | Format::Jsonc)
-        {
-            return write_out(&shown(&text));
-        }
-        write_out(&text)
+        self.write(&text)
     }
 
     /// Prints one result of several on one line.
@@ -344,7 +342,7 @@ impl Session {
         let mut result = result.clone();
         add_resource_group(&mut result);
         let result = &result;
-        write_out(&output::render_line(
+        self.write(&output::render_line(
             result,
             text,
             self.format(),
@@ -352,9 +350,23 @@ impl Session {
         )?)
     }
 
+    /// Writes a result in the chosen format: to a terminal without what would control it, elsewhere byte for byte.
+    fn write(&self, text: &str) -> Result<(), Failure> {
+        if !std::io::stdout().is_terminal() {
+            return write_out(text);
+        }
+        match self.format() {
+            Format::Json | Format::Jsonc => write_out(&shown_json(text)),
+            _ => write_out(&shown(text)),
+        }
+    }
+
     /// Prints bytes as they are, for what is neither a table nor JSON: lines for a shell, a backup.
     pub fn print_raw(&self, bytes: &[u8]) -> Result<(), Failure> {
-        write_bytes(bytes)
+        match std::str::from_utf8(bytes) {
+            Ok(text) if std::io::stdout().is_terminal() => write_out(&shown(text)),
+            _ => write_bytes(bytes),
+        }
     }
 
     /// Prints a request that a dry run does not send; for clients other than Resource Manager's.

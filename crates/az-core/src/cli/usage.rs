@@ -8,24 +8,36 @@ use super::{
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::process::ExitCode;
 
-/// The error without most of an argument that is no flag anybody would type: it may be a key that follows its flag
-/// and begins with hyphens itself.
-pub(super) fn shortened(mut error: clap::Error) -> clap::Error {
-    const LONGEST: usize = 40;
-    let shown = match error.get(ContextKind::InvalidArg) {
+/// The error without an argument that is no flag anybody would type: it may be a secret that was given without its flag, or
+/// one that follows its flag and begins with hyphens itself.
+pub(super) fn without_secrets(mut error: clap::Error) -> clap::Error {
+    let hidden = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(word)) if error.kind() == ErrorKind::UnknownArgument => {
-            let line = word.lines().next().unwrap_or_default();
-            let kept: String = line.chars().take(LONGEST).collect();
-            (kept.len() < word.len()).then(|| kept + "…")
+            !looks_like_a_flag(word)
         }
-        _ => None,
+        _ => false,
     };
-    if let Some(shown) = shown {
-        error.insert(ContextKind::InvalidArg, ContextValue::String(shown));
-        // It would repeat the word.
+    if hidden {
+        error.insert(
+            ContextKind::InvalidArg,
+            ContextValue::String("…".to_owned()),
+        );
+        // They would repeat the word.
         error.remove(ContextKind::Suggested);
+        error.remove(ContextKind::SuggestedArg);
     }
     error
+}
+
+/// `-x`, or words of letters with hyphens between them and before.
+fn looks_like_a_flag(word: &str) -> bool {
+    const LONGEST: usize = 40;
+    let is_word =
+        |word: &str| !word.is_empty() && word.bytes().all(|letter| letter.is_ascii_lowercase());
+    match word.strip_prefix("--") {
+        Some(name) => name.len() <= LONGEST && name.split('-').all(is_word),
+        None => word.len() == 2 && word.starts_with('-'),
+    }
 }
 
 /// Prints the help or the version that was asked for, or says what is wrong; gives the exit status.
@@ -76,5 +88,43 @@ pub(super) fn error_format() -> ErrorFormat {
         ErrorFormat::Json
     } else {
         ErrorFormat::Text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Arg, Command};
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_mistyped_flag_is_shown() {
+        for word in ["--admin-passwrd", "--vaule", "-x", "--force-string"] {
+            assert!(looks_like_a_flag(word), "{word}");
+        }
+        for word in [
+            "hunter2",
+            "--hunter2",
+            "-----BEGIN",
+            "--Secret",
+            "-xy",
+            "--",
+            "-",
+        ] {
+            assert!(!looks_like_a_flag(word), "{word}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_no_flag_is_not_repeated(secret in "[A-Za-z0-9+/=_-]{0,20}[0-9A-Z]{4}[A-Za-z0-9+/=_-]{0,20}") {
+            let command = Command::new("tool").arg(Arg::new("name")).arg(Arg::new("v").long("value"));
+            let words = ["tool", "a", secret.as_str()];
+            if let Err(error) = command.try_get_matches_from(words) {
+                let said = without_secrets(error).render().to_string();
+                let flag = secret.split('=').next().unwrap_or_default();
+                prop_assert!(!said.contains(&secret) || looks_like_a_flag(flag), "{}", said);
+            }
+        }
     }
 }

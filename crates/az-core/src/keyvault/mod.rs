@@ -5,6 +5,7 @@ mod address;
 mod checked;
 mod client;
 mod error;
+mod lists;
 mod shape;
 
 pub use crate::resend::Repeatable;
@@ -13,6 +14,7 @@ pub use address::{InvalidAddress, InvalidVersion, SecretRef, Vault, parse_versio
 pub use checked::{checked, checked_value};
 pub use client::client;
 pub use error::{ServiceError, VaultError, explain, service_error};
+pub use lists::{list_deleted_secrets, list_secrets, list_versions};
 pub use shape::{
     sentence, shape_deleted, shape_deleted_item, shape_item, shape_secret, shape_vault,
 };

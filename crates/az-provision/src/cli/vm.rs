@@ -3,6 +3,7 @@
 use super::until::Until;
 use az_core::{
     cli::{MachineArgs, Tags},
+    concealed::conceal,
     name::{GroupName, Location, MachineName, NetworkName},
 };
 use clap::{Args, Subcommand, ValueEnum};
@@ -423,5 +424,6 @@ pub(crate) enum NsgRule {
 
 /// Secrets are kept out of what is shown, and zeroed after use.
 fn parse_secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
+    conceal(text);
     Ok(SecretString::from(text))
 }
