@@ -4,6 +4,7 @@ use crate::{
     budget::Budget,
     cause,
     origin::{ForeignLink, OneOrigin},
+    pages::OnePages,
     resend::{OnlyAsks, OutOfTime, Repeatable, Resend},
 };
 use az_credential::{ClaimsChallenge, Cloud};
@@ -42,6 +43,7 @@ impl Connection {
         ClientOptions {
             per_call_policies: vec![
                 OneOrigin::of(endpoint),
+                OnePages::policy(),
                 ClaimsChallenge::policy(),
                 Resend::policy(self.budget.clone(), repeatable),
             ],

@@ -7,8 +7,10 @@ use crate::{
     resend::OutOfTime,
     said::Said,
 };
-use azure_core::http::{Method, RawResponse, Url};
+use az_credential::http::retry_after;
+use azure_core::http::{Method, RawResponse, Url, headers::HeaderName};
 use serde_json::Value;
+use std::time::Duration;
 
 /// Why Graph gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +24,10 @@ pub enum GraphError {
         code: String,
         /// Graph's message.
         message: String,
+        /// For Microsoft's support.
+        request_id: Option<String>,
+        /// How long Graph asks to wait before the next request.
+        retry_after: Option<Duration>,
     },
     /// No credential gave a token.
     #[error("{0}")]
@@ -112,7 +118,7 @@ impl Client {
 
 /// The body of a good answer.
 fn read(answer: RawResponse) -> Result<Value, GraphError> {
-    let (status, _, body) = answer.deconstruct();
+    let (status, headers, body) = answer.deconstruct();
     let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
     if status.is_success() {
         return Ok(body);
@@ -125,5 +131,8 @@ fn read(answer: RawResponse) -> Result<Value, GraphError> {
         message: said
             .message
             .unwrap_or_else(|| format!("Microsoft Graph answered {status}")),
+        // https://learn.microsoft.com/graph/best-practices-concept#reliability-and-support
+        request_id: headers.get_optional_string(&HeaderName::from_static("request-id")),
+        retry_after: retry_after(&headers),
     })
 }

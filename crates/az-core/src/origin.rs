@@ -1,7 +1,6 @@
 //! Links that a service's answer carries: to the next page, to an operation's status. They are followed to the
-//! service itself only, so that its token goes nowhere else, and once.
+//! service itself only, so that its token goes nowhere else.
 
-use crate::pages::Pages;
 use azure_core::{
     Error,
     error::ErrorKind,
@@ -57,11 +56,6 @@ impl Policy for OneOrigin {
     ) -> PolicyResult {
         self.check(request.url())
             .map_err(|foreign| Error::new(ErrorKind::Other, foreign))?;
-        if let Some(pages) = ctx.value::<Pages>() {
-            pages
-                .follow(request.url().as_str())
-                .map_err(|error| Error::new(ErrorKind::Other, error))?;
-        }
         next[0].send(ctx, request, &next[1..]).await
     }
 }

@@ -1,5 +1,14 @@
 //! Lists that come in pages.
 
+use azure_core::{
+    Error,
+    error::ErrorKind,
+    http::{
+        AsyncRawResponse, Context, Request,
+        policies::{Policy, PolicyResult},
+    },
+};
+use serde::{Deserialize, de::IgnoredAny};
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex, PoisonError},
@@ -26,5 +35,52 @@ impl Pages {
             .insert(link.to_owned())
             .then_some(())
             .ok_or(GoesRound)
+    }
+}
+
+/// An answer that is no page of a list: Azure's clients would take it for an empty one.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("a list was expected, and the answer has none")]
+pub struct NoList;
+
+/// Holds the requests for pages of a list to it: none is sent twice, and each answer has items.
+#[derive(Debug)]
+pub(crate) struct OnePages;
+
+impl OnePages {
+    pub(crate) fn policy() -> Arc<dyn Policy> {
+        Arc::new(OnePages)
+    }
+}
+
+#[async_trait::async_trait]
+impl Policy for OnePages {
+    async fn send(
+        &self,
+        ctx: &Context,
+        request: &mut Request,
+        next: &[Arc<dyn Policy>],
+    ) -> PolicyResult {
+        #[derive(Deserialize)]
+        struct Page {
+            #[serde(rename = "value")]
+            _items: Vec<IgnoredAny>,
+        }
+        let Some(pages) = ctx.value::<Pages>() else {
+            return next[0].send(ctx, request, &next[1..]).await;
+        };
+        pages
+            .follow(request.url().as_str())
+            .map_err(|error| Error::new(ErrorKind::Other, error))?;
+        let answer = next[0].send(ctx, request, &next[1..]).await?;
+        if !answer.status().is_success() {
+            return Ok(answer);
+        }
+        let (status, headers, body) = answer.deconstruct();
+        let body = body.collect().await?;
+        match serde_json::from_slice::<Page>(&body) {
+            Ok(_) => Ok(AsyncRawResponse::from_bytes(status, headers, body)),
+            Err(_) => Err(Error::new(ErrorKind::Other, NoList)),
+        }
     }
 }

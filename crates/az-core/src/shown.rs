@@ -5,19 +5,25 @@ use std::borrow::Cow;
 /// A text as a terminal can be given it: control characters are written as escapes, `\r` and `\u{1b}`, but for the ends of
 /// lines and tabs. What a name or an answer holds must not move the cursor, hide what is before it, or call back.
 pub fn shown(text: &str) -> Cow<'_, str> {
-    let control = |letter: char| letter.is_control() && letter != '\n' && letter != '\t';
-    if !text.contains(control) {
+    if !text.contains(controls) {
         return text.into();
     }
     let mut out = String::with_capacity(text.len() + 8);
     for letter in text.chars() {
-        if control(letter) {
+        if controls(letter) {
             out.extend(letter.escape_default());
         } else {
             out.push(letter);
         }
     }
     out.into()
+}
+
+/// Whether a letter does something else than stand there; those that turn the direction of writing make one text look like
+/// another. <https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing>
+fn controls(letter: char) -> bool {
+    let turns = matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    turns || letter.is_control() && letter != '\n' && letter != '\t'
 }
 
 /// The same for JSON, which has escapes of its own for most: those that it lets through, as one that begins a terminal's

@@ -19,7 +19,7 @@ fn rule(trouble: Trouble, retry: u32) -> Option<Duration> {
         Trouble::NoAnswer => 3,
         Trouble::Status(_) => 0,
     };
-    (retry < times).then(|| Duration::from_millis(250 << retry))
+    (retry < times).then(|| Duration::from_millis((250 << retry).min(4000)))
 }
 
 /// What the members of the chain are made of.

@@ -242,7 +242,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_service_that_never_says_what_became_of_it_is_given_up() {
         for step in [Breaks, BUSY, Answers(200, "{}")] {
-            let (client, script) = client(&[step.clone()]);
+            let (client, script) = client(std::slice::from_ref(&step));
             let outcome = client.delete(PATH, "1", &[]).await;
             // `{}` is as good as any for a deletion.
             assert_eq!(outcome.is_ok(), matches!(step, Answers(200, _)), "{step:?}");

@@ -91,7 +91,7 @@ impl Client {
         let path = path.as_ref();
         let url = self.url(path, api_version, query)?;
         let read = async || match self.send(Method::Get, url.clone(), None).await {
-            Ok(answer) => Ok(Some(answer)),
+            Ok(answer) => answer.check_resource().map(|()| Some(answer)),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         };

@@ -187,8 +187,12 @@ impl From<GraphError> for Failure {
                 status,
                 code,
                 message,
+                request_id,
+                retry_after,
             } => {
                 let mut failure = Failure::new(service_status(status, &code), message);
+                failure.hint = wait_hint(failure.status, retry_after);
+                failure.request_id = request_id;
                 failure.code = Some(code);
                 failure
             }
