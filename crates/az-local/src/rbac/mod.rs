@@ -6,6 +6,8 @@
 
 pub(crate) mod condition;
 pub(crate) mod definitions;
+#[cfg(test)]
+mod model_tests;
 mod pattern;
 pub(crate) mod want;
 
