@@ -1,6 +1,6 @@
 //! Services whose answers carry links to strangers: the token goes nowhere but to the service itself.
 
-use crate::stranger::{Answer, Azure, GRAPH, LOGIN, RESOURCE_MANAGER, VAULT};
+use crate::stranger::{Answer, Azure, GRAPH, LOGIN, RESOURCE_MANAGER, Reply, VAULT};
 use serde_json::json;
 
 /// Makes the answer that holds a foreign link.
@@ -96,5 +96,42 @@ fn a_redirection_is_not_followed() {
             asked.iter().all(|asked| own.contains(asked)),
             "{line}: {asked:?}"
         );
+    }
+}
+
+#[test]
+fn a_challenge_that_names_a_stranger_gets_no_token() {
+    for challenge in [
+        r#"Bearer authorization="https://login.microsoftonline.com/t", resource="https://evil.example""#,
+        r#"Bearer authorization="https://login.microsoftonline.com/t", resource="https://vault.azure.net.evil.example""#,
+        r#"Bearer authorization="https://login.microsoftonline.com/t", resource="https://net""#,
+        r#"Bearer authorization="https://login.microsoftonline.com/t", scope="https://evil.example/.default""#,
+        r#"Bearer authorization="https://evil.example/t", resource="https://vault.azure.net""#,
+        r#"Bearer authorization="https://evil.example/t""#,
+        "Bearer",
+        "",
+    ] {
+        for line in [
+            "kv-get s --vault-name kv-go",
+            "kv-get --list --vault-name kv-go",
+            "kv-set s --vault-name kv-go --value x --timeout 5s",
+        ] {
+            let answer = (
+                401,
+                vec![format!("www-authenticate: {challenge}")],
+                String::new(),
+            );
+            let azure = Azure::replying(move |request| {
+                let asked = request.host == VAULT;
+                asked.then(|| Reply::Whole(answer.clone()))
+            });
+            azure.run(line).assert().failure();
+            let asked = azure.asked.lock().expect("lock");
+            let own = [format!("{VAULT}:443"), format!("{LOGIN}:443")];
+            assert!(
+                asked.iter().all(|asked| own.contains(asked)),
+                "{line}, {challenge}: {asked:?}"
+            );
+        }
     }
 }
