@@ -40,5 +40,6 @@ pub use machines::environment::{Environment, Shell};
 pub use machines::ssh::{client_config, sftp};
 pub use managed_identity::HostKind;
 pub use server::{Ended, Server, StartError};
+pub use state::faults::{Chaos, FaultsError};
 pub use state::knobs::Knob;
 pub use state::signing_keys::generate_rsa;

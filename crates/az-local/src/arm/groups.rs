@@ -146,7 +146,9 @@ fn delete(call: &Call<'_>) -> Result<Response, Error> {
                 id: group.id.clone(),
                 incarnation: group.incarnation.clone(),
             };
-            due::note(call.cx.tx, operation.ends, effect)?;
+            if operation.fate.is_none() {
+                due::note(call.cx.tx, operation.ends, effect)?;
+            }
             group
                 .hidden
                 .insert("operation".to_owned(), json!(operation.id));
@@ -217,7 +219,7 @@ fn view(call: &Call<'_>, group: &Resource) -> Result<Value, Error> {
     for (member, content) in &group.body {
         value[member] = content.clone();
     }
-    if let Some(state) = operations::running(call.cx, group)? {
+    if let Some(state) = operations::shown(call.cx, group)? {
         value["properties"]["provisioningState"] = json!(state);
     }
     Ok(value)

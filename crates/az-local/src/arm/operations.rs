@@ -33,7 +33,8 @@ pub(crate) fn begin(cx: &Context<'_>, state: &str) -> Result<Operation, StateErr
         started: cx.now,
         ends: cx.now + cx.knobs.operation(),
         output: None,
-        error: None,
+        error: cx.operation_end.map(|end| end.error.clone()),
+        fate: cx.operation_end.map(|end| end.state.clone()),
         awaited: false,
     };
     cx.tx.put(&operation)?;
@@ -97,6 +98,15 @@ pub(crate) fn running(cx: &Context<'_>, resource: &Resource) -> Result<Option<St
     Ok(under_way(cx, resource)?.map(|operation| operation.state))
 }
 
+/// What a resource's `provisioningState` is while an operation runs, and after one that did not succeed.
+pub(crate) fn shown(cx: &Context<'_>, resource: &Resource) -> Result<Option<String>, StateError> {
+    let latest = latest(cx, resource)?;
+    Ok(latest.and_then(|operation| match operation.ends > cx.now {
+        true => Some(operation.state),
+        false => operation.fate,
+    }))
+}
+
 /// Whether a resource is on its way out.
 pub(crate) fn is_deleting(cx: &Context<'_>, resource: &Resource) -> Result<bool, StateError> {
     Ok(deletion(cx, resource)?.is_some())
@@ -111,11 +121,16 @@ pub(crate) fn deletion(
 }
 
 fn under_way(cx: &Context<'_>, resource: &Resource) -> Result<Option<Operation>, StateError> {
-    let Some(id) = resource.hidden.get("operation").and_then(Value::as_str) else {
-        return Ok(None);
-    };
-    let operation: Option<Operation> = cx.tx.get(id)?;
-    Ok(operation.filter(|operation| operation.ends > cx.now))
+    let latest = latest(cx, resource)?;
+    Ok(latest.filter(|operation| operation.ends > cx.now))
+}
+
+/// The last operation on a resource.
+fn latest(cx: &Context<'_>, resource: &Resource) -> Result<Option<Operation>, StateError> {
+    match resource.hidden.get("operation").and_then(Value::as_str) {
+        Some(id) => cx.tx.get(id),
+        None => Ok(None),
+    }
 }
 
 /// The URL of an operation's status, for `Azure-AsyncOperation`.
@@ -186,7 +201,7 @@ pub(crate) fn status(call: &Call<'_>, id: &str) -> Result<Response, Error> {
             body["error"] = json!({"code": "OperationTimedOut", "message": "The operation did not end in time."});
         }
         if let Some(error) = &operation.error {
-            body["status"] = json!("Failed");
+            body["status"] = json!(operation.fate.as_deref().unwrap_or("Failed"));
             body["error"] = error.clone();
         }
         if let Some(output) = &operation.output {
@@ -206,9 +221,12 @@ pub(crate) fn status(call: &Call<'_>, id: &str) -> Result<Response, Error> {
 pub(crate) fn result(call: &Call<'_>, id: &str) -> Result<Response, Error> {
     let operation = find(call, id)?;
     if operation.ends <= call.cx.now {
-        return Ok(match &operation.output {
-            Some(output) => Response::json(StatusCode::OK, output),
-            None => Response::empty(StatusCode::OK),
+        return Ok(match (&operation.error, &operation.output) {
+            (Some(error), _) if operation.fate.is_some() => {
+                Response::json(StatusCode::CONFLICT, &json!({"error": error}))
+            }
+            (_, Some(output)) => Response::json(StatusCode::OK, output),
+            (_, None) => Response::empty(StatusCode::OK),
         });
     }
     let response =

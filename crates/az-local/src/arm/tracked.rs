@@ -120,7 +120,7 @@ pub(crate) fn view(call: &Call<'_>, kind: &Kind, resource: &Resource) -> Result<
     let mut value = bare_view(resource);
     // A deployment goes on with what is done, which all of it is for it at once.
     if call.router.allowance().is_none()
-        && let Some(state) = operations::running(call.cx, resource)?
+        && let Some(state) = operations::shown(call.cx, resource)?
         && let Some(properties) = value.get_mut("properties")
     {
         properties["provisioningState"] = json!(state);
@@ -372,7 +372,9 @@ fn delete(call: &Call<'_>, kind: &'static Kind, id: &str) -> Result<Response, Er
         id: resource.id.clone(),
         incarnation: resource.incarnation.clone(),
     };
-    due::note(call.cx.tx, operation.ends, effect)?;
+    if operation.fate.is_none() {
+        due::note(call.cx.tx, operation.ends, effect)?;
+    }
     resource
         .hidden
         .insert("operation".to_owned(), json!(operation.id));

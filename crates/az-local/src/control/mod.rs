@@ -10,6 +10,7 @@ pub(crate) mod reports;
 pub(crate) mod server;
 
 use crate::hosting::HostOptions;
+use crate::state::faults::Chaos;
 use crate::state::knobs::Knob;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -47,6 +48,19 @@ pub enum Command {
         /// Milliseconds.
         to: i64,
     },
+    /// Take faults, as a file says them.
+    Faults {
+        /// TOML.
+        text: String,
+        /// In place of those that there are.
+        replace: bool,
+    },
+    /// Faults at random.
+    Chaos(Chaos),
+    /// What faults there are.
+    FaultsList,
+    /// No more faults.
+    FaultsClear,
     /// All machines.
     Machines {
         /// Of this one only.

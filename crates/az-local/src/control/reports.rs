@@ -144,6 +144,7 @@ pub(super) fn status(instance: &Instance, contact: &Contact) -> Result<Value, Re
             "offline": instance.offline,
             "clock": clock(instance),
             "knobs": instance.knobs(),
+            "faults": instance.faults.list(),
             "tenants": tenants,
         }))
     })

@@ -8,6 +8,7 @@ use crate::ground::folder::{FolderError, write_private};
 use crate::ground::secret::{random_secret, same};
 use crate::hosting::{self, HostOptions, Hosting};
 use crate::instance::Instance;
+use crate::state::faults;
 use crate::state::knobs::Knob;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -206,6 +207,26 @@ fn answer(instance: &Arc<Instance>, contact: &Contact, command: Command) -> Answ
             .turn(knob, Duration::milliseconds(to))
             .map_err(ReportError::from)
             .and_then(|knobs| Ok(serde_json::to_value(knobs)?)),
+        Command::Faults { text, replace } => match faults::read(&text) {
+            Err(error) => return refused(Refusal::Invalid, &error.to_string()),
+            Ok(rules) => {
+                if replace {
+                    instance.faults.set(rules);
+                } else {
+                    instance.faults.add(rules);
+                }
+                Ok(instance.faults.list())
+            }
+        },
+        Command::Chaos(chaos) => {
+            instance.faults.set_chaos(Some(chaos));
+            Ok(instance.faults.list())
+        }
+        Command::FaultsList => Ok(instance.faults.list()),
+        Command::FaultsClear => {
+            instance.faults.clear();
+            Ok(instance.faults.list())
+        }
         Command::Machines { subscription } => reports::machines(instance, subscription.as_deref()),
         Command::Machine {
             subscription,

@@ -1,5 +1,6 @@
 //! One request to an emulated host: read whole, handed to its service, answered, logged.
 
+use super::delivery::{Delivery, deliver};
 use super::error;
 use crate::ground::wire::{Origin, Request, Response};
 use crate::instance::Instance;
@@ -11,16 +12,9 @@ use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioTimer;
 use std::sync::Arc;
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
 
 /// Longest request body that is taken (bytes).
 const LONGEST_BODY: usize = 32 * 1024 * 1024;
-
-/// A date in a header (RFC 9110, 5.6.7): the instance's, as all else that it says of the time.
-const HTTP_DATE: &[BorrowedFormatItem<'_>] = format_description!(
-    "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
-);
 
 /// The connection is closed without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +35,7 @@ pub(crate) async fn answer(
     scheme: &'static str,
     host: String,
     request: hyper::Request<Incoming>,
-) -> Result<hyper::Response<Full<Bytes>>, HangUp> {
+) -> Result<hyper::Response<Delivery>, HangUp> {
     let origin = client.origin();
     let serve = move |instance: &Arc<Instance>, request: &Request| {
         super::answer(instance, &client, scheme, request)
@@ -56,7 +50,7 @@ pub(crate) async fn answer_by(
     host: String,
     request: hyper::Request<Incoming>,
     serve: impl FnOnce(&Arc<Instance>, &Request) -> Response + Send + 'static,
-) -> Result<hyper::Response<Full<Bytes>>, HangUp> {
+) -> Result<hyper::Response<Delivery>, HangUp> {
     let (head, body) = request.into_parts();
     let query = head.uri.query().unwrap_or_default();
     let mut request = Request {
@@ -72,7 +66,7 @@ pub(crate) async fn answer_by(
     };
     // A length that is announced is refused at once: its body need never be sent.
     if body.size_hint().lower() > LONGEST_BODY as u64 {
-        return Ok(into_http(too_large()));
+        return deliver(too_large()).await;
     }
     let response = match Limited::new(body, LONGEST_BODY).collect().await {
         Ok(body) => {
@@ -87,10 +81,8 @@ pub(crate) async fn answer_by(
     if response.hang_up {
         return Err(HangUp);
     }
-    let date = instance.clock.now().to_utc().format(HTTP_DATE);
-    Ok(into_http(
-        response.with_header("date", date.unwrap_or_default()),
-    ))
+    // The instance's time, as all else that it says of the time.
+    deliver(response.dated(instance.clock.now())).await
 }
 
 /// An answer as the HTTP library has it.

@@ -1,7 +1,10 @@
 //! One request, from its host name to its answer: what is due is done, its service answers, what it wrote is kept or
 //! undone, and what it asked for is carried out.
 
+pub(crate) mod delivery;
 pub(crate) mod exchange;
+mod faulty;
+pub(crate) use faulty::connected;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +21,7 @@ use crate::kubernetes;
 use crate::machines::effects;
 use crate::managed_identity::{self, Endpoint};
 use crate::request::Context;
+use crate::state::faults::Twist;
 use crate::state::proxy_clients::Client;
 use crate::state::{StateError, Transaction, due, machine};
 use http::{Method, StatusCode};
@@ -46,8 +50,10 @@ pub(crate) fn answer(
     scheme: &str,
     request: &Request,
 ) -> Response {
-    logged(instance, scheme, request, || {
-        serve(instance, client, request)
+    let met = instance.faults.meet(|| faulty::asked(client, request));
+    logged(instance, scheme, request, || match met {
+        None => serve(instance, client, request, &Twist::default()),
+        Some(met) => faulty::answer(instance, client, request, met),
     })
 }
 
@@ -64,7 +70,7 @@ pub(crate) fn answer_on_host(
     };
     let shown = endpoint.without_secret(request);
     logged(instance, scheme, &shown, || {
-        within(instance, Access::Read, caller, |cx| {
+        within(instance, Access::Read, caller, &Twist::default(), |cx| {
             Ok(managed_identity::handle(cx, request, endpoint))
         })
     })
@@ -135,12 +141,17 @@ pub(crate) fn settled<R, E: From<StateError>>(
     }
 }
 
-fn serve(instance: &Arc<Instance>, client: &Client, request: &Request) -> (Response, Caller) {
+fn serve(
+    instance: &Arc<Instance>,
+    client: &Client,
+    request: &Request,
+    twist: &Twist,
+) -> (Response, Caller) {
     let caller = client.caller();
     let Host::Emulated(service) = hosts::classify(&request.host) else {
         return (unemulated(&request.host), caller);
     };
-    within(instance, access(service, request), caller, |cx| {
+    within(instance, access(service, request), caller, twist, |cx| {
         handle(instance, cx, client, service, request)
     })
 }
@@ -150,6 +161,7 @@ fn within(
     instance: &Arc<Instance>,
     access: Access,
     caller: Caller,
+    twist: &Twist,
     work: impl FnOnce(&Context<'_>) -> Result<Response, StateError>,
 ) -> (Response, Caller) {
     // The signing key may still be in the making: wait for it here, where nobody else has to.
@@ -159,7 +171,7 @@ fn within(
     if let Err(error) = settle(instance) {
         return (internal_error(&error.to_string()), caller);
     }
-    let served = instance.serve(access, caller, |cx| {
+    let served = instance.serve_twisted(access, caller, twist, |cx| {
         let response = work(cx)?;
         // What is refused leaves nothing behind.
         if response.status.is_client_error()

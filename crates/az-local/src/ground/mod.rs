@@ -11,5 +11,6 @@ pub(crate) mod secret;
 pub(crate) mod self_signed;
 pub mod stderr;
 pub(crate) mod trust_store;
+pub(crate) mod wildcard;
 pub(crate) mod wire;
 pub(crate) mod workers;

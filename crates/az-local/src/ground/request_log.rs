@@ -1,6 +1,6 @@
 //! The request log: one JSON object a line for each exchange with an emulated host, secrets replaced.
 
-use crate::ground::wire::{Caller, Request, Response};
+use crate::ground::wire::{Caller, Loss, Request, Response};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use std::fs::{File, OpenOptions};
@@ -89,7 +89,7 @@ fn entry(
             && request.path.to_ascii_lowercase().contains("/secrets")
         // What a script is given.
         || request.path.to_ascii_lowercase().ends_with("/runcommand");
-    json!({
+    let mut entry = json!({
         "time": time.format(&Rfc3339).unwrap_or_default(),
         "method": request.method.as_str(),
         "url": url(scheme, request),
@@ -99,7 +99,19 @@ fn entry(
         "caller": caller,
         "userAgent": request.header("user-agent"),
         "durationMs": (duration.as_secs_f64() * 1e6).round() / 1e3,
-    })
+    });
+    if let Some(fault) = &response.fault {
+        entry["fault"] = json!(fault);
+    }
+    if let Some(loss) = response.loss {
+        entry["lost"] = json!(match loss {
+            Loss::Whole => "whole",
+            Loss::Half => "half",
+            Loss::Stalled(_) => "stalled",
+            Loss::Dripped(_) => "dripped",
+        });
+    }
+    entry
 }
 
 fn url(scheme: &str, request: &Request) -> String {

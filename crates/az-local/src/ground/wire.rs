@@ -3,9 +3,14 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
+use http::header::DATE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
+use std::time::Duration;
+use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
 
 /// Where on the (emulated) network a request comes from. The proxy credentials say it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +105,11 @@ pub(crate) struct Caller {
     pub(crate) token_machine: Option<String>,
 }
 
+/// A date in a header (RFC 9110, 5.6.7).
+pub(crate) const HTTP_DATE: &[BorrowedFormatItem<'_>] = format_description!(
+    "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+);
+
 /// One answer of an emulated host, whole.
 #[derive(Clone, Debug)]
 pub(crate) struct Response {
@@ -108,6 +118,23 @@ pub(crate) struct Response {
     pub(crate) body: Bytes,
     /// Close the connection without an answer, as where nothing listens.
     pub(crate) hang_up: bool,
+    /// How it is to be lost on its way.
+    pub(crate) loss: Option<Loss>,
+    /// The name of the fault that the request has met, for the request log.
+    pub(crate) fault: Option<String>,
+}
+
+/// How an answer gets lost on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// Nothing of it comes, and the connection is closed.
+    Whole,
+    /// Half of it comes.
+    Half,
+    /// Nothing comes for so long; then the connection is closed.
+    Stalled(Duration),
+    /// It comes a byte at a time for so long; then the connection is closed.
+    Dripped(Duration),
 }
 
 impl Response {
@@ -118,6 +145,8 @@ impl Response {
             headers: HeaderMap::new(),
             body: Bytes::new(),
             hang_up: false,
+            loss: None,
+            fault: None,
         }
     }
 
@@ -134,6 +163,15 @@ impl Response {
             hang_up: true,
             ..Response::empty(StatusCode::BAD_GATEWAY)
         }
+    }
+
+    /// The same answer with the time that its service takes it to be, where it has none.
+    pub(crate) fn dated(self, now: OffsetDateTime) -> Self {
+        if self.headers.contains_key(DATE) {
+            return self;
+        }
+        let date = now.to_utc().format(HTTP_DATE).unwrap_or_default();
+        self.with_header("date", date)
     }
 
     /// The same answer with one header more. A value that is no legal header value is left out.

@@ -12,6 +12,7 @@ use crate::ground::workers::Workers;
 use crate::request::Context;
 use crate::request::effects::Effects;
 use crate::state::authority::{Authority, AuthorityError};
+use crate::state::faults::{self, Chaos, Faults, FaultsError, Twist};
 use crate::state::host_keys::{HostKeyError, HostKeys};
 use crate::state::knobs::{Knob, Knobs};
 use crate::state::machine::{self, VirtualMachine};
@@ -43,6 +44,10 @@ pub struct Options {
     pub program: Program,
     /// Knobs, and what they are turned to.
     pub knobs: Vec<(Knob, Duration)>,
+    /// Faults that requests meet, as a file says them (TOML); none where it is empty.
+    pub faults: String,
+    /// Faults at random.
+    pub chaos: Option<Chaos>,
 }
 
 /// The program `az-local`: it carries the connections of OpenSSH's client to the machines, and serves their files there.
@@ -88,6 +93,8 @@ pub enum OpenError {
     Authority(#[from] AuthorityError),
     #[error(transparent)]
     HostKeys(#[from] HostKeyError),
+    #[error("the faults: {0}")]
+    Faults(#[from] FaultsError),
 }
 
 /// What a request may do with the state.
@@ -117,6 +124,7 @@ pub(crate) struct Instance {
     pub(crate) keys: SigningKeys,
     pub(crate) authority: Authority,
     pub(crate) clients: Clients,
+    pub(crate) faults: Faults,
     pub(crate) host_keys: HostKeys,
     /// Tells each machine (by `vmId`) that goes down.
     pub(crate) ended: broadcast::Sender<String>,
@@ -160,6 +168,9 @@ impl Instance {
             None
         };
         let store = Store::open(database.as_deref())?;
+        let faults = Faults::default();
+        faults.set(faults::read(&options.faults)?);
+        faults.set_chaos(options.chaos);
         let log = options
             .request_log
             .as_deref()
@@ -199,6 +210,7 @@ impl Instance {
             keys,
             authority,
             clients,
+            faults,
             host_keys,
             ended: broadcast::Sender::new(MOST_ENDS),
             clock_moved: watch::Sender::new(()),
@@ -230,15 +242,30 @@ impl Instance {
         caller: Caller,
         work: impl FnOnce(&Context<'_>) -> Result<R, E>,
     ) -> Served<R, E> {
-        let knobs = self.knobs();
+        self.serve_twisted(access, caller, &Twist::default(), work)
+    }
+
+    /// The same with a view that differs from how things are.
+    pub(crate) fn serve_twisted<R, E: From<StateError>>(
+        &self,
+        access: Access,
+        caller: Caller,
+        twist: &Twist,
+        work: impl FnOnce(&Context<'_>) -> Result<R, E>,
+    ) -> Served<R, E> {
+        let mut knobs = self.knobs();
+        for (knob, to) in &twist.knobs {
+            knob.turn(&mut knobs, *to);
+        }
         let mut noted = caller.clone();
         let mut effects = Effects::default();
         let with_context = |tx: &Transaction<'_>| {
-            let now = self.clock.now();
+            let now = self.clock.now() + twist.clock;
             let context = Context {
                 tx,
                 now,
                 client_now: now - self.clock.offset(),
+                operation_end: twist.operation.as_ref(),
                 knobs: &knobs,
                 authority: &self.authority,
                 keys: &self.keys,

@@ -1,5 +1,6 @@
 //! What the proxy itself answers.
 
+use crate::dispatch::delivery::Delivery;
 use crate::dispatch::{self, exchange};
 use crate::ground::wire::Response;
 use bytes::Bytes;
@@ -7,10 +8,15 @@ use http::StatusCode;
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 
 /// A body that is answered to a client: made here, or passed on.
-pub(super) type Body = BoxBody<Bytes, hyper::Error>;
+pub(super) type Body = BoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
 pub(super) fn whole(body: Full<Bytes>) -> Body {
     body.map_err(|never| match never {}).boxed()
+}
+
+/// What an emulated host answers.
+pub(super) fn delivered(body: Delivery) -> Body {
+    body.map_err(Into::into).boxed()
 }
 
 pub(super) fn own_answer(response: Response) -> hyper::Response<Body> {

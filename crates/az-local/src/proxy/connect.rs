@@ -94,7 +94,13 @@ async fn open(
     let tls = match plain {
         true => None,
         false => {
-            let tls = instance.authority.server(&host);
+            let brief = instance
+                .faults
+                .certificate(|| dispatch::connected(&client, &host));
+            let tls = match brief {
+                None => instance.authority.server(&host),
+                Some(time) => instance.authority.server_for(&host, time),
+            };
             Some(tls.map_err(|error| failed(&error.to_string()))?)
         }
     };

@@ -13,7 +13,8 @@ use crate::dispatch::{self, exchange};
 use crate::ground::hosts::{self, Host, Service};
 use crate::instance::Instance;
 use answers::{
-    Body, no_tunnel, offline, own_answer, proxy_authentication_required, refuse, unreachable, whole,
+    Body, delivered, no_tunnel, offline, own_answer, proxy_authentication_required, refuse,
+    unreachable,
 };
 use http::{Method, StatusCode, header};
 use hyper::body::Incoming;
@@ -78,7 +79,7 @@ async fn proxy(
     match hosts::classify(&host) {
         Host::Emulated(Service::Imds) => {
             let answer = exchange::answer(instance, client, "http", host, request).await?;
-            Ok(answer.map(whole))
+            Ok(answer.map(delivered))
         }
         Host::Emulated(_) => Ok(own_answer(refuse(
             StatusCode::FORBIDDEN,

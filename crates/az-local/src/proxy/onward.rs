@@ -84,7 +84,7 @@ pub(super) async fn forward(
         sender.send_request(request).await
     };
     match sent.await {
-        Ok(answer) => answer.map(|body| body.boxed()),
+        Ok(answer) => answer.map(|body| body.map_err(Into::into).boxed()),
         Err(error) => own_answer(refuse(
             StatusCode::BAD_GATEWAY,
             "BadGateway",

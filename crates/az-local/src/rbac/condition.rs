@@ -2,7 +2,7 @@
 //! (<https://learn.microsoft.com/azure/role-based-access-control/conditions-format>): as much of them as says who may give
 //! which role to whom.
 
-use super::pattern::matches;
+use crate::ground::wildcard::matches;
 use std::iter::Peekable;
 use std::str::Chars;
 

@@ -3,8 +3,8 @@
 //! <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles>.
 
 use super::condition::{Attributes, Condition};
-use super::pattern::matches;
 use super::want::Want;
+use crate::ground::wildcard::matches;
 use crate::state::roles::{CustomRole, Permission, RoleDefinition};
 use crate::state::{StateError, Transaction};
 use std::borrow::Cow;

@@ -8,7 +8,6 @@ pub(crate) mod condition;
 pub(crate) mod definitions;
 #[cfg(test)]
 mod model_tests;
-mod pattern;
 pub(crate) mod want;
 
 use crate::request::Context;

@@ -3,6 +3,7 @@
 use super::effects::{Effects, EndedMachine};
 use crate::ground::wire::Caller;
 use crate::state::authority::Authority;
+use crate::state::faults::OperationEnd;
 use crate::state::knobs::Knobs;
 use crate::state::signing_keys::SigningKeys;
 use crate::state::{StateError, Transaction};
@@ -23,6 +24,8 @@ pub(crate) struct Context<'a> {
     pub(crate) authority: &'a Authority,
     /// Signs and checks tokens.
     pub(crate) keys: &'a SigningKeys,
+    /// How an operation that the request begins is to end, where it is not to succeed.
+    pub(crate) operation_end: Option<&'a OperationEnd>,
     /// For the request log.
     pub(crate) caller: RefCell<Caller>,
     /// What is to be done once the request's writes are kept.

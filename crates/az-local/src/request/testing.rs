@@ -20,6 +20,7 @@ pub(crate) fn with_context<R>(work: impl FnOnce(&mut Context<'_>) -> R) -> R {
             tx,
             now,
             client_now: now,
+            operation_end: None,
             knobs: &knobs,
             authority: authority(),
             keys: keys(),

@@ -119,12 +119,27 @@ impl Authority {
         if let Some(config) = leafs.get(host) {
             return Ok(Arc::clone(config));
         }
-        let config = Arc::new(self.issue(host)?);
+        let config = Arc::new(self.issue(host, Duration::days(365))?);
         if leafs.len() >= KEPT_LEAFS {
             leafs.clear();
         }
         leafs.insert(host.to_owned(), Arc::clone(&config));
         Ok(config)
+    }
+
+    /// The TLS configuration of a host, with a certificate that is valid for so long from now; for no time, it expired an
+    /// hour ago.
+    pub(crate) fn server_for(
+        &self,
+        host: &str,
+        valid: std::time::Duration,
+    ) -> Result<Arc<ServerConfig>, AuthorityError> {
+        let valid = match Duration::try_from(valid) {
+            Ok(valid) if valid.is_zero() => Duration::hours(-1),
+            Ok(valid) => valid.min(Duration::days(365)),
+            Err(_) => Duration::days(365),
+        };
+        Ok(Arc::new(self.issue(host, valid)?))
     }
 
     /// Signs what the metadata service of a region says (PKCS#7, DER), with a certificate in its names: clients look for
@@ -152,7 +167,7 @@ impl Authority {
         Ok(pkcs7::signed(content, &signature, &signer))
     }
 
-    fn issue(&self, host: &str) -> Result<ServerConfig, AuthorityError> {
+    fn issue(&self, host: &str, valid: Duration) -> Result<ServerConfig, AuthorityError> {
         let mut leaf = CertificateParams::new(vec![host.to_owned()])?;
         leaf.distinguished_name.push(DnType::CommonName, host);
         leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -161,7 +176,7 @@ impl Authority {
         // Clients check certificates by the computer's clock, not by the instance's.
         let now = OffsetDateTime::now_utc();
         leaf.not_before = now - Duration::days(1);
-        leaf.not_after = now + Duration::days(365);
+        leaf.not_after = now + valid;
         let certificate = leaf.signed_by(&self.leaf_key, &self.issuer)?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.leaf_key.serialize_der()));
         let mut config =

@@ -22,6 +22,9 @@ pub(crate) struct Operation {
     /// Why it failed, if it did: `code` and `message`.
     #[serde(default)]
     pub(crate) error: Option<Value>,
+    /// `Failed` or `Canceled`, where it does not succeed: known from its beginning.
+    #[serde(default)]
+    pub(crate) fate: Option<String>,
     /// Whether something that takes its own time has to end it: by `ends` it has failed.
     #[serde(default)]
     pub(crate) awaited: bool,

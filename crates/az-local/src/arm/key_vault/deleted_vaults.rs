@@ -110,7 +110,7 @@ pub(crate) fn purge(call: &Call<'_>, location: &str, name: &str) -> Result<Respo
     }
     // A purge that is under way is not begun again, and ends when it was to end.
     let operation = operations::begin(call.cx, operations::DELETING)?;
-    if !vault.purging {
+    if !vault.purging && operation.fate.is_none() {
         vault.purging = true;
         call.cx.tx.put(&vault)?;
         due::note(call.cx.tx, operation.ends, purge_of(&vault))?;

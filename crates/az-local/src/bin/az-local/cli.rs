@@ -102,6 +102,11 @@ pub(crate) enum Command {
         #[arg(value_parser = humantime::parse_duration)]
         to: Duration,
     },
+    /// Faults that requests meet.
+    Faults {
+        #[command(subcommand)]
+        command: FaultsCommand,
+    },
     /// Virtual machines, from the inside.
     Vm {
         #[command(subcommand)]
@@ -164,6 +169,50 @@ pub(crate) struct StartOptions {
     /// How long the deletion, the recovery and the purge of a secret take [default: 0s]
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub(crate) secret_deletion_time: Option<Duration>,
+    /// Let requests meet the faults that a file lists (TOML; docs/bad-days.md says how)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) faults: Option<PathBuf>,
+    /// Let this share of the requests go wrong, from 0 to 1: 429, 500, 503, connections that break before and after the work,
+    /// half an answer
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub(crate) chaos: Option<f64>,
+    /// With the same number the same goes wrong [default: one at random, which is said]
+    #[arg(long, value_name = "NUMBER", requires = "chaos")]
+    pub(crate) seed: Option<u64>,
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if (0.0..=1.0).contains(&rate) => Ok(rate),
+        _ => Err("a share is a number from 0 to 1".to_owned()),
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FaultsCommand {
+    /// Take the faults of a file in place of those that there are
+    Set {
+        /// TOML; - is standard input
+        file: PathBuf,
+    },
+    /// Take the faults of a file after those that there are
+    Add {
+        /// TOML; - is standard input
+        file: PathBuf,
+    },
+    /// Let a share of the requests go wrong at random
+    Chaos {
+        /// From 0, which ends it, to 1
+        #[arg(value_parser = parse_rate)]
+        rate: f64,
+        /// With the same number the same goes wrong [default: one at random]
+        #[arg(long, value_name = "NUMBER")]
+        seed: Option<u64>,
+    },
+    /// Print the faults as JSON, with how many requests fitted and how many met each
+    List,
+    /// End all faults
+    Clear,
 }
 
 #[derive(Debug, Subcommand)]

@@ -89,6 +89,7 @@ impl Failure {
             },
             Failure::Running(_) | Failure::Start(StartError::Port { .. }) => 6,
             Failure::NoFolder | Failure::Several(_) | Failure::Variable(_) => USAGE,
+            Failure::Start(StartError::Open(OpenError::Faults(_))) => USAGE,
             Failure::Command { source, .. } if source.kind() == io::ErrorKind::NotFound => 127,
             Failure::Command { .. } => 126,
             _ => 1,

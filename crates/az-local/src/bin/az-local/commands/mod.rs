@@ -3,6 +3,7 @@
 mod child;
 mod credential;
 pub(crate) mod env;
+mod faults;
 mod find;
 mod host;
 mod inside;
@@ -75,6 +76,7 @@ pub(crate) fn run(cli: Cli, around: &Surroundings) -> Result<ExitCode, Failure> 
         }
         Command::SftpServer => ssh::serve_files(around.home.as_deref()),
         Command::Host { command } => host::run(&find()?, command),
+        Command::Faults { command } => faults::run(&find()?, command),
         Command::Vm { command } => vm::run(&find()?, command),
         Command::Resources { count } => {
             let all: Value = find()?.ask(az_local::Command::Resources)?;
@@ -119,6 +121,16 @@ fn describe(status: &Value) -> String {
         })
         .collect();
     lines.push_str(&format!("knobs    {}\n", knobs.join(", ")));
+    if let Some(chaos) = status["faults"]["chaos"].as_object() {
+        lines.push_str(&format!(
+            "chaos    {}, seed {}\n",
+            chaos["rate"], chaos["seed"]
+        ));
+    }
+    for fault in status["faults"]["faults"].as_array().into_iter().flatten() {
+        let name = fault["name"].as_str().unwrap_or_default();
+        lines.push_str(&format!("fault    {name} (met {} times)\n", fault["met"]));
+    }
     let tenants = status["tenants"]
         .as_array()
         .map(Vec::as_slice)

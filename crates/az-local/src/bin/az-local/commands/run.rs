@@ -45,7 +45,7 @@ pub(super) fn run(
         // Before the command starts: what comes from now on is for it.
         let mut signals = Signals::listen()?;
         let folder = Folder::open(&path)?;
-        let server = Server::start(folder, &server_options(options, persistent)).await?;
+        let server = Server::start(folder, &server_options(options, persistent)?).await?;
         let environment = server.environment()?.beside(around.java.as_deref());
         let mut child = spawn(environment, program, arguments)?;
         let (status, ended) = server

@@ -2,7 +2,7 @@
 
 use crate::cli::StartOptions;
 use crate::failure::Failure;
-use az_local::{Knob, Options, Program, Server};
+use az_local::{Chaos, Knob, Options, Program, Server, stderr};
 use serde_json::Value;
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -10,7 +10,21 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 /// The options of a start, for the server.
-pub(super) fn server_options(options: &StartOptions, persistent: bool) -> Options {
+///
+/// # Errors
+/// The file of faults cannot be read.
+pub(super) fn server_options(options: &StartOptions, persistent: bool) -> Result<Options, Failure> {
+    let faults = options.faults.as_deref().map(read).transpose()?;
+    let chaos = options.chaos.map(|rate| Chaos {
+        rate,
+        seed: options.seed.unwrap_or_else(random_seed),
+    });
+    if let (Some(chaos), None) = (chaos, options.seed) {
+        stderr::say(format_args!(
+            "the same goes wrong again with --seed {}",
+            chaos.seed
+        ));
+    }
     let chosen = [
         (Knob::RoleDelay, options.role_delay),
         (Knob::PrincipalDelay, options.principal_delay),
@@ -19,7 +33,7 @@ pub(super) fn server_options(options: &StartOptions, persistent: bool) -> Option
         (Knob::TokenLifetime, options.token_lifetime),
         (Knob::SecretDeletionTime, options.secret_deletion_time),
     ];
-    Options {
+    Ok(Options {
         persistent,
         port: options.port,
         subscriptions: options.subscriptions,
@@ -30,7 +44,15 @@ pub(super) fn server_options(options: &StartOptions, persistent: bool) -> Option
             .into_iter()
             .filter_map(|(knob, to)| Some((knob, time::Duration::milliseconds(milliseconds(to?)))))
             .collect(),
-    }
+        faults: faults.unwrap_or_default(),
+        chaos,
+    })
+}
+
+/// A seed for faults that are to be others each time; short, so that it can be typed again.
+pub(super) fn random_seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::process::id()) % 1_000_000
 }
 
 /// A file's text; `-` is standard input.

@@ -48,7 +48,7 @@ pub(super) fn start(
         if !persistent {
             forget_clients(&folder)?;
         }
-        let server = Server::start(folder, &server_options(options, persistent)).await?;
+        let server = Server::start(folder, &server_options(options, persistent)?).await?;
         if place.named
             && let Err(error) = note(&notes, server.folder())
         {

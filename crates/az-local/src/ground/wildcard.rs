@@ -1,7 +1,7 @@
-//! Patterns of actions.
+//! Patterns of actions, hosts, paths.
 
-/// Whether an action fits a pattern, in which `*` stands for any run of characters. Case does not count.
-pub(super) fn matches(pattern: &str, action: &str) -> bool {
+/// Whether a text fits a pattern, in which `*` stands for any run of characters. Case does not count.
+pub(crate) fn matches(pattern: &str, action: &str) -> bool {
     let (pattern, action) = (pattern.to_ascii_lowercase(), action.to_ascii_lowercase());
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| action.strip_prefix(first)) else {
