@@ -144,8 +144,11 @@ impl Policy for Resend {
     ) -> PolicyResult {
         let started = Instant::now();
         let mut retries = 0;
+        // A policy below may have taken it out and been interrupted: Key Vault's sends its first request without.
+        let mut body = request.body().clone();
         loop {
-            request.body_mut().reset().await?;
+            body.reset().await?;
+            request.set_body(body.clone());
             let (answer, trouble) = self.once(ctx, request, next).await;
             let Some(trouble) = trouble else {
                 return answer;

@@ -21,6 +21,10 @@ use std::{sync::Arc, time::Duration};
 /// How long the probe waits. Go's chain waits as long: the service is on the machine's own host.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Between the questions of one probe.
+const FIRST_PAUSE: Duration = Duration::from_millis(30);
+const LAST_PAUSE: Duration = Duration::from_millis(120);
+
 const ADVICE: &str = "On an Azure virtual machine give it an identity: 'az-identity vm assign'.";
 
 /// The identity that is meant, and where that is said: the options, else `AZURE_CLIENT_ID`.
@@ -67,27 +71,53 @@ pub(crate) async fn metadata_service(parts: &Parts) -> Option<Result<(), Outcome
     }
 }
 
-/// Asks once, without the `Metadata` header, as Go's chain does: whatever answers counts as the metadata service.
+/// Asks without the `Metadata` header, as Go's chain does: whatever answers counts as the metadata service. What is there and
+/// breaks off may be having a bad moment, and is asked some times more.
 async fn probe(parts: &Parts, url: &Url) -> Result<(), Outcome> {
-    let not_there = |why: String| {
-        Outcome::unavailable(
-            format!("no metadata service of a virtual machine answers ({why})"),
-            ADVICE,
-        )
+    let mut pause = FIRST_PAUSE;
+    let asked = async {
+        loop {
+            match ask(parts, url).await {
+                Probed::BrokenOff(_) if pause <= LAST_PAUSE => {
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                Probed::There => return Ok(()),
+                Probed::BrokenOff(why) | Probed::NotThere(why) => return Err(why),
+            }
+        }
     };
+    let why = match tokio::time::timeout(PROBE_TIMEOUT, asked).await {
+        Err(_) => "no answer within 1 s".to_owned(),
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(why)) => why,
+    };
+    Err(Outcome::unavailable(
+        format!("no metadata service of a virtual machine answers ({why})"),
+        ADVICE,
+    ))
+}
+
+/// What one question to the metadata service says of it; why it is not there.
+enum Probed {
+    There,
+    BrokenOff(String),
+    NotThere(String),
+}
+
+async fn ask(parts: &Parts, url: &Url) -> Probed {
     let mut request = Request::new(url.clone(), Method::Get);
-    let context = Context::new();
-    let answer =
-        tokio::time::timeout(PROBE_TIMEOUT, parts.transport.send(&context, &mut request)).await;
-    match answer {
-        Err(_) => Err(not_there("no answer within 1 s".to_owned())),
-        Ok(Err(error)) => Err(not_there(root_cause(&error))),
+    match parts.transport.send(&Context::new(), &mut request).await {
+        Err(error) if matches!(error.kind(), ErrorKind::Io) => {
+            Probed::BrokenOff(root_cause(&error))
+        }
+        Err(error) => Probed::NotThere(root_cause(&error)),
         // The service says 400 here. A proxy in between says that there is nobody; going on would only ask it
         // some more times.
-        Ok(Ok(answer)) if is_gateway_error(answer.status()) && behind_proxy(parts) => Err(
-            not_there(format!("the proxy answered {}", u16::from(answer.status()))),
-        ),
-        Ok(Ok(_)) => Ok(()),
+        Ok(answer) if is_gateway_error(answer.status()) && behind_proxy(parts) => {
+            Probed::NotThere(format!("the proxy answered {}", u16::from(answer.status())))
+        }
+        Ok(_) => Probed::There,
     }
 }
 
