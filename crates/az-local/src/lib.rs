@@ -30,7 +30,7 @@ mod state;
 pub use control::client::{Client, ControlError};
 pub use control::{Command, Refusal};
 pub use ground::folder::{
-    Folder, FolderError, check_own, lock, make_own, make_private, write_private,
+    Folder, FolderError, check_own, lock, make_own, make_private, open_private, write_private,
 };
 pub use ground::stderr;
 pub use hosting::HostOptions;

@@ -3,7 +3,7 @@
 use crate::control::reports::{self, ReportError};
 use crate::control::server::Control;
 use crate::ground::folder::{Folder, FolderError, write_private};
-use crate::ground::trust_store;
+use crate::ground::{roots, trust_store};
 use crate::instance::{Instance, OpenError, Options};
 use crate::machines::environment::Environment;
 use crate::machines::programs;
@@ -122,19 +122,16 @@ fn write_ssh_files(instance: &Instance) -> Result<(), StartError> {
     )?)
 }
 
-/// Writes the authority's certificate, and the bundle that clients are given: the system's roots,
-/// unread, and the authority's certificate; for the JVM the same as a trust store.
+/// Writes the authority's certificate, and the bundle that clients are given: the system's roots and
+/// the authority's certificate; for the JVM the same as a trust store.
 fn write_certificates(instance: &Instance) -> Result<(), FolderError> {
     let pem = instance.authority.pem();
     write_private(&instance.folder.authority(), pem.as_bytes())?;
-    let mut bundle = match openssl_probe::probe().cert_file {
+    let system = match openssl_probe::probe().cert_file {
         Some(path) => std::fs::read(&path).map_err(FolderError::at(path))?,
         None => Vec::new(),
     };
-    if !bundle.is_empty() && !bundle.ends_with(b"\n") {
-        bundle.push(b'\n');
-    }
-    bundle.extend_from_slice(pem.as_bytes());
+    let bundle = roots::with(&system, pem);
     write_private(&instance.folder.bundle(), &bundle)?;
     let trust_store = trust_store::pkcs12(&bundle);
     write_private(&instance.folder.trust_store(), &trust_store)

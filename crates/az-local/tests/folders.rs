@@ -229,7 +229,7 @@ fn a_folder_that_everybody_can_replace_is_refused() {
 }
 
 #[test]
-fn a_symbolic_link_is_followed_when_its_own_users() {
+fn a_symbolic_link_to_a_folder_is_followed_when_its_own_users() {
     let place = Place::new();
     let folder = place.folder("azure", 0o755);
     let link = place.path("link");
@@ -252,4 +252,126 @@ fn a_symbolic_link_is_followed_when_its_own_users() {
         assert_refused(&place, &link, &["another user"]);
         assert_refused(&place, &link.join("azure"), &["another user"]);
     }
+}
+
+/// The files that an instance makes in its folder by itself.
+const OWN_FILES: [&str; 5] = ["lock", "state.db", "server.log", "ca.pem", "instance.json"];
+
+#[test]
+fn no_file_is_written_through_a_link_that_was_there() {
+    let place = Place::new();
+    let victim = place.path("victim");
+    for (at, name) in OWN_FILES.iter().enumerate() {
+        let path = place.folder(&format!("azure-{at}"), 0o700);
+        fs::write(&victim, "kept").expect("a file");
+        symlink(&victim, path.join(name)).expect("a link");
+        // Drafts once had names that could be guessed.
+        for draft in ["ca.new", "ca-bundle.new", "instance.new"] {
+            symlink(&victim, path.join(draft)).expect("a link");
+        }
+        let named = path.to_str().expect("UTF-8");
+        let output = place.run("022", &["start", "--data-dir", named]);
+        let said = text(&output.stderr);
+        match *name {
+            // Written whole: the file takes the link's place.
+            "ca.pem" | "instance.json" => {
+                assert!(output.status.success(), "{said}");
+                assert!(
+                    !fs::symlink_metadata(path.join(name)).is_ok_and(|there| there.is_symlink())
+                );
+            }
+            _ => {
+                assert_eq!(output.status.code(), USAGE, "{name}: {said}");
+                assert!(
+                    said.contains(name) && said.contains("a symbolic link"),
+                    "{said}"
+                );
+            }
+        }
+        place.run("022", &["stop", "--data-dir", named]);
+        assert_eq!(
+            fs::read_to_string(&victim).expect("a file"),
+            "kept",
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_file_with_a_second_name_and_a_file_of_somebody_else_are_not_written_to() {
+    let place = Place::new();
+    let path = place.folder("azure", 0o700);
+    let named = path.to_str().expect("UTF-8");
+    let victim = place.path("victim");
+    fs::write(&victim, "kept").expect("a file");
+    fs::hard_link(&victim, path.join("server.log")).expect("a link");
+    let output = place.run("022", &["start", "--data-dir", named]);
+    assert_eq!(output.status.code(), USAGE, "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("hard link"));
+    assert_eq!(fs::read_to_string(&victim).expect("a file"), "kept");
+    if can_give_away(&place) {
+        fs::remove_file(path.join("server.log")).expect("removed");
+        fs::write(path.join("state.db"), "").expect("a file");
+        lchown(path.join("state.db"), Some(STRANGER), None).expect("given away");
+        let output = place.run("022", &["run", "--data-dir", named, "--", "true"]);
+        assert_eq!(output.status.code(), USAGE, "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("another user's"));
+    }
+}
+
+#[test]
+fn the_request_log_is_its_users_alone_and_follows_no_link_of_a_stranger() {
+    let place = Place::new();
+    let (log, link) = (place.path("log"), place.path("link"));
+    let (log_text, link_text) = (log.to_str().expect("UTF-8"), link.to_str().expect("UTF-8"));
+    let with = |log: &str| place.run("000", &["run", "--request-log", log, "--", "true"]);
+    assert!(with(log_text).status.success());
+    assert_eq!(mode(&log), 0o600);
+    // One's own link says what one means, as /dev/stderr does.
+    symlink(&log, &link).expect("a link");
+    for good in [link_text, "/dev/stderr", "/dev/null"] {
+        let output = with(good);
+        assert!(output.status.success(), "{good}: {}", text(&output.stderr));
+    }
+    if can_give_away(&place) {
+        lchown(&link, Some(STRANGER), None).expect("given away");
+        let output = with(link_text);
+        assert_eq!(output.status.code(), USAGE, "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("a symbolic link"));
+        lchown(&log, Some(STRANGER), None).expect("given away");
+        assert_eq!(with(log_text).status.code(), USAGE);
+    }
+}
+
+#[test]
+fn what_an_earlier_process_had_begun_to_write_goes() {
+    let place = Place::new();
+    let path = place.folder("azure", 0o700);
+    let named = path.to_str().expect("UTF-8");
+    fs::write(path.join(".az-local-Ab12Cd.new"), "half").expect("a file");
+    fs::write(path.join("mine.new"), "not its own").expect("a file");
+    let output = place.run("022", &["run", "--data-dir", named, "--", "true"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let left: Vec<_> = all_in(&path);
+    let drafts = left
+        .iter()
+        .filter(|one| one.extension().is_some_and(|end| end == "new"));
+    assert_eq!(drafts.collect::<Vec<_>>(), [&path.join("mine.new")]);
+}
+
+#[test]
+fn an_instance_that_starts_in_anothers_environment_leaves_its_authority_out() {
+    let place = Place::new();
+    let count = place.path("count.sh");
+    fs::write(&count, "grep -c 'BEGIN CERTIFICATE' \"$SSL_CERT_FILE\"").expect("a script");
+    let count = count.to_str().expect("UTF-8");
+    let program = env!("CARGO_BIN_EXE_az-local");
+    let plain = place.run("022", &["run", "--", "sh", count]);
+    let inner = place.run("022", &["run", "--", program, "run", "--", "sh", count]);
+    assert!(
+        plain.status.success() && inner.status.success(),
+        "{}",
+        text(&inner.stderr)
+    );
+    assert_eq!(text(&inner.stdout), text(&plain.stdout));
 }

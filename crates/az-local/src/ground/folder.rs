@@ -1,49 +1,17 @@
 //! An instance's folder: one instance at a time, readable by its user alone.
 
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+pub use super::folder_error::FolderError;
+use super::private_files::remove_drafts;
+pub use super::private_files::{make_private, open_private, write_private};
+use std::fs::{self, File, Metadata, TryLockError};
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How long a folder's lock is waited for: one that was killed holds it until the system has taken
 /// the process apart.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Why a folder cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each variant's message says what it is")]
-pub enum FolderError {
-    #[error("an az-local is already running on {}", .0.display())]
-    InUse(PathBuf),
-    #[error(
-        "{} belongs to another user (uid {owner}); an instance's folder must be your own: name another one with --data-dir",
-        path.display()
-    )]
-    NotOwn { path: PathBuf, owner: u32 },
-    #[error(
-        "{0} can be written by others than you (mode {mode:04o}), so what is in it may not be yours; if you trust it, \
-         `chmod 700 {0}`, else name another folder with --data-dir",
-        path.display()
-    )]
-    Shared { path: PathBuf, mode: u32 },
-    #[error(
-        "everybody can write to {} (mode {mode:04o}, not sticky) and so put a folder in the place of yours: name a folder \
-         elsewhere with --data-dir, or `chmod +t` that one",
-        path.display()
-    )]
-    Unguarded { path: PathBuf, mode: u32 },
-    #[error("{}: {source}", path.display())]
-    Io { path: PathBuf, source: io::Error },
-}
-
-impl FolderError {
-    /// An input or output error on `path`.
-    pub fn at(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> FolderError {
-        let path = path.into();
-        move |source| FolderError::Io { path, source }
-    }
-}
 
 /// The folder that an instance keeps its files in, locked while this value lives.
 #[derive(Debug)]
@@ -58,7 +26,11 @@ impl Folder {
         make_own(path)?;
         let path = path.canonicalize().map_err(FolderError::at(path))?;
         match lock(&path)? {
-            Some(lock) => Ok(Folder { path, _lock: lock }),
+            Some(lock) => {
+                remove_drafts(&path);
+                remove_drafts(&path.join("ssh"));
+                Ok(Folder { path, _lock: lock })
+            }
             None => Err(FolderError::InUse(path)),
         }
     }
@@ -86,10 +58,7 @@ impl Folder {
     /// The database, made empty and private if it is missing.
     pub(crate) fn database(&self) -> Result<PathBuf, FolderError> {
         let path = self.path.join("state.db");
-        private_options()
-            .truncate(false)
-            .open(&path)
-            .map_err(FolderError::at(&path))?;
+        open_private(&path)?;
         Ok(path)
     }
 
@@ -149,10 +118,7 @@ impl Folder {
 /// Locks a folder until the file is closed; none where another process has held it for two seconds.
 pub fn lock(folder: &Path) -> Result<Option<File>, FolderError> {
     let path = folder.join("lock");
-    let lock = private_options()
-        .truncate(false)
-        .open(&path)
-        .map_err(FolderError::at(&path))?;
+    let lock = open_private(&path)?;
     let deadline = Instant::now() + LOCK_TIMEOUT;
     loop {
         match lock.try_lock() {
@@ -235,32 +201,4 @@ fn check_way(path: &Path) -> Result<(), FolderError> {
         }
     }
     Ok(())
-}
-
-/// Makes a folder, and those above it that are missing, for its user alone.
-pub fn make_private(path: &Path) -> Result<(), FolderError> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(FolderError::at(path))
-}
-
-fn private_options() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).mode(0o600);
-    options
-}
-
-/// Writes a whole file that only its user can read; readers see the old or the new content.
-pub fn write_private(path: &Path, content: &[u8]) -> Result<(), FolderError> {
-    let draft = path.with_extension("new");
-    let write = || -> io::Result<()> {
-        private_options()
-            .truncate(true)
-            .open(&draft)?
-            .write_all(content)?;
-        fs::rename(&draft, path)
-    };
-    write().map_err(FolderError::at(path))
 }

@@ -2,11 +2,14 @@
 
 pub(crate) mod clock;
 pub(crate) mod folder;
+pub(crate) mod folder_error;
 pub(crate) mod hosts;
 pub(crate) mod password;
 pub(crate) mod pkcs7;
+pub(crate) mod private_files;
 pub(crate) mod quoting;
 pub(crate) mod request_log;
+pub(crate) mod roots;
 pub(crate) mod secret;
 pub(crate) mod self_signed;
 pub mod stderr;

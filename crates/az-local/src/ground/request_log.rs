@@ -1,11 +1,12 @@
 //! The request log: one JSON object a line for each exchange with an emulated host, secrets replaced.
 
+use crate::ground::folder_error::FolderError;
+use crate::ground::private_files::open_named;
 use crate::ground::wire::{Caller, Loss, Request, Response};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -22,14 +23,9 @@ pub(crate) struct RequestLog {
 
 impl RequestLog {
     /// Opens a log to append to; a new one only its user can read.
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(path)?;
+    pub(crate) fn open(path: &Path) -> Result<Self, FolderError> {
         Ok(RequestLog {
-            file: Mutex::new(file),
+            file: Mutex::new(open_named(path)?),
         })
     }
 

@@ -174,7 +174,7 @@ impl Instance {
         let log = options
             .request_log
             .as_deref()
-            .map(|path| RequestLog::open(path).map_err(FolderError::at(path)))
+            .map(RequestLog::open)
             .transpose()?;
         let (settings, authority, clients, host_keys) = store.write(|tx| {
             let mut settings: Settings = tx.get(Settings::KEY)?.unwrap_or_default();

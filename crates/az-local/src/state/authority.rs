@@ -5,6 +5,7 @@ use super::transaction::StateError;
 use super::transaction::Transaction;
 use crate::ground::hosts::DOMAINS;
 use crate::ground::pkcs7::{self, Signer};
+use crate::ground::roots::{AUTHORITY, DIGITS};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{
@@ -84,10 +85,8 @@ impl Authority {
             }
             None => {
                 // A name of its own: two instances' authorities must not be taken for one.
-                let name = format!(
-                    "az-local {}",
-                    &uuid::Uuid::new_v4().simple().to_string()[..12]
-                );
+                let digits = &uuid::Uuid::new_v4().simple().to_string()[..DIGITS];
+                let name = format!("{AUTHORITY}{digits}");
                 let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
                 let parameters = parameters(&name)?;
                 let certificate = parameters.self_signed(&key)?.pem();

@@ -75,6 +75,7 @@ impl Failure {
             Some(FolderError::InUse(_)) => return 6,
             Some(
                 FolderError::NotOwn { .. }
+                | FolderError::NotPlain { .. }
                 | FolderError::Shared { .. }
                 | FolderError::Unguarded { .. },
             ) => return USAGE,

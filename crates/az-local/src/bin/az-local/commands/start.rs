@@ -8,11 +8,9 @@ use az_local::Command::Status;
 use az_local::Server;
 use az_local::stderr;
 use az_local::{Client, ControlError};
-use az_local::{Folder, FolderError, make_own};
+use az_local::{Folder, FolderError, make_own, open_private};
 use serde_json::Value;
-use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
@@ -102,13 +100,7 @@ fn forget_clients(folder: &Folder) -> Result<(), Failure> {
 fn background(path: &Path) -> Result<ExitCode, Failure> {
     make_own(path)?;
     let log_path = path.join("server.log");
-    let mut log = OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(&log_path)
-        .map_err(FolderError::at(&log_path))?;
+    let mut log = open_private(&log_path)?;
     let already = log
         .seek(SeekFrom::End(0))
         .map_err(FolderError::at(&log_path))?;
