@@ -47,7 +47,7 @@ fn one(call: &Call<'_>, asked: &Value) -> Result<Value, Error> {
         cx: call.cx,
         request: &request,
         principal: call.principal.clone(),
-        path: Path::parse(&request.segments()),
+        path: Path::of(&request)?,
         api_version: version,
         router: call.router,
     };

@@ -20,19 +20,20 @@ const AUDIENCES: [&str; 2] = [
 pub(crate) fn handle(cx: &Context<'_>, request: &Request) -> Response {
     let answer = match authenticate(cx, request, &AUDIENCES) {
         Ok(principal) => {
-            let path = Path::parse(&request.segments());
             let version = request.query("api-version").unwrap_or_default().to_owned();
-            let call = Call {
-                cx,
-                request,
-                principal,
-                path,
-                api_version: version,
-                router: &ResourceManager,
-            };
-            version::check(&call)
-                .and_then(|()| call.router.route(&call))
-                .unwrap_or_else(|error| error.answer())
+            let answered = Path::of(request).and_then(|path| {
+                let call = Call {
+                    cx,
+                    request,
+                    principal,
+                    path,
+                    api_version: version,
+                    router: &ResourceManager,
+                };
+                version::check(&call)?;
+                call.router.route(&call)
+            });
+            answered.unwrap_or_else(|error| error.answer())
         }
         Err(error) => unauthenticated(cx, &error),
     };

@@ -19,6 +19,7 @@ mod key_vault;
 mod locations;
 mod locked;
 mod managed_identity;
+mod names;
 pub(crate) mod network;
 mod not_emulated;
 pub(crate) mod operations;

@@ -1,5 +1,9 @@
 //! What a URL's path names.
 
+use super::error::Error;
+use super::names::check_segment;
+use crate::ground::wire::Request;
+
 /// A path, taken apart: a scope, and behind its last `providers` a provider's types and names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Path {
@@ -44,6 +48,15 @@ impl ProviderPath {
 }
 
 impl Path {
+    /// The path of a request. Refused where one of its segments could be taken for more than a name.
+    pub(crate) fn of(request: &Request) -> Result<Self, Error> {
+        let segments = request.segments();
+        for segment in &segments {
+            check_segment(segment)?;
+        }
+        Ok(Path::parse(&segments))
+    }
+
     /// Takes decoded segments apart.
     pub(crate) fn parse(segments: &[String]) -> Self {
         let is = |index: usize, word: &str| {
@@ -61,14 +74,15 @@ impl Path {
         } else {
             None
         };
-        let provider_at = segments
-            .iter()
-            .rposition(|segment| segment.eq_ignore_ascii_case("providers"));
         let head = match (&subscription, &group) {
             (_, Some(_)) => 4,
             (Some(_), None) => 2,
             _ => 0,
         };
+        // A group may be called `providers`.
+        let provider_at = (head..segments.len())
+            .rev()
+            .find(|at| segments[*at].eq_ignore_ascii_case("providers"));
         // `/subscriptions/s/providers` and `…/providers/NS[/register]` are about providers themselves.
         let provider = provider_at
             .filter(|at| segments.len() > at + 2)

@@ -3,6 +3,7 @@
 use super::call::Call;
 use super::error::Error;
 use super::keep::Members;
+use super::names;
 use super::path::ProviderPath;
 use crate::ground::wire::Response;
 use crate::request::Context;
@@ -18,6 +19,8 @@ pub(crate) struct Kind {
     pub(crate) name: &'static str,
     /// How its ids spell what stands before a group's name.
     pub(crate) groups: &'static str,
+    /// Refuses what a resource cannot be called.
+    pub(crate) names: fn(&str) -> Result<(), Error>,
     /// Whether a resource says how far its making is: `provisioningState`.
     pub(crate) has_state: bool,
     /// How a write is answered.
@@ -51,6 +54,7 @@ impl Kind {
     pub(crate) const PLAIN: Kind = Kind {
         name: "",
         groups: "resourceGroups",
+        names: names::network,
         has_state: true,
         answers: Answers::AtOnce,
         members: Members::PLAIN,

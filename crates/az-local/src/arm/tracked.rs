@@ -174,6 +174,7 @@ fn put(call: &Call<'_>, kind: &'static Kind, id: &str) -> Result<Response, Error
     let group = group_scope::require(call)?;
     group_scope::refuse_while_deleting(call, &group)?;
     require_registered(call, kind.namespace())?;
+    (kind.names)(id.rsplit('/').next().unwrap_or_default())?;
     let body = call.body()?;
     let location = location_of(call, kind, &body, existing.as_ref(), id)?;
     check_tags(body.get("tags"))?;

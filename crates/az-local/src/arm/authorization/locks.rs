@@ -48,7 +48,9 @@ pub(super) fn route(call: &Call<'_>, name: &str) -> Result<Response, Error> {
 }
 
 fn put(call: &Call<'_>, id: String, name: &str, there: Option<Lock>) -> Result<Response, Error> {
-    if name.len() > 260 || name.contains(['<', '>', '%', '&', ':', '\\', '?', '/']) {
+    // <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftauthorization>
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-._()".contains(c);
+    if name.len() > 90 || name.ends_with('.') || !name.chars().all(fits) {
         return Err(Error::bad_request(
             "InvalidLockName",
             format!("The lock name '{name}' is not valid."),

@@ -4,6 +4,7 @@
 use super::{disks, sizes};
 use crate::arm::call::Call;
 use crate::arm::error::Error;
+use crate::arm::names;
 use crate::arm::resource_type::Draft;
 use crate::state::machine::{DataDisk, VirtualMachine};
 use crate::state::{Resource, holds};
@@ -218,6 +219,7 @@ fn make(call: &Call<'_>, draft: &Draft, lun: u64, asked: &Value) -> Result<Value
         },
         str::to_owned,
     );
+    names::entity(&name, "dataDisk.name")?;
     let group = crate::arm::group_scope::require(call)?;
     let id = disks::Beside {
         group: &group,

@@ -3,6 +3,7 @@
 use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::keep::Members;
+use crate::arm::names;
 use crate::arm::resource_type::{Answers, Draft, Kind, Patches};
 use crate::arm::times;
 use crate::state::Resource;
@@ -12,6 +13,7 @@ use uuid::Uuid;
 
 pub(crate) const KIND: Kind = Kind {
     name: "Microsoft.Compute/disks",
+    names: names::disk,
     // 200 and 202 are all that its specification has
     // (<https://learn.microsoft.com/rest/api/compute/disks/create-or-update>); the SDKs raise at others.
     answers: Answers::Accepted,

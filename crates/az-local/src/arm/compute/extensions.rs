@@ -5,7 +5,7 @@ use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::keep::Members;
 use crate::arm::resource_type::{Answers, Draft, Kind, Patches};
-use crate::arm::{operations, times};
+use crate::arm::{names, operations, times};
 use crate::ground::quoting::posix_quoted;
 use crate::request::Context;
 use crate::request::effects::{AskedBy, Script, ScriptEnd};
@@ -19,6 +19,7 @@ use time::Duration;
 
 pub(crate) const KIND: Kind = Kind {
     name: "Microsoft.Compute/virtualMachines/extensions",
+    names: names::extension,
     answers: Answers::Operation,
     members: Members {
         own: &["properties/instanceView"],

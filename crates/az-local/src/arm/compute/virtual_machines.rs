@@ -7,7 +7,7 @@ use crate::arm::error::Error;
 use crate::arm::keep::Members;
 use crate::arm::network::network_interfaces;
 use crate::arm::resource_type::{Answers, Draft, Kind, Patches, etag};
-use crate::arm::{group_scope, not_emulated, operations, times};
+use crate::arm::{group_scope, names, not_emulated, operations, times};
 use crate::ground::wire::Response;
 use crate::request::Context;
 use crate::state::holds::{self, Hold};
@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 pub(crate) const KIND: Kind = Kind {
     name: "Microsoft.Compute/virtualMachines",
+    names: names::virtual_machine,
     answers: Answers::Operation,
     members: Members {
         own: &[
@@ -56,19 +57,6 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
     let id = draft.id().to_owned();
     if draft.existing.is_some() {
         refuse_forbidden_changes(draft, &asked)?;
-    }
-    let name = draft.resource.name().to_owned();
-    if name.len() > 64
-        || name.ends_with(['.', '-'])
-        || !name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
-    {
-        return Err(Error::bad_request(
-            "InvalidParameter",
-            format!("The Azure resource name '{name}' is not a valid virtual machine name: at most 64 letters, digits, '-', '.' and '_', not ending in '.' or '-'."),
-        )
-        .target("vmName"));
     }
     let size = asked
         .pointer("/hardwareProfile/vmSize")
@@ -229,6 +217,7 @@ fn new_properties(call: &Call<'_>, draft: &mut Draft, asked: &Value) -> Result<V
         Uuid::new_v4().simple()
     );
     let name = disk["name"].as_str().unwrap_or(&default_name).to_owned();
+    names::entity(&name, "osDisk.name")?;
     let size = disk["diskSizeGB"]
         .as_u64()
         .or_else(|| disk["diskSizeGb"].as_u64())

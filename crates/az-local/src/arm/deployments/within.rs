@@ -65,7 +65,7 @@ impl Call<'_> {
         };
         let call = Call {
             cx: self.cx,
-            path: Path::parse(&request.segments()),
+            path: Path::of(&request)?,
             request: &request,
             principal: self.principal.clone(),
             api_version: version.to_owned(),

@@ -27,6 +27,7 @@ pub(crate) const KIND: Kind = Kind {
         secret: &["properties/createMode"],
         ..Members::PLAIN
     },
+    names,
     put,
     patches: Patches::All,
     patch,
@@ -75,18 +76,23 @@ fn check_name_rule(name: &str) -> bool {
         && !name.contains("--")
 }
 
+fn names(name: &str) -> Result<(), Error> {
+    if check_name_rule(name) {
+        return Ok(());
+    }
+    Err(Error::bad_request(
+        "VaultNameNotValid",
+        format!(
+            "The vault name '{}' is invalid. A vault's name must be between 3-24 alphanumeric characters. The name \
+             must begin with a letter, end with a letter or digit, and not contain consecutive hyphens. Follow this \
+             link for more information: https://go.microsoft.com/fwlink/?linkid=2147742",
+            name.escape_debug()
+        ),
+    ))
+}
+
 fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
     let name = draft.resource.name().to_owned();
-    if !check_name_rule(&name) {
-        return Err(Error::bad_request(
-            "VaultNameNotValid",
-            format!(
-                "The vault name '{name}' is invalid. A vault's name must be between 3-24 alphanumeric characters. The name \
-                 must begin with a letter, end with a letter or digit, and not contain consecutive hyphens. Follow this \
-                 link for more information: https://go.microsoft.com/fwlink/?linkid=2147742"
-            ),
-        ));
-    }
     let mut asked = draft.properties();
     if draft.existing.is_none() {
         if let Some(other) = find_by_name(call.cx.tx, &name)? {

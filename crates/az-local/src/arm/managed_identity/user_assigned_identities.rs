@@ -3,6 +3,7 @@
 use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::keep::Members;
+use crate::arm::names;
 use crate::arm::resource_type::{Answers, Draft, Kind, Patches};
 use crate::request::Context;
 use crate::state::federation::IdentityFederation;
@@ -13,6 +14,7 @@ use uuid::Uuid;
 
 pub(crate) const KIND: Kind = Kind {
     name: "Microsoft.ManagedIdentity/userAssignedIdentities",
+    names: names::user_assigned_identity,
     // Both as recorded: Azure/azure-cli,
     // src/azure-cli/azure/cli/command_modules/identity/tests/latest/recordings/test_identity_management.yaml.
     groups: "resourcegroups",
@@ -33,21 +35,6 @@ pub(crate) const KIND: Kind = Kind {
 };
 
 fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
-    let name = draft.resource.name().to_owned();
-    let valid = (3..=128).contains(&name.len())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
-        && name.starts_with(|c: char| c.is_ascii_alphanumeric());
-    if !valid {
-        return Err(Error::bad_request(
-            "InvalidResourceName",
-            format!(
-                "Resource name '{name}' is invalid. It must start with a letter or number, have 3 to 128 characters, \
-                 and hold only letters, numbers, hyphens and underscores."
-            ),
-        ));
-    }
     if !draft.resource.body.contains_key("tags") {
         draft.set("tags", json!({}));
     }
@@ -60,7 +47,12 @@ fn put(call: &Call<'_>, draft: &mut Draft) -> Result<(), Error> {
         draft.set("properties", properties);
         return Ok(());
     }
-    let principal = new_principal(call.cx, &call.principal.tenant_id, &name, draft.id())?;
+    let principal = new_principal(
+        call.cx,
+        &call.principal.tenant_id,
+        draft.resource.name(),
+        draft.id(),
+    )?;
     draft.set(
         "properties",
         json!({

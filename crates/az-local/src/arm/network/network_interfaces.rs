@@ -6,6 +6,7 @@ use super::{network_security_groups, public_ip_addresses};
 use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::keep::Members;
+use crate::arm::names;
 use crate::arm::operations;
 use crate::arm::resource_type::{Answers, Draft, Kind, etag};
 use crate::state::holds::{self, Hold};
@@ -175,6 +176,7 @@ fn ip_configuration(
         .get("name")
         .and_then(Value::as_str)
         .unwrap_or("ipconfig");
+    names::network(name)?;
     let id = format!("{nic}/ipConfigurations/{name}");
     let subnet_id = id_at(asked, "/properties/subnet").ok_or_else(|| {
         Error::bad_request(

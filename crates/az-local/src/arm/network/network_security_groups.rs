@@ -5,6 +5,7 @@ use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::arm::group_scope;
 use crate::arm::keep::{Members, keep_part};
+use crate::arm::names;
 use crate::arm::operations;
 use crate::arm::path::ProviderPath;
 use crate::arm::resource_type::{Answers, Draft, Kind, etag};
@@ -107,6 +108,7 @@ fn rule_view(group: &str, name: &str, asked: &Value) -> Result<Value, Error> {
     if name.is_empty() {
         return Err(invalid("Name"));
     }
+    names::network(name)?;
     let word = |member: &str, allowed: &[&'static str]| {
         let given = properties
             .get(member)

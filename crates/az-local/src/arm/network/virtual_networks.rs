@@ -7,7 +7,7 @@ use crate::arm::error::Error;
 use crate::arm::keep::{Members, keep_part};
 use crate::arm::path::ProviderPath;
 use crate::arm::resource_type::{Answers, Draft, Kind, etag};
-use crate::arm::{group_scope, operations};
+use crate::arm::{group_scope, names, operations};
 use crate::ground::wire::Response;
 use crate::state::holds::{self, Hold};
 use crate::state::network::{Subnet, VirtualNetwork};
@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 pub(crate) const KIND: Kind = Kind {
     name: reference::VIRTUAL_NETWORK,
+    names: names::virtual_network,
     answers: Answers::Operation,
     members: MEMBERS,
     put,
@@ -163,6 +164,7 @@ fn subnet_view(id: &str, name: &str, asked: &Value) -> Result<Value, Error> {
                 .and_then(Value::as_str)
         });
     let prefix = prefix.ok_or_else(|| invalid_prefix("", name))?;
+    names::network(name)?;
     let mut view = json!({
         "name": name,
         "id": id,

@@ -144,7 +144,7 @@ fn what_a_deleted_machine_held_is_free() {
 #[test]
 fn parts_of_a_network_and_of_a_security_group_are_told_apart() {
     let azure = Azure::start();
-    let path = |kind: &str| format!("/resourceGroups/g/providers/Microsoft.Network/{kind}/x");
+    let path = |kind: &str| format!("/resourceGroups/g/providers/Microsoft.Network/{kind}/main");
     azure.done(
         Method::PUT,
         "/resourceGroups/g",

@@ -6,6 +6,7 @@ mod deletion;
 mod facts;
 mod holding;
 mod locks;
+mod names;
 mod refusal;
 mod round_trip;
 mod schemas;
