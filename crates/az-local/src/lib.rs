@@ -37,7 +37,7 @@ pub use hosting::HostOptions;
 pub use instance::{OpenError, Options, Program};
 pub use local_azure::LocalAzure;
 pub use machines::environment::{Environment, Shell};
-pub use machines::ssh::{client_config, sftp};
+pub use machines::ssh::{client_config, sftp, unread};
 pub use managed_identity::HostKind;
 pub use server::{Ended, Server, StartError};
 pub use state::faults::{Chaos, FaultsError};

@@ -38,6 +38,7 @@ mod secret_variables;
 mod secret_versions;
 mod ssh;
 mod stranger;
+mod ssh_unread;
 mod terraform;
 mod token_cache;
 mod tunnels;

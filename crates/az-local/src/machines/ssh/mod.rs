@@ -9,6 +9,7 @@ mod process;
 mod session;
 pub mod sftp;
 mod terminal;
+pub mod unread;
 
 use crate::instance::Instance;
 use crate::state::host_keys::HostKeyError;
@@ -60,8 +61,10 @@ where
     let account = Accounts::of(&machine);
     let (key, certificate) = instance.host_keys.of_machine(&vm_id, address)?;
     let config = Arc::new(Config {
+        // As OpenSSH's own port to Windows is called: clients that look for the name find what they expect, and OpenSSH's
+        // tells only such a server that it has stopped reading.
         server_id: SshId::Standard(Cow::Borrowed(concat!(
-            "SSH-2.0-az-local_",
+            "SSH-2.0-OpenSSH_for_az-local_",
             env!("CARGO_PKG_VERSION")
         ))),
         methods: account.methods(),

@@ -1,6 +1,7 @@
 //! One program on a machine for one channel: its input and output, its signals, its end.
 
 use super::terminal::Wanted;
+use super::unread;
 use crate::ground::folder::FolderError;
 use crate::machines::programs::{Surroundings, shell};
 use pty_process::{OwnedReadPty, OwnedWritePty, Size};
@@ -15,7 +16,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::{mpsc, oneshot};
 
@@ -110,14 +111,13 @@ fn prepare(
 }
 
 impl Process {
-    /// Starts a program. Its output goes to `channel`, which is closed after its end.
+    /// Starts a program. Its output goes to the line's channel, which is closed after its end.
     pub(super) fn start(
         surroundings: &Surroundings,
         program: &Program,
         variables: &[(String, String)],
         terminal: Option<&Wanted>,
-        channel: ChannelWriteHalf<Msg>,
-        handle: Handle,
+        to: Line,
     ) -> Result<Self, StartError> {
         let command = prepare(surroundings, program, variables, terminal)?;
         let (sender, receiver) = mpsc::unbounded_channel();
@@ -152,7 +152,7 @@ impl Process {
         let group = Arc::new(Mutex::new(group));
         let ending = Arc::clone(&group);
         tokio::spawn(async move {
-            attend(child, &ending, output, channel, handle, cut).await;
+            attend(child, &ending, output, to, cut).await;
             // It may wait for a terminal that nobody reads, and would keep that open.
             feeding.abort();
         });
@@ -196,6 +196,13 @@ impl Process {
 
 fn lock(group: &Mutex<Option<Pid>>) -> MutexGuard<'_, Option<Pid>> {
     group.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A program's line to its client.
+pub(super) struct Line {
+    pub(super) channel: ChannelWriteHalf<Msg>,
+    pub(super) handle: Handle,
+    pub(super) shared: Arc<unread::Output>,
 }
 
 enum Output {
@@ -248,19 +255,26 @@ async fn attend(
     mut child: Child,
     group: &Mutex<Option<Pid>>,
     output: Output,
-    channel: ChannelWriteHalf<Msg>,
-    handle: Handle,
+    to: Line,
     cut: oneshot::Receiver<()>,
 ) {
     let ended = tokio::select! {
-        status = carry(&mut child, output, &channel) => Some(status),
+        ended = carry(&mut child, output, &to) => Some(ended),
         _ = cut => None,
     };
     let group = lock(group).take();
-    let Some(status) = ended else {
-        hang_up(child, group).await;
-        return;
+    let status = match ended {
+        None => {
+            // Nobody is left to be told.
+            let _ = hang_up(child, group).await;
+            return;
+        }
+        Some(Ended::Unread) => hang_up(child, group).await,
+        Some(Ended::Itself(status)) => status,
     };
+    let Line {
+        channel, handle, ..
+    } = to;
     // A client that has gone does not hear it.
     let id = channel.id();
     let _ = match status {
@@ -271,35 +285,45 @@ async fn attend(
     let _ = channel.close().await;
 }
 
-async fn carry(
-    child: &mut Child,
-    output: Output,
-    channel: &ChannelWriteHalf<Msg>,
-) -> io::Result<ExitStatus> {
+/// How the carrying of output ended.
+enum Ended {
+    /// With the program.
+    Itself(io::Result<ExitStatus>),
+    /// With the client, who does not look at the program's terminal any more.
+    Unread,
+}
+
+async fn carry(child: &mut Child, output: Output, to: &Line) -> Ended {
+    let (channel, shared) = (&to.channel, &to.shared);
     match output {
         Output::Pipes(stdout, stderr) => {
             // As with sshd, a program in the background that keeps the output open keeps the session open.
-            let (status, (), ()) = tokio::join!(
-                child.wait(),
-                pump(stdout, channel.make_writer()),
-                pump(stderr, channel.make_writer_ext(Some(STANDARD_ERROR))),
-            );
-            status
+            let errors = channel.make_writer_ext(Some(STANDARD_ERROR));
+            let read = async {
+                // What nobody reads is closed, and the program finds that out when it goes on writing, as with sshd.
+                tokio::select! {
+                    () = pump(stdout, channel.make_writer(), Some(shared)) => {}
+                    () = shared.unread.notified() => {}
+                }
+            };
+            let (status, (), ()) = tokio::join!(child.wait(), read, pump(stderr, errors, None));
+            Ended::Itself(status)
         }
         Output::Terminal(terminal) => {
-            let pumping = pump(Some(terminal), channel.make_writer());
+            let pumping = pump(Some(terminal), channel.make_writer(), Some(shared));
             tokio::pin!(pumping);
             let mut drained = false;
             let status = loop {
                 tokio::select! {
                     () = &mut pumping, if !drained => drained = true,
                     status = child.wait() => break status,
+                    () = shared.unread.notified() => return Ended::Unread,
                 }
             };
             if !drained {
                 let _ = tokio::time::timeout(LAST_WORDS, pumping).await;
             }
-            status
+            Ended::Itself(status)
         }
     }
 }
@@ -308,14 +332,23 @@ async fn carry(
 const STANDARD_ERROR: u32 = 1;
 
 /// Copies until the end; a terminal's end is an error to its reader.
-async fn pump(from: Option<impl AsyncRead + Unpin>, mut to: impl AsyncWrite + Unpin) {
+async fn pump(
+    from: Option<impl AsyncRead + Unpin>,
+    mut to: impl AsyncWrite + Unpin,
+    shared: Option<&unread::Output>,
+) {
     if let Some(from) = from {
         let mut from = BufReader::with_capacity(CHUNK, from);
+        if let Some(shared) = shared
+            && from.fill_buf().await.is_ok_and(|read| !read.is_empty())
+        {
+            shared.begun.store(true, Ordering::Relaxed);
+        }
         let _ = tokio::io::copy_buf(&mut from, &mut to).await;
     }
 }
 
-async fn hang_up(mut child: Child, group: Option<Pid>) {
+async fn hang_up(mut child: Child, group: Option<Pid>) -> io::Result<ExitStatus> {
     let signal = |signal| group.map(|group| kill_process_group(group, signal));
     signal(Signal::HUP);
     // One that was stopped hears nothing before it goes on.
@@ -323,8 +356,9 @@ async fn hang_up(mut child: Child, group: Option<Pid>) {
     let ended = tokio::time::timeout(GRACE, child.wait()).await;
     // Those that it started and that did not listen.
     signal(Signal::KILL);
-    if ended.is_err() {
-        let _ = child.wait().await;
+    match ended {
+        Ok(status) => status,
+        Err(_) => child.wait().await,
     }
 }
 

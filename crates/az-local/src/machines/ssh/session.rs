@@ -1,8 +1,9 @@
 //! One SSH connection to one machine: signing in, and a program for each channel.
 
 use super::account::Accounts;
-use super::process::{Process, Program};
+use super::process::{Line, Process, Program};
 use super::terminal::{self, Wanted};
+use super::unread::{Heard, Outputs};
 use crate::ground::stderr;
 use crate::instance::Instance;
 use crate::machines::programs::Surroundings;
@@ -54,6 +55,8 @@ pub(super) struct Session {
     account: Accounts,
     authenticated: Arc<AtomicBool>,
     channels: HashMap<ChannelId, Open>,
+    outputs: Outputs,
+    heard: Option<Heard>,
 }
 
 impl Session {
@@ -69,6 +72,8 @@ impl Session {
             account,
             authenticated,
             channels: HashMap::new(),
+            outputs: Outputs::default(),
+            heard: None,
         }
     }
 
@@ -110,7 +115,13 @@ impl Session {
                 let terminal = channel.terminal.as_ref();
                 let handle = russh.handle();
                 let variables = &channel.variables;
-                Process::start(&surroundings, &program, variables, terminal, output, handle)
+                let shared = self.outputs.begin(id);
+                let line = Line {
+                    channel: output,
+                    handle,
+                    shared,
+                };
+                Process::start(&surroundings, &program, variables, terminal, line)
                     .map_err(|error| error.to_string())
             });
         match started {
@@ -177,6 +188,7 @@ impl Handler for Session {
 
     async fn auth_succeeded(&mut self, _: &mut Russh) -> Result<(), Self::Error> {
         self.authenticated.store(true, Ordering::Relaxed);
+        self.heard = Heard::here(&self.outputs);
         Ok(())
     }
 
@@ -337,6 +349,7 @@ impl Handler for Session {
 
     async fn channel_close(&mut self, id: ChannelId, _: &mut Russh) -> Result<(), Self::Error> {
         self.channels.remove(&id);
+        self.outputs.end(id);
         Ok(())
     }
 }

@@ -76,6 +76,7 @@ pub(super) fn milliseconds(duration: Duration) -> i64 {
 
 /// The runtime that an instance is served on.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    az_local::unread::listen();
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
