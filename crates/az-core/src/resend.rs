@@ -1,13 +1,12 @@
 //! When a request is sent again: within the command's time, after a pause, and a write only where it certainly was not done.
 
 use crate::budget::Budget;
-use az_credential::http::{is_certificate_refused, jittered, retry_after, whole};
+use az_credential::http::{is_certificate_refused, is_page, jittered, retry_after, whole};
 use azure_core::{
     Error,
     error::ErrorKind,
     http::{
         Context, Method, Request, StatusCode,
-        headers::{CONTENT_TYPE, Headers},
         policies::{Policy, PolicyResult},
     },
 };
@@ -112,15 +111,6 @@ impl Resend {
         };
         (answer, trouble)
     }
-}
-
-/// Whether an answer is a page for people. All that is asked for here is JSON.
-fn is_page(headers: &Headers) -> bool {
-    headers.get_optional_str(&CONTENT_TYPE).is_some_and(|kind| {
-        kind.trim_start()
-            .to_ascii_lowercase()
-            .starts_with("text/html")
-    })
 }
 
 /// Whether it is worth another try, after so many of the same kind and so much time.

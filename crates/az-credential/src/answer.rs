@@ -5,7 +5,7 @@ use azure_core::{
     error::ErrorKind,
     http::{
         AsyncRawResponse,
-        headers::{HeaderName, Headers, RETRY_AFTER},
+        headers::{CONTENT_TYPE, HeaderName, Headers, RETRY_AFTER},
     },
     time::{OffsetDateTime, parse_rfc7231},
 };
@@ -64,6 +64,15 @@ pub fn retry_after(headers: &Headers) -> Option<Duration> {
         .unwrap_or_else(OffsetDateTime::now_utc);
     // A date that has passed asks for no wait.
     Some((until - now).try_into().unwrap_or_default())
+}
+
+/// Whether an answer is a page for people: something on the way gave it in the service's place.
+pub fn is_page(headers: &Headers) -> bool {
+    headers.get_optional_str(&CONTENT_TYPE).is_some_and(|kind| {
+        kind.trim_start()
+            .to_ascii_lowercase()
+            .starts_with("text/html")
+    })
 }
 
 /// A pause, made longer by up to half at random: many who were refused at once do not come back at once.

@@ -1,6 +1,6 @@
 //! Retries with an end: so many, so long.
 
-use crate::http::{is_certificate_refused, jittered, retry_after, whole};
+use crate::http::{is_certificate_refused, is_page, jittered, retry_after, whole};
 use azure_core::{
     Error,
     error::ErrorKind,
@@ -66,6 +66,9 @@ impl Policy for BoundedRetry {
             });
             let trouble = match &answer {
                 Err(_) if is_late => Trouble::NoAnswer,
+                Ok(answer) if answer.status().is_success() && is_page(answer.headers()) => {
+                    Trouble::BrokenOff
+                }
                 Ok(answer) => Trouble::Status(answer.status().into()),
                 // It is another one's certificate the next time, too.
                 Err(error) if is_certificate_refused(error) => return answer,

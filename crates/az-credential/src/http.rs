@@ -1,6 +1,6 @@
 //! The process's one HTTP client: Resource Manager, the credentials and Key Vault all use it.
 
-pub use crate::answer::{LONGEST_ANSWER, jittered, retry_after, whole};
+pub use crate::answer::{LONGEST_ANSWER, is_page, jittered, retry_after, whole};
 
 use azure_core::{
     error::ErrorKind,

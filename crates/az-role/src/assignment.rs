@@ -18,6 +18,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+/// What a request at the end of a wait needs of the command's time.
+const LAST_TRY: Duration = Duration::from_secs(1);
+
 const TYPE: &str = "Microsoft.Authorization/roleAssignments";
 
 /// `assignment create`: for one assignee, or for each on standard input.
@@ -127,6 +130,7 @@ impl Assignment<'_> {
         json!({"properties": properties})
     }
 
+    /// Makes it, unless it is there.
     async fn ensure(&self, session: &Session) -> Result<Value, Failure> {
         let arm = session.arm()?;
         let scope = self.args.scope.as_str().trim_end_matches('/');
@@ -148,7 +152,10 @@ impl Assignment<'_> {
                 Some("RoleAssignmentExists") => return self.existing(session).await.doing(&doing),
                 // A principal that was created just now may not have reached the directory that ARM asks.
                 // https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---assigning-a-role-to-a-new-principal-sometimes-fails
-                Some("PrincipalNotFound") if started.elapsed() + pause <= longest => {
+                Some("PrincipalNotFound")
+                    if started.elapsed() + pause <= longest
+                        && pause + LAST_TRY < session.budget.left() =>
+                {
                     if !said {
                         session.warn(format!(
                             "'{}' is not known to Azure yet; trying again for {longest:?}",

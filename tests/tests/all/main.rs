@@ -1,6 +1,7 @@
 //! The tools, the scripts and other clients, each against a local Azure of its own. One program: it is linked once, and
 //! what waits in one file leaves the processors to the others.
 
+mod bad_days;
 mod check_first;
 mod cleanup;
 mod completion;
@@ -37,8 +38,8 @@ mod secret_habits;
 mod secret_variables;
 mod secret_versions;
 mod ssh;
-mod stranger;
 mod ssh_unread;
+mod stranger;
 mod terraform;
 mod token_cache;
 mod tunnels;

@@ -161,7 +161,7 @@ fn waiting_for_a_principal_is_bounded_by_the_timeout() {
     azure
         .run(&format!(
             "az-role assignment create --assignee-object-id 11111111-1111-4111-8111-111111111111 \
-             --assignee-principal-type ServicePrincipal --role Reader --scope {group} --timeout 300ms"
+             --assignee-principal-type ServicePrincipal --role Reader --scope {group} --timeout 5s"
         ))
         .timeout(std::time::Duration::from_secs(60))
         .assert()

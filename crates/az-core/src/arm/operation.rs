@@ -47,7 +47,8 @@ impl Client {
     }
 
     /// Waits until the resource at `path`, read as `latest`, is provisioned: for one that an earlier run left
-    /// in the making.
+    /// in the making. One whose making failed is written again as it is, with which Azure tries once more
+    /// (<https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-resource-provisioning-state>).
     pub async fn wait_for_resource(
         &self,
         path: impl AsRef<str>,
@@ -57,6 +58,14 @@ impl Client {
         let path = path.as_ref();
         let url = self.url(path, api_version, &[])?;
         let provisioning = latest.pointer("/properties/provisioningState");
+        if matches!(state(provisioning), State::Failed(_)) {
+            let answer = self.put(path, api_version, latest).await?;
+            return if self.is_dry_run() {
+                Ok(answer.body)
+            } else {
+                self.wait(answer).await
+            };
+        }
         let watched = match state(provisioning) {
             State::Running => self.begin(Method::Put, path),
             State::Succeeded | State::Failed(_) => None,

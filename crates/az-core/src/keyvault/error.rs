@@ -2,7 +2,7 @@
 
 use super::address::Vault;
 use crate::{cause, connection::Connection, resend::OutOfTime, said::Said};
-use az_credential::http::{retry_after, root_cause};
+use az_credential::http::{is_certificate_refused, retry_after, root_cause};
 use azure_core::{
     error::ErrorKind,
     http::{
@@ -121,6 +121,9 @@ pub async fn explain(
     error: azure_core::Error,
 ) -> VaultError {
     let authority = connection.cloud.authority_host();
+    if is_certificate_refused(&error) {
+        return VaultError::NoAnswer(root_cause(&error));
+    }
     if matches!(error.kind(), ErrorKind::Connection)
         && answers(&connection.transport, authority).await
     {

@@ -1,6 +1,5 @@
 //! An answer on its way: whole, or as much of it as comes through.
 
-use super::exchange::HangUp;
 use crate::ground::wire::{Loss, Response};
 use bytes::{Buf, Bytes};
 use hyper::body::{Body, Frame, SizeHint};
@@ -9,6 +8,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
+
+/// The connection is closed without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("closed without an answer")]
+pub(crate) struct HangUp;
 
 /// How often a byte comes of an answer that drips.
 const DRIP: Duration = Duration::from_millis(200);

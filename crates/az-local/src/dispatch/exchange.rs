@@ -1,6 +1,6 @@
 //! One request to an emulated host: read whole, handed to its service, answered, logged.
 
-use super::delivery::{Delivery, deliver};
+use super::delivery::{Delivery, HangUp, deliver};
 use super::error;
 use crate::ground::wire::{Origin, Request, Response};
 use crate::instance::Instance;
@@ -15,11 +15,6 @@ use std::sync::Arc;
 
 /// Longest request body that is taken (bytes).
 const LONGEST_BODY: usize = 32 * 1024 * 1024;
-
-/// The connection is closed without an answer.
-#[derive(Debug, thiserror::Error)]
-#[error("closed without an answer")]
-pub(crate) struct HangUp;
 
 /// What serves a connection, the proxy's own or one in a tunnel.
 pub(crate) fn http1_builder() -> http1::Builder {

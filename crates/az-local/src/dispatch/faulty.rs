@@ -1,6 +1,5 @@
 //! Requests that meet a fault.
 
-use super::serve;
 use crate::ground::hosts::{self, Host, Service};
 use crate::ground::wire::{Caller, Loss, Request, Response};
 use crate::instance::Instance;
@@ -75,8 +74,9 @@ pub(super) fn answer(
     client: &Client,
     request: &Request,
     met: Met,
+    serve: impl Fn(&Twist) -> (Response, Caller),
 ) -> (Response, Caller) {
-    let as_usual = || serve(instance, client, request, &Twist::default());
+    let as_usual = || serve(&Twist::default());
     let (mut response, caller) = match met.action {
         Action::Answer(other) => {
             let (own, caller) = match other.after {
@@ -101,7 +101,7 @@ pub(super) fn answer(
             (response, caller)
         }
         Action::Twist(twist) => {
-            let (response, caller) = serve(instance, client, request, &twist);
+            let (response, caller) = serve(&twist);
             let date = instance.clock.now() + twist.clock;
             (response.dated(date), caller)
         }

@@ -3,8 +3,7 @@
 
 pub(crate) mod delivery;
 pub(crate) mod exchange;
-mod faulty;
-pub(crate) use faulty::connected;
+pub(crate) mod faulty;
 #[cfg(test)]
 mod tests;
 
@@ -53,7 +52,9 @@ pub(crate) fn answer(
     let met = instance.faults.meet(|| faulty::asked(client, request));
     logged(instance, scheme, request, || match met {
         None => serve(instance, client, request, &Twist::default()),
-        Some(met) => faulty::answer(instance, client, request, met),
+        Some(met) => faulty::answer(instance, client, request, met, |twist| {
+            serve(instance, client, request, twist)
+        }),
     })
 }
 

@@ -3,6 +3,7 @@
 use super::answers::{Body, no_such_host, no_tunnel, offline, refuse, unreachable, whole};
 use super::{machines, onward};
 use crate::dispatch::exchange::http1_builder;
+use crate::dispatch::faulty;
 use crate::dispatch::{self, exchange};
 use crate::ground::hosts::{self, Host, Service};
 use crate::ground::stderr;
@@ -96,7 +97,7 @@ async fn open(
         false => {
             let brief = instance
                 .faults
-                .certificate(|| dispatch::connected(&client, &host));
+                .certificate(|| faulty::connected(&client, &host));
             let tls = match brief {
                 None => instance.authority.server(&host),
                 Some(time) => instance.authority.server_for(&host, time),

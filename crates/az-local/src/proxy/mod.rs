@@ -8,7 +8,8 @@ mod connect;
 mod machines;
 mod onward;
 
-use crate::dispatch::exchange::{HangUp, http1_builder};
+use crate::dispatch::delivery::HangUp;
+use crate::dispatch::exchange::http1_builder;
 use crate::dispatch::{self, exchange};
 use crate::ground::hosts::{self, Host, Service};
 use crate::instance::Instance;
