@@ -40,6 +40,7 @@ mod secret_versions;
 mod ssh;
 mod ssh_unread;
 mod stranger;
+mod strangers;
 mod terraform;
 mod token_cache;
 mod tunnels;

@@ -3,6 +3,7 @@
 pub(crate) mod clock;
 pub(crate) mod folder;
 pub(crate) mod folder_error;
+pub(crate) mod gate;
 pub(crate) mod hosts;
 pub(crate) mod password;
 pub(crate) mod pkcs7;

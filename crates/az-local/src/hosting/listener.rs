@@ -2,6 +2,7 @@
 
 use crate::dispatch;
 use crate::dispatch::exchange::{answer_by, http1_builder};
+use crate::ground::gate::{Gate, Stranger};
 use crate::ground::wire::{Origin, Request};
 use crate::instance::Instance;
 use crate::managed_identity::Endpoint;
@@ -54,38 +55,65 @@ struct Server {
 /// Accepts connections until the task is ended, and they with it.
 async fn run(server: Server, listener: TcpListener) {
     let mut connections = JoinSet::new();
+    let gate = Gate::new();
+    let accept = async || {
+        gate.room().await;
+        listener.accept().await
+    };
     loop {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
+            accepted = accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(serve_connection(server.clone(), stream));
+                    let stranger = Arc::new(gate.enter());
+                    connections.spawn(serve_connection(server.clone(), stream, stranger));
                 }
-                // Out of file descriptors, most likely: others will be closed.
-                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+                // Out of file descriptors, most likely.
+                Err(_) => {
+                    gate.turn_oldest_away();
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
             },
             Some(_) = connections.join_next() => {}
         }
     }
 }
 
-async fn serve_connection(server: Server, stream: TcpStream) {
+async fn serve_connection(server: Server, stream: TcpStream, stranger: Arc<Stranger>) {
     let _ = stream.set_nodelay(true);
-    match server.tls.clone() {
-        None => serve(server, "http", TokioIo::new(stream)).await,
-        // Who does not take the certificate goes away.
-        Some(tls) => {
-            if let Ok(stream) = TlsAcceptor::from(tls).accept(stream).await {
-                serve(server, "https", TokioIo::new(stream)).await;
+    let asks = Arc::clone(&stranger);
+    let serving = async {
+        match server.tls.clone() {
+            None => serve(server, asks, "http", TokioIo::new(stream)).await,
+            // Who does not take the certificate goes away.
+            Some(tls) => {
+                if let Ok(stream) = TlsAcceptor::from(tls).accept(stream).await {
+                    serve(server, asks, "https", TokioIo::new(stream)).await;
+                }
             }
         }
+    };
+    tokio::select! {
+        () = serving => {}
+        () = stranger.turned_away() => {}
     }
 }
 
-async fn serve(server: Server, scheme: &'static str, stream: impl Read + Write + Unpin) {
+async fn serve(
+    server: Server,
+    stranger: Arc<Stranger>,
+    scheme: &'static str,
+    stream: impl Read + Write + Unpin,
+) {
     let service = service_fn(move |request| {
+        let stranger = Arc::clone(&stranger);
         let endpoint = Arc::clone(&server.endpoint);
         let serve = move |instance: &Arc<Instance>, request: &Request| {
-            dispatch::answer_on_host(instance, &endpoint, scheme, request)
+            let response = dispatch::answer_on_host(instance, &endpoint, scheme, request);
+            // Who gets a token has shown the host's secret.
+            if response.status.is_success() {
+                stranger.is_known();
+            }
+            response
         };
         let instance = Arc::clone(&server.instance);
         answer_by(instance, Origin::Host, server.host.clone(), request, serve)

@@ -20,7 +20,11 @@ use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
 use serde_json::Value;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_rustls::TlsAcceptor;
+
+/// How long TLS may take to begin in a tunnel that was asked for.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Answers a `CONNECT`.
 pub(super) async fn connect(
@@ -134,7 +138,8 @@ async fn serve_tunnel(
     match tls {
         None => serve(instance, client, "http", host, stream.into_inner()).await,
         Some(tls) => {
-            if let Ok(stream) = TlsAcceptor::from(tls).accept(stream).await {
+            let accepting = TlsAcceptor::from(tls).accept(stream);
+            if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIMEOUT, accepting).await {
                 serve(instance, client, "https", host, TokioIo::new(stream)).await;
             }
         }

@@ -11,6 +11,7 @@ mod onward;
 use crate::dispatch::delivery::HangUp;
 use crate::dispatch::exchange::http1_builder;
 use crate::dispatch::{self, exchange};
+use crate::ground::gate::{Gate, Stranger};
 use crate::ground::hosts::{self, Host, Service};
 use crate::instance::Instance;
 use answers::{
@@ -27,32 +28,44 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// Accepts connections until the task is dropped.
 pub(crate) async fn run(instance: Arc<Instance>, listener: TcpListener) {
+    let gate = Gate::new();
     loop {
+        gate.room().await;
         match listener.accept().await {
             Ok((stream, _)) => {
-                tokio::spawn(serve_connection(Arc::clone(&instance), stream));
+                let stranger = Arc::new(gate.enter());
+                tokio::spawn(serve_connection(Arc::clone(&instance), stream, stranger));
             }
-            // Out of file descriptors, most likely: others will be closed.
-            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            // Out of file descriptors, most likely.
+            Err(_) => {
+                gate.turn_oldest_away();
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
         }
     }
 }
 
-async fn serve_connection(instance: Arc<Instance>, stream: TcpStream) {
+async fn serve_connection(instance: Arc<Instance>, stream: TcpStream, stranger: Arc<Stranger>) {
     // Answers are small and wait for nothing.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| proxy(Arc::clone(&instance), request));
-    // What breaks here is this one connection, and the client knows as much as we do.
-    let _ = http1_builder()
+    let asks = Arc::clone(&stranger);
+    let service =
+        service_fn(move |request| proxy(Arc::clone(&instance), Arc::clone(&asks), request));
+    let serving = http1_builder()
         .preserve_header_case(true)
         .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades()
-        .await;
+        .with_upgrades();
+    // What breaks here is this one connection, and the client knows as much as we do.
+    tokio::select! {
+        _ = serving => {}
+        () = stranger.turned_away() => {}
+    }
 }
 
 /// Answers one request to the proxy itself.
 async fn proxy(
     instance: Arc<Instance>,
+    stranger: Arc<Stranger>,
     request: hyper::Request<Incoming>,
 ) -> Result<hyper::Response<Body>, HangUp> {
     let client = request
@@ -67,6 +80,7 @@ async fn proxy(
             _ => own_answer(refusal),
         });
     };
+    stranger.is_known();
     if request.method() == Method::CONNECT {
         return Ok(connect::connect(instance, client, request).await);
     }

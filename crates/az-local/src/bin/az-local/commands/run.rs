@@ -1,7 +1,7 @@
 //! `az-local run -- COMMAND…`
 
 use super::child::{Signals, exit_code};
-use super::shared::{runtime, server_options};
+use super::shared::{open_more_files, runtime, server_options};
 use super::surroundings::Surroundings;
 use crate::cli::StartOptions;
 use crate::failure::Failure;
@@ -48,6 +48,8 @@ pub(super) fn run(
         let server = Server::start(folder, &server_options(options, persistent)?).await?;
         let environment = server.environment()?.beside(around.java.as_deref());
         let mut child = spawn(environment, program, arguments)?;
+        // Now that the command has been started, whose limit is its own.
+        open_more_files();
         let (status, ended) = server
             .serve(async { signals.wait_for(&mut child).await })
             .await;

@@ -3,6 +3,7 @@
 use crate::cli::StartOptions;
 use crate::failure::Failure;
 use az_local::{Chaos, Knob, Options, Program, Server, stderr};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::Value;
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -72,6 +73,18 @@ pub(super) fn read(path: &Path) -> Result<String, Failure> {
 
 pub(super) fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Opens as many files as this process is allowed to: each client is one, and the usual limit is for programs that count
+/// them by `select`.
+pub(super) fn open_more_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let most = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    // Where that is refused, fewer clients are served at once.
+    let _ = setrlimit(Resource::Nofile, most);
 }
 
 /// The runtime that an instance is served on.

@@ -1,7 +1,7 @@
 //! `az-local start`
 
 use super::find::{Notes, Place};
-use super::shared::{print, ready_line, runtime, server_options};
+use super::shared::{open_more_files, print, ready_line, runtime, server_options};
 use crate::cli::StartOptions;
 use crate::failure::Failure;
 use az_local::Command::Status;
@@ -38,6 +38,7 @@ pub(super) fn start(
         // a process that was just started, and where it does, the process runs all the same.
         let _ = rustix::process::setsid();
     }
+    open_more_files();
     let runtime = runtime()?;
     let ended = runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::Signals)?;
