@@ -99,6 +99,7 @@ impl Server {
         };
         // The machines go down with their network.
         programs::end_all_behind(self.port);
+        self.instance.store.close();
         (result.0, Ended { _asker: result.1 })
     }
 }

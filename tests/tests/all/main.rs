@@ -43,5 +43,6 @@ mod stranger;
 mod strangers;
 mod terraform;
 mod token_cache;
+mod trouble;
 mod tunnels;
 mod wire;

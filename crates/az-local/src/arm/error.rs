@@ -161,6 +161,10 @@ impl Error {
 
 impl From<StateError> for Error {
     fn from(error: StateError) -> Self {
-        Error::new(500, "InternalServerError", error.to_string())
+        match error {
+            // No client takes it for something that passes, as it does with 500.
+            StateError::Full => Error::new(507, "InsufficientStorage", error.to_string()),
+            _ => Error::new(500, "InternalServerError", error.to_string()),
+        }
     }
 }

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Why there was no good answer.
 #[derive(Debug, thiserror::Error)]
@@ -22,9 +23,18 @@ pub enum ControlError {
         folder: PathBuf,
         source: serde_json::Error,
     },
+    #[error(
+        "the az-local on {} (process {pid}) is there and says nothing. If it was stopped, `kill -CONT {pid}` lets it go on; \
+         `kill -9 {pid}` ends it, and what was acknowledged is kept with --data-dir",
+        folder.display()
+    )]
+    Silent { folder: PathBuf, pid: u32 },
     #[error("{message}")]
     Refused { reason: Refusal, message: String },
 }
+
+/// How long an answer may take; most come within milliseconds, making a key takes seconds on a busy computer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A running instance, by its folder.
 pub struct Client {
@@ -77,7 +87,12 @@ impl Client {
         request: Command,
     ) -> Result<(T, UnixStream), ControlError> {
         let mut stream = self.connect()?;
-        Ok((self.ask_on(&mut stream, request)?, stream))
+        let answer = self.ask_on(&mut stream, request)?;
+        // From here on it is only held.
+        stream
+            .set_read_timeout(None)
+            .map_err(|source| self.io(source))?;
+        Ok((answer, stream))
     }
 
     /// The instance's folder.
@@ -119,16 +134,26 @@ impl Client {
     }
 
     fn connect(&self) -> Result<UnixStream, ControlError> {
-        UnixStream::connect(&self.contact.socket)
-            .map_err(|_| ControlError::NotRunning(self.folder.clone()))
+        let stream = UnixStream::connect(&self.contact.socket)
+            .map_err(|_| ControlError::NotRunning(self.folder.clone()))?;
+        let limit = Some(ANSWER_TIMEOUT);
+        let limited = stream
+            .set_read_timeout(limit)
+            .and_then(|()| stream.set_write_timeout(limit));
+        limited.map_err(|source| self.io(source))?;
+        Ok(stream)
     }
 
     fn io(&self, source: io::Error) -> ControlError {
-        use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+        use io::ErrorKind::{BrokenPipe, ConnectionReset, TimedOut, UnexpectedEof, WouldBlock};
         let folder = self.folder.clone();
         match source.kind() {
             // It has just been killed, and its socket went with it.
             BrokenPipe | ConnectionReset | UnexpectedEof => ControlError::NotRunning(folder),
+            TimedOut | WouldBlock => ControlError::Silent {
+                folder,
+                pid: self.contact.pid,
+            },
             _ => ControlError::Io { folder, source },
         }
     }

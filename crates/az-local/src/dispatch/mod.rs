@@ -170,7 +170,7 @@ fn within(
         return (internal_error(&error.to_string()), caller);
     }
     if let Err(error) = settle(instance) {
-        return (internal_error(&error.to_string()), caller);
+        return (state_error(&error), caller);
     }
     let served = instance.serve_twisted(access, caller, twist, |cx| {
         let response = work(cx)?;
@@ -188,7 +188,7 @@ fn within(
     let response = match served.result {
         Ok(response) => response,
         Err(Undone::Answer(response)) => *response,
-        Err(Undone::State(error)) => internal_error(&error.to_string()),
+        Err(Undone::State(error)) => state_error(&error),
     };
     (response, served.caller)
 }
@@ -246,6 +246,17 @@ pub(crate) fn unemulated(host: &str) -> Response {
              *.vault.azure.net, *.oic.prod-aks.azure.com and, on virtual machines, 169.254.169.254."
         ),
     )
+}
+
+/// What is answered where the state could not be read or written: nothing of it was kept.
+fn state_error(error: &StateError) -> Response {
+    match error {
+        StateError::Full => {
+            let status = StatusCode::INSUFFICIENT_STORAGE;
+            self::error(status, "InsufficientStorage", &error.to_string())
+        }
+        _ => internal_error(&error.to_string()),
+    }
 }
 
 fn internal_error(message: &str) -> Response {

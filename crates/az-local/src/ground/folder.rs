@@ -58,7 +58,17 @@ impl Folder {
     /// The database, made empty and private if it is missing.
     pub(crate) fn database(&self) -> Result<PathBuf, FolderError> {
         let path = self.path.join("state.db");
-        open_private(&path)?;
+        let file = open_private(&path)?;
+        if file.metadata().is_ok_and(|there| there.len() == 0) {
+            // The names of a new database and of its folder outlive a power failure, as all that is kept in it.
+            for folder in [Some(self.path.as_path()), self.path.parent()]
+                .into_iter()
+                .flatten()
+            {
+                let synced = File::open(folder).and_then(|folder| folder.sync_all());
+                synced.map_err(FolderError::at(folder))?;
+            }
+        }
         Ok(path)
     }
 

@@ -31,8 +31,19 @@ pub enum FolderError {
         path.display()
     )]
     NotPlain { path: PathBuf, what: &'static str },
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}{}", path.display(), advice(source))]
     Io { path: PathBuf, source: io::Error },
+}
+
+/// What to do about an error that says nothing of it.
+fn advice(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room there",
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+            "; an instance writes to its folder: name another one with --data-dir"
+        }
+        _ => "",
+    }
 }
 
 impl FolderError {

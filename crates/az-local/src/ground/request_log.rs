@@ -6,7 +6,7 @@ use crate::ground::wire::{Caller, Loss, Request, Response};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -65,7 +65,13 @@ impl RequestLog {
     fn append(&self, entry: &Value) -> io::Result<()> {
         let line = format!("{entry}\n");
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write_all(line.as_bytes())
+        let before = file.seek(SeekFrom::End(0));
+        file.write_all(line.as_bytes()).inspect_err(|_| {
+            // Half a line, as on a full disk, would spoil the next one. What is no plain file cannot be cut.
+            if let Ok(before) = before {
+                let _ = file.set_len(before);
+            }
+        })
     }
 }
 

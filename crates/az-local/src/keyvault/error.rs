@@ -140,9 +140,13 @@ fn token_message(error: &TokenError) -> String {
 
 impl From<StateError> for Error {
     fn from(error: StateError) -> Self {
+        let (status, code) = match error {
+            StateError::Full => (507, "InsufficientStorage"),
+            _ => (500, "InternalError"),
+        };
         Error::Other {
-            status: 500,
-            code: "InternalError",
+            status,
+            code,
             message: error.to_string(),
         }
     }

@@ -7,6 +7,7 @@ pub(crate) mod deployments;
 pub(crate) mod directory;
 pub(crate) mod document;
 pub(crate) mod due;
+mod durable;
 pub(crate) mod faults;
 pub(crate) mod federation;
 pub(crate) mod holds;

@@ -1,5 +1,6 @@
 //! The database: one writer, and readers beside it.
 
+use super::durable;
 use super::schema;
 use super::transaction::{StateError, Transaction};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
@@ -42,15 +43,19 @@ impl Store {
                 gate: RwLock::new(()),
             },
         };
+        if let Location::File(path) = &location {
+            durable::check(path)?;
+        }
         let writer = location.connect()?;
         refuse_other_formats(&writer)?;
-        // A write-ahead log keeps every committed transaction through `kill -9`.
-        let journal = match location {
-            Location::File(_) => "WAL",
-            Location::Memory { .. } => "MEMORY",
+        // A write-ahead log keeps every committed transaction through `kill -9`; with FULL it is on the disk before a commit
+        // comes back, and so through a power failure, too (<https://www.sqlite.org/pragma.html#pragma_synchronous>).
+        let (journal, synchronous) = match location {
+            Location::File(_) => ("WAL", "FULL"),
+            Location::Memory { .. } => ("MEMORY", "OFF"),
         };
         writer.execute_batch(&format!(
-            "PRAGMA journal_mode = {journal}; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -4000;
+            "PRAGMA journal_mode = {journal}; PRAGMA synchronous = {synchronous}; PRAGMA cache_size = -4000;
              PRAGMA journal_size_limit = 67108864; PRAGMA user_version = {};
              BEGIN; {} COMMIT;",
             schema::FORMAT,
@@ -61,6 +66,12 @@ impl Store {
             idle: Mutex::new(Vec::new()),
             location,
         })
+    }
+
+    /// Brings the log's content into the database, at an end that was asked for: it is whole by itself then.
+    pub(crate) fn close(&self) {
+        // Where that fails, as with readers that are still there, the log is read at the next start.
+        let _ = lock(&self.writer).execute_batch("PRAGMA wal_checkpoint(TRUNCATE);");
     }
 
     /// Runs `work` as one transaction: kept when it returns `Ok`, undone when `Err`.
@@ -154,6 +165,12 @@ fn refuse_other_formats(connection: &Connection) -> Result<(), StateError> {
 
 #[cfg(test)]
 impl Store {
+    /// For measurements.
+    pub(super) fn set_synchronous(&self, mode: &str) {
+        let set = lock(&self.writer).execute_batch(&format!("PRAGMA synchronous = {mode};"));
+        set.expect("a mode");
+    }
+
     /// All that is kept, for tests that compare: a line for each document.
     pub(crate) fn dump(&self) -> Vec<String> {
         let result: Result<Vec<String>, StateError> = self.read(|tx| {

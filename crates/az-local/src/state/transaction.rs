@@ -1,13 +1,25 @@
 //! One request's reads and writes.
 
 use super::document::{Document, Index, Page, Range};
-use rusqlite::{OptionalExtension, Row, ToSql, params};
+use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
+use rusqlite::{ErrorCode, OptionalExtension, Row, ToSql, params};
+use std::path::PathBuf;
 
 /// Why the state could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     #[error("the state's database: {0}")]
-    Database(#[from] rusqlite::Error),
+    Database(rusqlite::Error),
+    #[error(
+        "the disk that the state is on is full: nothing of this was kept. Make room, and try again"
+    )]
+    Full,
+    #[error(
+        "the state in {} is damaged ({reason}). Nothing was changed: put a copy of it back, or begin anew with another \
+         --data-dir or without its files state.db*",
+        path.display()
+    )]
+    DamagedDatabase { path: PathBuf, reason: String },
     #[error("a stored document is damaged: {0}")]
     Damaged(#[from] serde_json::Error),
     #[error("the state is damaged: '{id}' has no '{member}'")]
@@ -17,6 +29,21 @@ pub enum StateError {
          Nothing was changed: start with another --data-dir, or with that version"
     )]
     Format(i64, i64),
+}
+
+impl From<rusqlite::Error> for StateError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error() {
+            // The second is what SQLite says where there is no room for what its connections share.
+            Some(failure)
+                if failure.code == ErrorCode::DiskFull
+                    || failure.extended_code == SQLITE_IOERR_SHMSIZE =>
+            {
+                StateError::Full
+            }
+            _ => StateError::Database(error),
+        }
+    }
 }
 
 /// What is above every text that begins with a prefix.

@@ -17,6 +17,8 @@ pub(crate) enum Failure {
     Running(PathBuf),
     #[error("az-local ended before it was ready:\n{0}")]
     NotReady(String),
+    #[error("az-local could not be started: the disk of {} is full; make room there", .0.display())]
+    Full(PathBuf),
     #[error(transparent)]
     Control(#[from] ControlError),
     #[error(transparent)]
@@ -69,7 +71,7 @@ impl Failure {
         }
     }
 
-    /// The exit status: 2 usage, 3 not found, 6 conflict, 126 and 127 as shells have them, else 1.
+    /// The exit status: 2 usage, 3 not found, 6 conflict, 7 gave up waiting, 126 and 127 as shells have them, else 1.
     pub(crate) fn status(&self) -> u8 {
         match self.folder() {
             Some(FolderError::InUse(_)) => return 6,
@@ -83,6 +85,7 @@ impl Failure {
         }
         match self {
             Failure::Control(ControlError::NotRunning(_)) => 3,
+            Failure::Control(ControlError::Silent { .. }) => 7,
             Failure::Control(ControlError::Refused { reason, .. }) => match reason {
                 Refusal::NotFound => 3,
                 Refusal::Invalid => USAGE,

@@ -96,6 +96,11 @@ fn forget_clients(folder: &Folder) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Whether a folder's disk has no room left: what went wrong could not be said in its log either.
+fn is_full(folder: &Path) -> bool {
+    rustix::fs::statvfs(folder).is_ok_and(|disk| disk.f_bavail == 0)
+}
+
 /// Starts this program again, in the background, with the same arguments, and waits until it is
 /// ready.
 fn background(path: &Path) -> Result<ExitCode, Failure> {
@@ -139,6 +144,7 @@ fn background(path: &Path) -> Result<ExitCode, Failure> {
             stderr::repeat(&said);
             Ok(ExitCode::from(code))
         }
+        _ if is_full(path) => Err(Failure::Full(path.to_owned())),
         _ => Err(Failure::NotReady(status.to_string())),
     }
 }
