@@ -38,6 +38,12 @@ impl Env {
             .filter(|value| !value.is_empty())
     }
 
+    /// The same without one variable: what holds a secret is no business of a process that is started.
+    pub fn without(&self, name: &str) -> Self {
+        let others = self.0.iter().filter(|(key, _)| !is_named(key, name));
+        Env(others.cloned().collect())
+    }
+
     /// All variables, for a process that is started.
     pub fn pairs(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.0

@@ -72,6 +72,9 @@ impl CommandLine for Cli {
     fn global(&self) -> &GlobalArgs {
         &self.global
     }
+    fn secret_variable(&self) -> Option<&str> {
+        self.source.value_env.as_deref()
+    }
     fn longest(&self) -> Duration {
         FOR_ANSWERS + self.wait_for_access
     }

@@ -213,7 +213,14 @@ impl Asked {
             .and_then(|matches| GlobalArgs::from_arg_matches(&matches))
             .map_err(|error| Failure::usage(error.to_string()))?;
         let under_way = UnderWay::new(&matches, true);
-        let session = Session::new(tool, matches, env, true, under_way, Budget::new(LONGEST))?;
+        let session = Session::new(
+            tool,
+            matches,
+            (env.clone(), env),
+            true,
+            under_way,
+            Budget::new(LONGEST),
+        )?;
         if self.kind == Kind::Secret {
             let vault = self
                 .vault

@@ -28,6 +28,10 @@ pub trait CommandLine: clap::Parser {
     /// How long the command has in all, unless `--timeout` says it: [`FOR_ANSWERS`](super::FOR_ANSWERS) or
     /// [`FOR_OPERATIONS`](super::FOR_OPERATIONS).
     fn longest(&self) -> Duration;
+    /// The environment variable that the command takes a secret from: the processes that are started do not get it.
+    fn secret_variable(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// A whole tool: parses the command line, runs it, prints what went wrong, gives the exit status.
@@ -70,6 +74,10 @@ where
         Err(error) => return usage::report(C::NAME, &usage::without_secrets(error)),
     };
     let mut global = cli.global().clone();
+    let for_processes = match cli.secret_variable() {
+        Some(name) => env.without(name),
+        None => env.clone(),
+    };
     global.only_show_errors |=
         !global.verbose && !global.debug && config.is_on("core", "only_show_errors");
     let no_color = env.get("NO_COLOR").is_some() || config.is_on("core", "no_color");
@@ -93,7 +101,7 @@ where
                 let session = Session::new(
                     C::NAME,
                     global.clone(),
-                    env,
+                    (env, for_processes),
                     no_color,
                     under_way,
                     budget.clone(),

@@ -48,6 +48,8 @@ pub struct State {
     pub global: GlobalArgs,
     /// The environment that the tool was started in.
     pub env: Env,
+    /// What of it the processes get that are started.
+    for_processes: Env,
     /// The cloud that it talks to.
     pub cloud: Cloud,
     /// Nothing is coloured.
@@ -67,7 +69,7 @@ impl Session {
     pub(super) fn new(
         tool: &'static str,
         global: GlobalArgs,
-        env: Env,
+        (env, for_processes): (Env, Env),
         no_color: bool,
         under_way: UnderWay,
         budget: Budget,
@@ -80,6 +82,7 @@ impl Session {
             tool,
             global,
             env,
+            for_processes,
             cloud,
             no_color,
             query,
@@ -113,7 +116,7 @@ impl Session {
             return Ok(chain.clone());
         }
         let made = DefaultAzureCredential::new(Options {
-            env: self.env.clone(),
+            env: self.for_processes.clone(),
             cloud: self.cloud,
             transport: Some(self.transport()?),
             subscription: subscription::known_locally(
