@@ -39,6 +39,7 @@ mod secret_habits;
 mod secret_variables;
 mod secret_versions;
 mod ssh;
+mod ssh_bounds;
 mod ssh_unread;
 mod stranger;
 mod strangers;

@@ -62,7 +62,8 @@ impl Gate {
         Self::of(most, PATIENCE, GRACE)
     }
 
-    fn of(most: usize, patience: Duration, grace: Duration) -> Arc<Self> {
+    /// One with bounds of its own.
+    pub(crate) fn of(most: usize, patience: Duration, grace: Duration) -> Arc<Self> {
         Arc::new(Gate {
             most,
             patience,

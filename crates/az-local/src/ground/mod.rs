@@ -8,6 +8,7 @@ pub(crate) mod hosts;
 pub(crate) mod password;
 pub(crate) mod pkcs7;
 pub(crate) mod private_files;
+pub(crate) mod quota;
 pub(crate) mod quoting;
 pub(crate) mod request_log;
 pub(crate) mod roots;

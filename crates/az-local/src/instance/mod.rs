@@ -6,6 +6,8 @@ pub(crate) mod seed;
 
 use crate::ground::clock::Clock;
 use crate::ground::folder::{Folder, FolderError};
+use crate::ground::gate::Gate;
+use crate::ground::quota::Quotas;
 use crate::ground::request_log::RequestLog;
 use crate::ground::wire::Caller;
 use crate::ground::workers::Workers;
@@ -113,6 +115,36 @@ pub(crate) struct Served<R, E> {
     pub(crate) effects: Effects,
 }
 
+/// What SSH clients may have at a time.
+pub(crate) struct SshBounds {
+    /// Those who have not signed in.
+    pub(crate) strangers: Arc<Gate>,
+    /// Connections to a machine, by `vmId`.
+    pub(crate) connections: Quotas,
+    /// Programs on a machine that a connection waits for, by `vmId`.
+    pub(crate) programs: Quotas,
+}
+
+/// How long a client may take to sign in, and how many may be at it (sshd's `LoginGraceTime` and `MaxStartups`); where
+/// there are more, those who have been at it longest go, but not within the patience.
+const SIGN_IN_TIME: std::time::Duration = std::time::Duration::from_secs(120);
+const SIGN_IN_PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
+const MOST_SIGNING_IN: usize = 100;
+
+/// Most connections and programs of a machine's clients.
+const MOST_CONNECTIONS: usize = 128;
+const MOST_PROGRAMS: usize = 128;
+
+impl Default for SshBounds {
+    fn default() -> Self {
+        SshBounds {
+            strangers: Gate::of(MOST_SIGNING_IN, SIGN_IN_PATIENCE, SIGN_IN_TIME),
+            connections: Quotas::new(MOST_CONNECTIONS),
+            programs: Quotas::new(MOST_PROGRAMS),
+        }
+    }
+}
+
 /// Ends of machines that a connection may be behind with.
 const MOST_ENDS: usize = 64;
 
@@ -132,6 +164,7 @@ pub(crate) struct Instance {
     pub(crate) clock_moved: watch::Sender<()>,
     pub(crate) log: Option<RequestLog>,
     pub(crate) workers: Workers,
+    pub(crate) ssh: SshBounds,
     pub(crate) offline: bool,
     pub(crate) program: Program,
     /// The port that the proxy had before, or was told to take.
@@ -216,6 +249,7 @@ impl Instance {
             clock_moved: watch::Sender::new(()),
             log,
             workers: Workers::default(),
+            ssh: SshBounds::default(),
             offline: options.offline,
             program: options.program.clone(),
             wanted_port: settings.port,

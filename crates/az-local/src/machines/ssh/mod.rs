@@ -18,23 +18,22 @@ use crate::state::{Resource, StateError};
 use account::Accounts;
 use russh::server::{Config, run_stream};
 use russh::{Disconnect, SshId};
-use session::{Session, WINDOW};
+use session::{Quotas, Session, WINDOW};
 use std::borrow::Cow;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::broadcast;
-
-/// How long a client may take to sign in (sshd's `LoginGraceTime`).
-const LOGIN_GRACE_TIME: Duration = Duration::from_secs(120);
 
 /// How often a client may try (sshd's `MaxAuthTries`).
 const MAX_AUTH_TRIES: usize = 6;
 
 /// How long a wrong proof is thought about, always the same.
 const REJECTION_TIME: Duration = Duration::from_millis(50);
+
+/// How long a client that is sent away may take to hear it.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Why a machine's SSH server did not begin.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +57,13 @@ where
     let vm_id = VirtualMachine::of(&machine).vm_id()?.to_owned();
     // Before the machine is looked at: an end from now on is noticed.
     let mut ended = instance.ended.subscribe();
+    let bounds = &instance.ssh;
+    bounds.strangers.room().await;
+    let stranger = Arc::new(bounds.strangers.enter());
+    let quotas = Quotas {
+        connections: bounds.connections.of(&vm_id),
+        programs: bounds.programs.of(&vm_id),
+    };
     let account = Accounts::of(&machine);
     let (key, certificate) = instance.host_keys.of_machine(&vm_id, address)?;
     let config = Arc::new(Config {
@@ -77,20 +83,22 @@ where
         inactivity_timeout: None,
         ..Config::default()
     });
-    let authenticated = Arc::new(AtomicBool::new(false));
-    let session = Session::new(instance, machine, account, Arc::clone(&authenticated));
-    let opened = tokio::time::timeout(LOGIN_GRACE_TIME, run_stream(config, stream, session));
+    let session = Session::new(instance, machine, account, Arc::clone(&stranger), quotas);
+    let opened = tokio::select! {
+        opened = run_stream(config, stream, session) => opened.ok(),
+        () = stranger.turned_away() => None,
+    };
     // What is no SSH client, or one that has gone: there is nobody to tell.
-    let Ok(Ok(mut running)) = opened.await else {
+    let Some(mut running) = opened else {
         return Ok(());
     };
     let handle = running.handle();
-    let grace = tokio::time::sleep(LOGIN_GRACE_TIME);
-    tokio::pin!(grace);
+    let turned_away = stranger.turned_away();
+    tokio::pin!(turned_away);
     let reason = loop {
         tokio::select! {
             _ = &mut running => return Ok(()),
-            () = &mut grace, if !authenticated.load(Ordering::Relaxed) => break "not signed in in time",
+            () = &mut turned_away => break "not signed in in time",
             name = ended.recv() => match name {
                 Ok(name) if name != vm_id => {}
                 // One that lags has missed who it was: better to end than to go on in a machine that is off.
@@ -100,8 +108,8 @@ where
         }
     };
     let told = handle.disconnect(Disconnect::ByApplication, reason.to_owned(), String::new());
-    if told.await.is_ok() {
-        let _ = running.await;
-    }
+    // Who does not read is not waited for.
+    let gone = async { told.await.is_ok() && running.await.is_ok() };
+    let _ = tokio::time::timeout(LAST_WORDS, gone).await;
     Ok(())
 }

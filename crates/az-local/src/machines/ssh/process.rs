@@ -3,6 +3,7 @@
 use super::terminal::Wanted;
 use super::unread;
 use crate::ground::folder::FolderError;
+use crate::ground::quota::Taken;
 use crate::machines::programs::{Surroundings, shell};
 use pty_process::{OwnedReadPty, OwnedWritePty, Size};
 use russh::server::{Handle, Msg};
@@ -203,6 +204,8 @@ pub(super) struct Line {
     pub(super) channel: ChannelWriteHalf<Msg>,
     pub(super) handle: Handle,
     pub(super) shared: Arc<unread::Output>,
+    /// The program's among those that may be there, until it has ended.
+    pub(super) _place: Taken,
 }
 
 enum Output {

@@ -4,6 +4,8 @@ use super::account::Accounts;
 use super::process::{Line, Process, Program};
 use super::terminal::{self, Wanted};
 use super::unread::{Heard, Outputs};
+use crate::ground::gate::Stranger;
+use crate::ground::quota::{Quota, Taken};
 use crate::ground::stderr;
 use crate::instance::Instance;
 use crate::machines::programs::Surroundings;
@@ -12,26 +14,25 @@ use crate::state::{Resource, StateError, Transaction};
 use russh::server::{
     Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session as Russh, VerifiedPublicKey,
 };
-use russh::{Channel, ChannelId, ChannelOpenFailure, ChannelWriteHalf, Pty, Sig};
+use russh::{Channel, ChannelId, ChannelOpenFailure, ChannelWriteHalf, Disconnect, Pty, Sig};
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Bytes that a client may send ahead of what a program has read, for each channel.
-pub(super) const WINDOW: u32 = 2 * 1024 * 1024;
+pub(super) const WINDOW: u32 = 256 * 1024;
 
 /// Most channels that one connection has at a time.
-const MOST_CHANNELS: usize = 128;
+const MOST_CHANNELS: usize = 64;
 
 /// Most variables that a client may send for a program, and their greatest length together (bytes).
 const MOST_VARIABLES: usize = 128;
 const LONGEST_VARIABLES: usize = 64 * 1024;
 
 /// Input that a program may be behind with before its client is slowed down (bytes).
-const MOST_QUEUED: usize = 1024 * 1024;
+const MOST_QUEUED: usize = 256 * 1024;
 
 /// The window of a client that is slowed down (bytes): not nothing, since only what comes in opens it again.
 const TRICKLE: u32 = 2;
@@ -48,12 +49,21 @@ struct Open {
     process: Option<Process>,
 }
 
+/// What the clients of a machine have together.
+pub(super) struct Quotas {
+    pub(super) connections: Quota,
+    pub(super) programs: Quota,
+}
+
 /// The server's side of a connection.
 pub(super) struct Session {
     instance: Arc<Instance>,
     machine: Resource,
     account: Accounts,
-    authenticated: Arc<AtomicBool>,
+    stranger: Arc<Stranger>,
+    quotas: Quotas,
+    /// The connection's among those that may be there, once it is signed in.
+    place: Option<Taken>,
     channels: HashMap<ChannelId, Open>,
     outputs: Outputs,
     heard: Option<Heard>,
@@ -64,13 +74,16 @@ impl Session {
         instance: Arc<Instance>,
         machine: Resource,
         account: Accounts,
-        authenticated: Arc<AtomicBool>,
+        stranger: Arc<Stranger>,
+        quotas: Quotas,
     ) -> Self {
         Session {
             instance,
             machine,
             account,
-            authenticated,
+            stranger,
+            quotas,
+            place: None,
             channels: HashMap::new(),
             outputs: Outputs::default(),
             heard: None,
@@ -101,6 +114,13 @@ impl Session {
         program: Program,
         russh: &mut Russh,
     ) -> Result<(), russh::Error> {
+        let Some(place) = self.quotas.programs.take() else {
+            let name = self.machine.name();
+            stderr::say(format_args!(
+                "'{name}': too many programs run in its sessions"
+            ));
+            return russh.channel_failure(id);
+        };
         let surroundings = self.surroundings().await;
         let Some((channel, output)) = self.channels.get_mut(&id).and_then(|channel| {
             let output = channel.output.take()?;
@@ -120,6 +140,7 @@ impl Session {
                     channel: output,
                     handle,
                     shared,
+                    _place: place,
                 };
                 Process::start(&surroundings, &program, variables, terminal, line)
                     .map_err(|error| error.to_string())
@@ -186,8 +207,13 @@ impl Handler for Session {
         Ok(verdict(known, &self.account))
     }
 
-    async fn auth_succeeded(&mut self, _: &mut Russh) -> Result<(), Self::Error> {
-        self.authenticated.store(true, Ordering::Relaxed);
+    async fn auth_succeeded(&mut self, russh: &mut Russh) -> Result<(), Self::Error> {
+        self.stranger.is_known();
+        self.place = self.quotas.connections.take();
+        if self.place.is_none() {
+            let reason = "too many connections to this machine";
+            return russh.disconnect(Disconnect::TooManyConnections, reason, "");
+        }
         self.heard = Heard::here(&self.outputs);
         Ok(())
     }
