@@ -184,7 +184,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, NotUnderstood> {
     let mut chars = text.chars().peekable();
     while let Some(&first) = chars.peek() {
         let token = match first {
-            ' ' | '\t' | '\r' | '\n' => {
+            _ if first.is_whitespace() => {
                 chars.next();
                 continue;
             }
@@ -403,6 +403,13 @@ mod tests {
             "ActionMatches{'x'} ActionMatches{'y'}",
         ] {
             assert!(Condition::parse(text).is_err(), "{text}");
+        }
+        // White space of any kind stands between words, and is none itself.
+        for space in ['\u{b}', '\u{c}', '\u{85}', '\u{a0}', '\u{2003}'] {
+            let text = format!(
+                "ActionMatches{space}{{'x'}}{space}AND {space}NOT ActionMatches{{'y'}}{space}"
+            );
+            assert!(Condition::parse(&text).is_ok(), "{text:?}");
         }
         assert!(Condition::parse(&"!".repeat(100_000)).is_err());
         assert!(Condition::parse(&"(".repeat(100_000)).is_err());
