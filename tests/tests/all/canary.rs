@@ -179,8 +179,7 @@ fn no_secret_is_where_other_processes_and_users_look() {
     .expect("written");
     let spy = spying_az(&azure);
     let path = format!("{}:{}", spy.display(), azure.var("PATH"));
-    let mut done = 0;
-    for (way, input) in WAYS {
+    for (done, (way, input)) in WAYS.into_iter().enumerate() {
         let mut command = azure.run(&format!("{way} --vault-name {VAULT} --wait-for-access 1m"));
         command
             .env("CANARY", VALUE)
@@ -196,7 +195,6 @@ fn no_secret_is_where_other_processes_and_users_look() {
             command.write_stdin(input);
         }
         command.assert().success();
-        done += 1;
     }
     let seen = fs::read(spy.join("seen")).expect("it was started");
     let started = String::from_utf8_lossy(&seen)
