@@ -164,6 +164,17 @@ impl<'a> Run<'a> {
         };
         let restored = match self.access.wait_for(restore).await {
             Ok(restored) => Ok(restored),
+            // A second time would find the secret there, whoever has restored it.
+            Err(error) if write::may_be_done(&error) => Err(Failure::new(
+                Status::GaveUp,
+                format!(
+                    "it is not known whether it was restored: the vault's answer was lost ({})",
+                    write::reason(&error)
+                ),
+            )
+            .hint(
+                "'kv-get --list' shows what is there; a secret that is there is not restored over.",
+            )),
             Err(error) => Err(with_hint(self.explained(connection, error).await)),
         };
         let restored = restored.doing(format!(

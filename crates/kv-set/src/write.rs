@@ -89,14 +89,14 @@ pub(crate) async fn write(
 }
 
 /// Whether the write may have been done: the vault failed at it, or its answer broke off or is none.
-fn may_be_done(error: &azure_core::Error) -> bool {
+pub(crate) fn may_be_done(error: &azure_core::Error) -> bool {
     match service_error(error) {
         Some(answer) => matches!(answer.status, 408 | 500..),
         None => matches!(error.kind(), ErrorKind::Io | ErrorKind::DataConversion),
     }
 }
 
-fn reason(error: &azure_core::Error) -> String {
+pub(crate) fn reason(error: &azure_core::Error) -> String {
     service_error(error).map_or_else(
         || root_cause(error),
         |answer| format!("the vault answered {}", answer.status),

@@ -277,6 +277,53 @@ fn a_service_sees_another_time_and_other_delays() {
 }
 
 #[test]
+fn what_must_not_be_done_twice_is_said_to_be_undecided() {
+    let azure = Azure::start().with_group().with_vm().with_vault();
+    azure.grant(&azure.own_object_id(), end_to_end::OFFICER);
+    let vault = format!("--vault-name {VAULT} --wait-for-access 1m");
+    azure
+        .run(&format!("kv-set s --value v {vault}"))
+        .assert()
+        .success();
+    azure
+        .run(&format!("kv-get s --backup backup {vault}"))
+        .assert()
+        .success();
+    for purge in ["delete", "purge"] {
+        azure
+            .run(&format!("az-cleanup secret {purge} s {vault}"))
+            .assert()
+            .success();
+    }
+    for (path, line) in [
+        (
+            "*/restart",
+            format!("az-provision vm restart -g {GROUP} -n {VM}"),
+        ),
+        (
+            "*/runCommand",
+            format!(
+                "az-provision vm run-command invoke -g {GROUP} -n {VM} --command-id RunShellScript --scripts true"
+            ),
+        ),
+        (
+            "*/secrets/restore",
+            format!("kv-set --restore backup {vault}"),
+        ),
+    ] {
+        faults(
+            &azure,
+            &format!("[[fault]]\npath = \"{path}\"\nconnection = \"reset-after\"\n"),
+        );
+        let undecided = azure.run(&line).assert().code(7);
+        let said = end_to_end::stderr(&undecided);
+        assert!(said.contains("not known whether"), "{line}: {said}");
+        let listed = json(&azure.local().args(["faults", "list"]).assert().success());
+        assert_eq!(listed["faults"][0]["fitting"], 1, "{line} was sent again");
+    }
+}
+
+#[test]
 fn a_certificate_expires() {
     let azure = Azure::start().with_group().with_vault();
     faults(
