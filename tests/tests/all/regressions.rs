@@ -259,3 +259,25 @@ fn a_query_that_fails_on_the_result_is_no_usage_error() {
         .assert()
         .success();
 }
+
+#[test]
+fn a_pipe_in_place_of_what_az_keeps_is_not_waited_for() {
+    let azure = Azure::start();
+    let folder = azure.scratch().join("az");
+    std::fs::create_dir(&folder).expect("a folder");
+    for name in ["config", "azureProfile.json", "clouds.config"] {
+        let made = std::process::Command::new("mkfifo")
+            .arg(folder.join(name))
+            .status();
+        assert!(made.expect("mkfifo").success());
+    }
+    for line in ["az-provision group list", "kv-get --help"] {
+        azure
+            .run(line)
+            .env("AZURE_CONFIG_DIR", &folder)
+            .env_remove("AZURE_SUBSCRIPTION_ID")
+            .timeout(std::time::Duration::from_secs(60))
+            .assert()
+            .success();
+    }
+}
