@@ -3,6 +3,7 @@
 
 mod bad_days;
 mod canary;
+mod canaries;
 mod check_first;
 mod cleanup;
 mod completion;

@@ -10,6 +10,7 @@ pub(crate) mod pkcs7;
 pub(crate) mod private_files;
 pub(crate) mod quota;
 pub(crate) mod quoting;
+mod redaction;
 pub(crate) mod request_log;
 pub(crate) mod roots;
 pub(crate) mod secret;

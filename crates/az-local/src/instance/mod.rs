@@ -132,7 +132,7 @@ const SIGN_IN_PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 const MOST_SIGNING_IN: usize = 100;
 
 /// Most connections and programs of a machine's clients.
-const MOST_CONNECTIONS: usize = 128;
+const MOST_CONNECTIONS: usize = 64;
 const MOST_PROGRAMS: usize = 128;
 
 impl Default for SshBounds {
