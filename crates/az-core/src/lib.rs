@@ -22,6 +22,9 @@ pub mod connection;
 pub mod date;
 pub mod dotenv;
 pub mod examples;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod graph;
 pub mod identity;
 pub mod keyvault;

@@ -62,6 +62,9 @@ mod environment;
 mod error;
 mod federated_identity;
 mod federated_token;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod guide;
 pub mod http;
 mod issued;

@@ -11,6 +11,9 @@ mod arm;
 mod control;
 mod dispatch;
 mod entra;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod graph;
 mod ground;
 mod hosting;

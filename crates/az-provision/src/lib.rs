@@ -4,6 +4,9 @@
 mod all;
 mod cli;
 mod doctor;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod group;
 mod keyvault;
 mod plan;

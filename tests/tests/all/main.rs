@@ -2,8 +2,8 @@
 //! what waits in one file leaves the processors to the others.
 
 mod bad_days;
-mod canary;
 mod canaries;
+mod canary;
 mod check_first;
 mod cleanup;
 mod completion;

@@ -13,7 +13,7 @@ mod line_ends;
 pub mod lines;
 mod machine_args;
 mod many;
-mod output;
+pub(crate) mod output;
 pub mod prompt;
 mod reasons;
 mod report;

@@ -97,7 +97,7 @@ fn shortened(query: &str) -> String {
 /// A result in `format`, complete with its last line end; nothing for a null result.
 ///
 /// `text` is the command's sentence for [`Format::Text`]; without one, tab-separated values stand in.
-pub(super) fn render(
+pub(crate) fn render(
     value: &Value,
     text: Option<&str>,
     format: Format,

@@ -88,6 +88,22 @@ impl AzureArc {
     }
 }
 
+/// The key that a challenge with this header leads to, for the fuzzers.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn arc_key(folder: &Path, header: &str) -> Option<String> {
+    let agent = ArcAgent {
+        tokens: Some(folder.to_owned()),
+        himds: None,
+    };
+    let endpoint = ENDPOINT.parse().ok()?;
+    let mut headers = azure_core::http::headers::Headers::new();
+    headers.insert(WWW_AUTHENTICATE, header.to_owned());
+    let challenge =
+        RawResponse::from_bytes(StatusCode::Unauthorized, headers, azure_core::Bytes::new());
+    let key = AzureArc { endpoint, agent }.key(&challenge).ok()?;
+    Some(key.to_string())
+}
+
 /// Makes sure that the token is of the identity that was asked for. An older agent does not know user-assigned ones and
 /// gives the machine's own: `verifyAzureArcUserAssignedIdentity` of MSAL for Go.
 pub(super) fn confirm(id: &ManagedIdentityId, said: &Identity) -> Result<(), ManagedIdentityError> {

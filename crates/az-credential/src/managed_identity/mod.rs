@@ -15,6 +15,8 @@ mod service_fabric;
 mod source;
 mod tokens;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use azure_arc::arc_key;
 pub use error::{ArcKeyFault, ManagedIdentityError};
 pub(crate) use member::{build, failed, metadata_service};
 pub use source::ManagedIdentitySource;

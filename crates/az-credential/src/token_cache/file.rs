@@ -197,6 +197,28 @@ impl TokenFile {
     }
 }
 
+/// Puts a content in the file's place, reads it, writes what was read, and reads that: how many tokens there were before
+/// and after. For the fuzzers.
+///
+/// # Panics
+/// What was written is not what is read.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_and_written(folder: &Path, content: &[u8]) -> io::Result<(usize, usize)> {
+    let file = TokenFile::in_folder(folder.to_owned());
+    match std::fs::remove_file(file.path()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = private();
+    let mut opened = options.write(true).create_new(true).open(file.path())?;
+    opened.write_all(content)?;
+    let before = file.read();
+    file.replace(&before)?;
+    let after = file.read();
+    assert!(before == after, "the tokens are read as they were written");
+    Ok((before.len(), after.len()))
+}
+
 /// The file's text, in memory that is wiped and does not move while it grows.
 fn text(entries: &[Entry]) -> io::Result<Zeroizing<Vec<u8>>> {
     #[derive(Serialize)]

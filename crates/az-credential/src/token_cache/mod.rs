@@ -16,6 +16,8 @@ mod sign_in;
 
 use crate::{env::Env, name::CredentialName, parts::Parts};
 use azure_core::{credentials::AccessToken, time::Duration, time::OffsetDateTime};
+#[cfg(feature = "fuzzing")]
+pub(crate) use file::read_and_written;
 use file::{Entry, TokenFile};
 use key::Key;
 use serde::Deserialize;

@@ -36,6 +36,8 @@ mod tracked;
 pub(crate) mod version;
 
 pub(crate) use compute::script_ended;
+#[cfg(feature = "fuzzing")]
+pub(crate) use filter::equalities;
 pub(crate) use handle::handle;
 #[cfg(test)]
 pub(crate) use keep::fits_below;

@@ -19,6 +19,8 @@ mod token_endpoint;
 
 use crate::ground::wire::{Request, Response};
 use crate::request::Context;
+#[cfg(feature = "fuzzing")]
+pub(crate) use assertion::{Accepts, Assertion};
 use authority::Authority;
 pub(crate) use authority::TOKEN_EXCHANGE;
 use error::EntraError;

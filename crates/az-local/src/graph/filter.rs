@@ -52,6 +52,31 @@ impl Filter {
     }
 }
 
+/// Reads a filter and, where it is one, writes it and reads it again. For the fuzzers.
+///
+/// # Panics
+/// It is not the same then.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_and_written(text: &str) -> bool {
+    let Ok(filter) = Filter::parse(text) else {
+        return false;
+    };
+    let quoted = |value: &str| format!("'{}'", value.replace('\'', "''"));
+    let terms: Vec<String> = filter
+        .0
+        .iter()
+        .map(|term| match term {
+            Term::Equals { name, value } => format!("{name} eq {}", quoted(value)),
+            Term::Is { name, value } => format!("{name} eq {value}"),
+            Term::AnyEquals { name, value } => format!("{name}/any(c:c eq {})", quoted(value)),
+            Term::StartsWith { name, value } => format!("startswith({name},{})", quoted(value)),
+        })
+        .collect();
+    let written = terms.join(" and ");
+    assert_eq!(Filter::parse(&written), Ok(filter), "{written}");
+    true
+}
+
 fn term(text: &str) -> Option<(Term, &str)> {
     if let Some(inner) = strip_prefix_ignore_case(text, "startswith(") {
         let (name, rest) = identifier(inner.trim_start())?;

@@ -19,6 +19,8 @@ use crate::state::settings::Desk;
 use crate::state::{Range, ServicePrincipal, Tenant};
 use directory::Found;
 use error::GraphError;
+#[cfg(feature = "fuzzing")]
+pub(crate) use filter::read_and_written as filter_read_and_written;
 use filter::{Filter, FilterError};
 use http::{Method, StatusCode};
 use objects::{Object, show_any};

@@ -109,6 +109,14 @@ fn entry(
     entry
 }
 
+/// An exchange's line. For the fuzzers.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn line(request: &Request, response: &Response) -> String {
+    let (caller, time) = (Caller::default(), OffsetDateTime::UNIX_EPOCH);
+    let logged = entry("https", request, response, &caller, time, Duration::ZERO);
+    logged.to_string()
+}
+
 fn url(scheme: &str, request: &Request) -> String {
     let mut url = format!("{scheme}://{}{}", request.host, request.path);
     if !request.query.is_empty() {

@@ -24,7 +24,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 
 /// Accepts connections until the task is dropped.
 pub(crate) async fn run(instance: Arc<Instance>, listener: TcpListener) {
@@ -33,6 +34,8 @@ pub(crate) async fn run(instance: Arc<Instance>, listener: TcpListener) {
         gate.room().await;
         match listener.accept().await {
             Ok((stream, _)) => {
+                // Answers are small and wait for nothing.
+                let _ = stream.set_nodelay(true);
                 let stranger = Arc::new(gate.enter());
                 tokio::spawn(serve_connection(Arc::clone(&instance), stream, stranger));
             }
@@ -45,9 +48,11 @@ pub(crate) async fn run(instance: Arc<Instance>, listener: TcpListener) {
     }
 }
 
-async fn serve_connection(instance: Arc<Instance>, stream: TcpStream, stranger: Arc<Stranger>) {
-    // Answers are small and wait for nothing.
-    let _ = stream.set_nodelay(true);
+/// Answers what comes through one connection, until it ends or becomes a tunnel.
+pub(crate) async fn serve_connection<S>(instance: Arc<Instance>, stream: S, stranger: Arc<Stranger>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let asks = Arc::clone(&stranger);
     let service =
         service_fn(move |request| proxy(Arc::clone(&instance), Arc::clone(&asks), request));

@@ -4,7 +4,7 @@ mod compare;
 pub(crate) mod create;
 mod data;
 mod ed25519;
-mod image;
+pub(crate) mod image;
 mod keys;
 mod login;
 pub(crate) mod look;

@@ -44,6 +44,16 @@ pub(crate) enum ServeError {
     HostKey(#[from] HostKeyError),
 }
 
+/// What a fuzzer may choose beside all else: no keys and no cipher, so that what it makes up is read.
+#[cfg(feature = "fuzzing")]
+fn in_clear() -> russh::Preferred {
+    let mut preferred = russh::Preferred::default();
+    preferred.kex.to_mut().push(russh::kex::NONE);
+    preferred.cipher.to_mut().push(russh::cipher::NONE);
+    preferred.mac.to_mut().push(russh::mac::NONE);
+    preferred
+}
+
 /// Serves one connection to a machine until it ends, or the machine does.
 pub(crate) async fn serve<S>(
     instance: Arc<Instance>,
@@ -81,6 +91,8 @@ where
         window_size: WINDOW,
         max_auth_attempts: MAX_AUTH_TRIES,
         inactivity_timeout: None,
+        #[cfg(feature = "fuzzing")]
+        preferred: in_clear(),
         ..Config::default()
     });
     let session = Session::new(instance, machine, account, Arc::clone(&stranger), quotas);

@@ -78,6 +78,8 @@ fn prepare(
     terminal: Option<&Wanted>,
 ) -> Result<std::process::Command, StartError> {
     let mut command = match program {
+        // What a fuzzer makes up is not run: what gives back what it is sent stands in for it.
+        _ if cfg!(feature = "fuzzing") => surroundings.command("cat")?,
         Program::Sftp => {
             let az_local = surroundings.az_local()?.ok_or(StartError::NoSftp)?;
             let mut command = surroundings.command(az_local)?;

@@ -17,7 +17,7 @@ use std::os::unix::fs::{
     DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt, chown, fchown, symlink,
 };
 use std::path::{Component, Path, PathBuf};
-use tokio::io::join;
+use tokio::io::{AsyncRead, AsyncWrite, join};
 use tokio::sync::oneshot;
 
 /// Most files that a client has open at a time.
@@ -31,6 +31,14 @@ const ENTRIES: usize = 100;
 
 /// Serves standard input and output until they are closed. Relative paths begin at `home`.
 pub async fn serve(home: PathBuf) {
+    serve_on(home, join(tokio::io::stdin(), tokio::io::stdout())).await;
+}
+
+/// Serves a stream until it ends.
+pub(crate) async fn serve_on<S>(home: PathBuf, stream: S)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let (served, ended) = oneshot::channel();
     let server = Server {
         home,
@@ -38,7 +46,6 @@ pub async fn serve(home: PathBuf) {
         last: 0,
         _served: served,
     };
-    let stream = join(tokio::io::stdin(), tokio::io::stdout());
     russh_sftp::server::run(stream, server).await;
     // The server lives until its stream ends.
     let _ = ended.await;
@@ -107,7 +114,7 @@ impl Server {
 }
 
 /// The absolute path without `.`, `..` and, as far as it exists, without links.
-fn real_path(path: &Path) -> PathBuf {
+pub(crate) fn real_path(path: &Path) -> PathBuf {
     if let Ok(real) = path.canonicalize() {
         return real;
     }
