@@ -44,5 +44,5 @@ pub use machines::ssh::{client_config, sftp, unread};
 pub use managed_identity::HostKind;
 pub use server::{Ended, Server, StartError};
 pub use state::faults::{Chaos, FaultsError};
-pub use state::knobs::Knob;
+pub use state::knobs::{Knob, Profile};
 pub use state::signing_keys::generate_rsa;

@@ -91,6 +91,7 @@ impl Server {
     /// Serves until `end` is done or the control socket is told to stop; gives what `end` gave.
     pub async fn serve<T>(self, end: impl Future<Output = T>) -> (Option<T>, Ended) {
         let (stop, mut stopped) = mpsc::channel(1);
+        let instance = Arc::clone(&self.instance);
         let result = tokio::select! {
             () = self.control.run(Arc::clone(&self.instance), stop) => (None, None),
             () = proxy::run(Arc::clone(&self.instance), self.listener) => (None, None),
@@ -99,6 +100,8 @@ impl Server {
         };
         // The machines go down with their network.
         programs::end_all_behind(self.port);
+        // Where it cannot be kept, the clock goes on some seconds of the computer's later.
+        let _ = instance.keep_gain();
         self.instance.store.close();
         (result.0, Ended { _asker: result.1 })
     }

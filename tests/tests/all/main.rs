@@ -28,6 +28,7 @@ mod odd_answers;
 mod plan;
 mod powershell;
 mod principals;
+mod profiles;
 mod progress;
 mod provision;
 mod regressions;

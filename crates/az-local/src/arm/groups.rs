@@ -8,6 +8,7 @@ use super::resource_type::check_tags;
 use super::{locations, operations};
 use crate::ground::wire::Response;
 use crate::state::due::{self, Effect};
+use crate::state::durations::Work;
 use crate::state::resources::GROUP as KIND;
 use crate::state::{Range, Resource};
 use http::{Method, StatusCode};
@@ -141,7 +142,8 @@ fn delete(call: &Call<'_>) -> Result<Response, Error> {
     let operation = match operations::deletion(call.cx, &group)? {
         Some(operation) => operation,
         None => {
-            let operation = operations::begin(call.cx, operations::DELETING)?;
+            let takes = call.cx.knobs.takes(KIND, Work::Delete);
+            let operation = operations::begin(call.cx, operations::DELETING, takes)?;
             let effect = Effect::DeleteGroup {
                 id: group.id.clone(),
                 incarnation: group.incarnation.clone(),

@@ -4,6 +4,7 @@ use super::call::Call;
 use super::error::Error;
 use super::path::Path;
 use super::router::ResourceManager;
+use super::throttled;
 use super::version;
 use crate::entra::token::{TokenError, authenticate};
 use crate::ground::wire::{Request, Response};
@@ -22,6 +23,10 @@ pub(crate) fn handle(cx: &Context<'_>, request: &Request) -> Response {
         Ok(principal) => {
             let version = request.query("api-version").unwrap_or_default().to_owned();
             let answered = Path::of(request).and_then(|path| {
+                let remaining = match throttled::admit(cx, &principal, &request.method, &path) {
+                    Ok(remaining) => remaining,
+                    Err(refused) => return Ok(*refused),
+                };
                 let call = Call {
                     cx,
                     request,
@@ -30,10 +35,10 @@ pub(crate) fn handle(cx: &Context<'_>, request: &Request) -> Response {
                     api_version: version,
                     router: &ResourceManager,
                 };
-                version::check(&call)?;
-                call.router.route(&call)
+                let answer = version::check(&call).and_then(|()| call.router.route(&call));
+                Ok(remaining.told(answer.unwrap_or_else(|error| error.answer())))
             });
-            answered.unwrap_or_else(|error| error.answer())
+            answered.unwrap_or_else(|error: Error| error.answer())
         }
         Err(error) => unauthenticated(cx, &error),
     };

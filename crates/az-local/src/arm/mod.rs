@@ -31,6 +31,7 @@ mod resources;
 mod router;
 mod subscriptions;
 mod tags;
+mod throttled;
 mod times;
 mod tracked;
 pub(crate) mod version;

@@ -9,7 +9,7 @@ use crate::request::Context;
 use crate::state::due::stamp;
 use crate::state::operations::Operation;
 use crate::state::{Resource, StateError};
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use time::Duration;
 use uuid::Uuid;
@@ -23,15 +23,19 @@ const KEPT: Duration = Duration::hours(24);
 /// How many old operations are forgotten when one begins.
 const FORGOTTEN: usize = 4;
 
-/// Begins an operation.
-pub(crate) fn begin(cx: &Context<'_>, state: &str) -> Result<Operation, StateError> {
+/// Begins an operation that takes so long.
+pub(crate) fn begin(
+    cx: &Context<'_>,
+    state: &str,
+    takes: Duration,
+) -> Result<Operation, StateError> {
     let old = stamp(cx.now - KEPT);
     cx.tx.delete_less(Operation::BY_END, &old, FORGOTTEN)?;
     let operation = Operation {
         id: Uuid::new_v4().to_string(),
         state: state.to_owned(),
         started: cx.now,
-        ends: cx.now + cx.knobs.operation(),
+        ends: cx.now + takes,
         output: None,
         error: cx.operation_end.map(|end| end.error.clone()),
         fate: cx.operation_end.map(|end| end.state.clone()),
@@ -47,7 +51,7 @@ pub(crate) fn begin_awaited(
     state: &str,
     limit: Duration,
 ) -> Result<Operation, StateError> {
-    let operation = begin(cx, state)?;
+    let operation = begin(cx, state, limit)?;
     wait(cx, operation, limit)
 }
 
@@ -177,17 +181,24 @@ pub(crate) fn accepted(
 /// `get_retry_after`, az among them.
 const PREFER_SECONDS: &str = "azsdk-python";
 
-/// The answer with how long to wait before the next poll, for who reads milliseconds and for who reads seconds. These are
-/// at least one: az takes 0 for none, and waits for 30.
+/// The answer with how long to wait before the next poll, for who reads milliseconds and for who reads seconds.
 pub(crate) fn with_retry_after(call: &Call<'_>, response: Response) -> Response {
-    let milliseconds = call.cx.knobs.retry_after_ms.max(0);
+    let (cx, knobs) = (call.cx, call.cx.knobs);
+    let namespace = call.path.provider.as_ref().map(|one| &*one.namespace);
+    let deletes = *call.method() == Method::DELETE;
+    let time = knobs.retry_after(namespace.unwrap_or_default(), deletes);
+    let seconds = cx.retry_after(time).to_string();
+    // The public cloud's services tell seconds only.
+    if knobs.typical_retry_after {
+        return response.with_header("retry-after", seconds);
+    }
+    let milliseconds = cx.milliseconds(time);
     let response = response.with_header("x-ms-retry-after-ms", milliseconds.to_string());
     let agent = call.request.header("user-agent").unwrap_or("");
     if milliseconds < 1000 && agent.contains(PREFER_SECONDS) {
         return response;
     }
-    let seconds = ((milliseconds + 999) / 1000).max(1);
-    response.with_header("retry-after", seconds.to_string())
+    response.with_header("retry-after", seconds)
 }
 
 /// `GET …/operations/{id}`: the status.

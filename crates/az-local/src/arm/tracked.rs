@@ -12,6 +12,7 @@ use super::{locations, operations, times};
 use crate::ground::wire::Response;
 use crate::request::Context;
 use crate::state::due::{self, Effect};
+use crate::state::durations::Work;
 use crate::state::operations::Operation;
 use crate::state::{
     Document, Range, Resource, StateError, addresses, holds, locks, role_assignments,
@@ -283,7 +284,11 @@ fn finish(
         Answers::ProvisioningState(word) => (Some(word).filter(|_| is_new), false),
     };
     let operation = match state {
-        Some(state) => Some(operations::begin(call.cx, state)?),
+        Some(state) => {
+            let work = if is_new { Work::Create } else { Work::Update };
+            let takes = call.cx.knobs.takes(kind.name, work);
+            Some(operations::begin(call.cx, state, takes)?)
+        }
         None => None,
     };
     match &operation {
@@ -368,7 +373,8 @@ fn delete(call: &Call<'_>, kind: &'static Kind, id: &str) -> Result<Response, Er
         call.router.remove(call.cx, &resource.id)?;
         return Ok(Response::empty(StatusCode::OK));
     }
-    let operation = operations::begin(call.cx, operations::DELETING)?;
+    let takes = call.cx.knobs.takes(kind.name, Work::Delete);
+    let operation = operations::begin(call.cx, operations::DELETING, takes)?;
     let effect = Effect::DeleteResource {
         id: resource.id.clone(),
         incarnation: resource.incarnation.clone(),

@@ -143,6 +143,8 @@ pub(super) fn status(instance: &Instance, contact: &Contact) -> Result<Value, Re
             "dataDir": instance.folder.path(),
             "offline": instance.offline,
             "clock": clock(instance),
+            "profile": instance.profile,
+            "throttle": instance.throttles.are_on(),
             "knobs": instance.knobs(),
             "faults": instance.faults.list(),
             "tenants": tenants,
@@ -178,6 +180,8 @@ pub(super) fn clock(instance: &Instance) -> Value {
     json!({
         "now": instance.clock.now().format(&Rfc3339).unwrap_or_default(),
         "aheadSeconds": offset.as_seconds_f64(),
+        "speed": instance.clock.speed(),
+        "profile": instance.profile,
     })
 }
 

@@ -176,6 +176,9 @@ fn refused(reason: Refusal, message: &str) -> Answer {
 }
 
 fn answer(instance: &Arc<Instance>, contact: &Contact, command: Command) -> Answer {
+    if let Err(error) = instance.keep_pace() {
+        return refusal(error.into());
+    }
     let done = match command {
         // A host is its connection's, which opens it.
         Command::Stop | Command::Host(_) => Ok(serde_json::Value::Null),

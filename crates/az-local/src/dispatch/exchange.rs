@@ -76,8 +76,8 @@ pub(crate) async fn answer_by(
     if response.hang_up {
         return Err(HangUp);
     }
-    // The instance's time, as all else that it says of the time.
-    deliver(response.dated(instance.clock.now())).await
+    // Clients hold this against their own clocks: no higher speed is in it.
+    deliver(response.dated(instance.clock.read().wall)).await
 }
 
 /// An answer as the HTTP library has it.

@@ -86,7 +86,7 @@ pub(super) fn answer(
                 }
                 false => (None, client.caller()),
             };
-            let now = instance.clock.now();
+            let now = instance.clock.read().wall;
             (other.in_place_of(own, service(&request.host), now), caller)
         }
         Action::Connection(Breach::Before) => (Response::hang_up(), client.caller()),
@@ -102,7 +102,7 @@ pub(super) fn answer(
         }
         Action::Twist(twist) => {
             let (response, caller) = serve(&twist);
-            let date = instance.clock.now() + twist.clock;
+            let date = instance.clock.read().wall + twist.clock;
             (response.dated(date), caller)
         }
         Action::Certificate(_) => as_usual(),

@@ -110,6 +110,7 @@ fn logged(
 
 /// Does what is due by the clock, a transaction for each part of it.
 pub(crate) fn settle(instance: &Arc<Instance>) -> Result<(), StateError> {
+    instance.keep_pace()?;
     loop {
         let now = instance.clock.now();
         if instance.store.read(|tx| due::next(tx, now))?.is_none() {

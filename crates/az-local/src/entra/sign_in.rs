@@ -212,7 +212,7 @@ fn by_refresh_token(
     if !PUBLIC_CLIENTS.contains(&refresh.client.as_str()) && refresh.client != client_id {
         return Err(malformed());
     }
-    if cx.now.unix_timestamp() >= refresh.until {
+    if cx.wall_now.unix_timestamp() >= refresh.until {
         return Err(EntraError::RefreshTokenExpired);
     }
     let user: User = cx
@@ -251,7 +251,7 @@ impl SignedIn {
             refreshes: self.user.object_id.clone(),
             client: self.client_id.clone(),
             mark: self.user.password.mark().to_owned(),
-            until: (cx.now + REFRESH_LIFETIME).unix_timestamp(),
+            until: (cx.wall_now + REFRESH_LIFETIME).unix_timestamp(),
         };
         let key = cx.keys.current().map_err(IssueError::from)?;
         Ok(key.sign(&json!(refresh)).map_err(IssueError::from)?)

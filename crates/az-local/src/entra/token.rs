@@ -165,8 +165,8 @@ fn sign(
 ) -> Result<AccessToken, IssueError> {
     let lifetime = Duration::seconds(cx.knobs.token_lifetime_s);
     // Entra ID dates tokens five minutes back, for clocks that are not quite right.
-    let not_before = cx.now - Duration::minutes(5);
-    let expires = cx.now + lifetime;
+    let not_before = cx.wall_now - Duration::minutes(5);
+    let expires = cx.wall_now + lifetime;
     let issuer = format!("https://sts.windows.net/{tenant_id}/");
     let mut claims = json!({
         "aud": audience,
@@ -254,7 +254,7 @@ pub(crate) fn authenticate(
     {
         return Err(TokenError::Audience { got: claims.aud });
     }
-    let now = cx.now.unix_timestamp();
+    let now = cx.wall_now.unix_timestamp();
     if now >= claims.exp {
         return Err(TokenError::Expired);
     }

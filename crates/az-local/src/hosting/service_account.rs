@@ -3,6 +3,7 @@
 
 use super::error::HostError;
 use super::who::Workload;
+use crate::ground::clock::Reading;
 use crate::ground::folder::{make_private, write_private};
 use crate::ground::stderr;
 use crate::instance::Instance;
@@ -48,12 +49,16 @@ struct Kept {
 }
 
 impl Kept {
-    /// Writes a new token; readers see the old one or the new one. Says when, by the instance's clock.
+    /// Writes a new token; readers see the old one or the new one. Says when, by the instance's clock without what a higher
+    /// speed adds: the token lives by its holder's.
     fn write(&self) -> Result<OffsetDateTime, HostError> {
         let key = self.instance.keys.current()?;
-        let written = self.instance.clock.now();
         // Its times are the computer's, by which Entra ID's part here takes the assertions of all other issuers.
-        let now = written - self.instance.clock.offset();
+        let Reading {
+            wall: written,
+            computer: now,
+            ..
+        } = self.instance.clock.read();
         let Workload {
             issuer,
             namespace,
@@ -82,7 +87,7 @@ impl Kept {
     async fn replace(self, mut written: OffsetDateTime) {
         let mut moved = self.instance.clock_moved.subscribe();
         loop {
-            let left = written + REPLACED_AFTER - self.instance.clock.now();
+            let left = written + REPLACED_AFTER - self.instance.clock.read().wall;
             if left.is_positive() {
                 let left = std::time::Duration::try_from(left).unwrap_or_default();
                 tokio::select! {

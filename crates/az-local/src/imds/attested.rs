@@ -40,7 +40,7 @@ pub(super) fn answer(
     if nonce.is_some_and(|nonce| nonce.len() > LONGEST_NONCE) {
         return Ok(refuse("The nonce is longer than 32 characters"));
     }
-    let document = document(cx.now, nonce, machine, version)?;
+    let document = document(cx.wall_now, nonce, machine, version)?;
     let content = document.to_string();
     let signed = cx.authority.attest(content.as_bytes(), machine.location());
     Ok(match signed {

@@ -10,12 +10,13 @@ mod instance;
 mod load_balancer;
 #[cfg(test)]
 mod tests;
+mod throttled;
 mod versions;
 
 use crate::ground::wire::{Origin, Request, Response};
 use crate::request::Context;
 use crate::state::machine;
-use crate::state::{Resource, StateError};
+use crate::state::{Document, Resource, StateError};
 use http::{Method, StatusCode};
 use serde_json::json;
 use versions::VERSIONS;
@@ -50,6 +51,10 @@ fn route(cx: &Context<'_>, request: &Request, machine: &Resource) -> Result<Resp
         } else {
             instance::refuse(what)
         }
+    };
+    let _inside = match throttled::admit(cx, &machine.key(), asks_identity) {
+        Ok(inside) => inside,
+        Err(refused) => return Ok(*refused),
     };
     // Both rules keep a server that fetches URLs for others from fetching a token for them.
     if request

@@ -4,7 +4,7 @@
 pub(crate) mod mutation;
 pub(crate) mod seed;
 
-use crate::ground::clock::Clock;
+use crate::ground::clock::{Clock, Reading};
 use crate::ground::folder::{Folder, FolderError};
 use crate::ground::gate::Gate;
 use crate::ground::quota::Quotas;
@@ -16,17 +16,19 @@ use crate::request::effects::Effects;
 use crate::state::authority::{Authority, AuthorityError};
 use crate::state::faults::{self, Chaos, Faults, FaultsError, Twist};
 use crate::state::host_keys::{HostKeyError, HostKeys};
-use crate::state::knobs::{Knob, Knobs};
+use crate::state::knobs::{Knob, Knobs, Profile};
 use crate::state::machine::{self, VirtualMachine};
 use crate::state::proxy_clients::Clients;
 use crate::state::settings::Settings;
 use crate::state::signing_keys::{SigningKeys, StoredKey};
+use crate::state::throttles::Throttles;
 use crate::state::{Range, Resource, StateError, Store, Transaction};
 use std::cell::RefCell;
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 use tokio::sync::{broadcast, watch};
 
 /// What the user chose when the instance was started. Knobs that are not chosen stay as kept.
@@ -44,8 +46,14 @@ pub struct Options {
     pub request_log: Option<PathBuf>,
     /// The program that `ssh` and machines need.
     pub program: Program,
+    /// What all knobs begin with; without, they stay as kept.
+    pub profile: Option<Profile>,
     /// Knobs, and what they are turned to.
     pub knobs: Vec<(Knob, Duration)>,
+    /// Whether too many requests are refused; without, as the profile has it.
+    pub throttle: Option<bool>,
+    /// How many times as fast as the computer's the clock runs; without, as kept.
+    pub speed: Option<u32>,
     /// Faults that requests meet, as a file says them (TOML); none where it is empty.
     pub faults: String,
     /// Faults at random.
@@ -145,6 +153,14 @@ impl Default for SshBounds {
     }
 }
 
+/// How long a request may take from [`Instance::keep_pace`] to its last look at the clock, and for how long what is kept
+/// suffices (milliseconds of the computer's).
+const LEAST_AHEAD_MS: i64 = 2_000;
+const MOST_AHEAD_MS: i64 = 5_000;
+
+/// How long what is under way may go on at the end (milliseconds).
+const LAST_MS: i64 = 200;
+
 /// Ends of machines that a connection may be behind with.
 const MOST_ENDS: usize = 64;
 
@@ -157,6 +173,8 @@ pub(crate) struct Instance {
     pub(crate) authority: Authority,
     pub(crate) clients: Clients,
     pub(crate) faults: Faults,
+    pub(crate) throttles: Throttles,
+    pub(crate) profile: Profile,
     pub(crate) host_keys: HostKeys,
     /// Tells each machine (by `vmId`) that goes down.
     pub(crate) ended: broadcast::Sender<String>,
@@ -173,6 +191,8 @@ pub(crate) struct Instance {
     pub(crate) mutation: crate::instance::mutation::Current,
     port: OnceLock<u16>,
     knobs: RwLock<Knobs>,
+    /// What the clock may have gained so that a restart does not put it back (milliseconds).
+    gain_kept: AtomicI64,
 }
 
 impl Instance {
@@ -209,15 +229,22 @@ impl Instance {
             .as_deref()
             .map(RequestLog::open)
             .transpose()?;
-        let (settings, authority, clients, host_keys) = store.write(|tx| {
+        let (settings, clock, authority, clients, host_keys) = store.write(|tx| {
             let mut settings: Settings = tx.get(Settings::KEY)?.unwrap_or_default();
+            if let Some(profile) = options.profile {
+                settings.profile = profile;
+                settings.knobs = Knobs::of(profile);
+                settings.throttle = profile == Profile::Azure;
+            }
+            settings.throttle = options.throttle.unwrap_or(settings.throttle);
+            settings.speed = options.speed.unwrap_or(settings.speed).max(1);
             for (knob, to) in &options.knobs {
                 knob.turn(&mut settings.knobs, *to);
             }
             settings.port = options.port.or(settings.port);
             tx.put(&settings)?;
-            let now = OffsetDateTime::now_utc() + Duration::milliseconds(settings.clock_offset_ms);
-            seed::seed(tx, options.subscriptions, now)?;
+            let clock = Clock::ahead_by(settings.ahead(), settings.speed);
+            seed::seed(tx, options.subscriptions, clock.now())?;
             let mut machines = Vec::new();
             let kind = format!("{}/", machine::KIND.to_ascii_lowercase());
             tx.each(
@@ -231,6 +258,7 @@ impl Instance {
             folder.remove_hosts();
             Ok::<_, OpenError>((
                 settings,
+                clock,
                 Authority::load_or_create(tx)?,
                 Clients::load(tx)?,
                 HostKeys::load_or_create(tx)?,
@@ -239,7 +267,10 @@ impl Instance {
         Ok(Arc::new(Instance {
             folder,
             store,
-            clock: Clock::ahead_by(Duration::milliseconds(settings.clock_offset_ms)),
+            clock,
+            gain_kept: AtomicI64::new(settings.clock_gained_ms),
+            throttles: Throttles::new(settings.throttle),
+            profile: settings.profile,
             keys,
             authority,
             clients,
@@ -294,11 +325,18 @@ impl Instance {
         let mut noted = caller.clone();
         let mut effects = Effects::default();
         let with_context = |tx: &Transaction<'_>| {
-            let now = self.clock.now() + twist.clock;
+            let Reading {
+                now,
+                wall,
+                computer,
+            } = self.clock.read();
             let context = Context {
                 tx,
-                now,
-                client_now: now - self.clock.offset(),
+                now: now + twist.clock,
+                wall_now: wall + twist.clock,
+                client_now: computer + twist.clock,
+                speed: self.clock.speed(),
+                throttles: &self.throttles,
                 operation_end: twist.operation.as_ref(),
                 knobs: &knobs,
                 authority: &self.authority,
@@ -345,7 +383,38 @@ impl Instance {
         self.clock.advance(by);
         self.clock_moved.send_replace(());
         self.change_settings(|settings| {
-            settings.clock_offset_ms = self.clock.offset().whole_milliseconds() as i64;
+            settings.clock_offset_ms = self.clock.ahead().moved_ms;
+        })
+    }
+
+    /// Sees to it that whatever ends this process, the next one's clock is not behind this one's: what a faster clock gains is
+    /// kept some seconds ahead. To be called before anything is done by the clock.
+    pub(crate) fn keep_pace(&self) -> Result<(), StateError> {
+        if self.clock.speed() == 1 {
+            return Ok(());
+        }
+        let gained = self.clock.ahead().gained_ms;
+        if gained.saturating_add(self.clock.gain(LEAST_AHEAD_MS))
+            <= self.gain_kept.load(Ordering::Acquire)
+        {
+            return Ok(());
+        }
+        let ahead = gained.saturating_add(self.clock.gain(MOST_AHEAD_MS));
+        self.change_settings(|settings| {
+            settings.clock_gained_ms = settings.clock_gained_ms.max(ahead);
+        })?;
+        self.gain_kept.fetch_max(ahead, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Keeps what the clock has gained, now that hardly anything is done any more.
+    pub(crate) fn keep_gain(&self) -> Result<(), StateError> {
+        if self.clock.speed() == 1 {
+            return Ok(());
+        }
+        let gained = self.clock.ahead().gained_ms;
+        self.change_settings(|settings| {
+            settings.clock_gained_ms = gained.saturating_add(self.clock.gain(LAST_MS));
         })
     }
 

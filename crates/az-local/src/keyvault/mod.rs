@@ -5,6 +5,7 @@ mod access;
 mod backup;
 mod error;
 mod secrets;
+mod throttled;
 
 use crate::entra::token::authenticate;
 use crate::ground::wire::{Request, Response};
@@ -82,6 +83,7 @@ fn serve(
             found: principal.tenant_id,
         });
     }
+    throttled::admit(cx, request, vault)?;
     match request.query("api-version") {
         None => return Err(Error::bad("BadParameter", "api-version must be specified")),
         Some(version) if !VERSIONS.contains(&version) => {

@@ -63,7 +63,7 @@ pub(super) fn answer(cx: &Context<'_>, request: &Request, endpoint: &Endpoint) -
     };
     match issue::token(cx, endpoint, chosen.identity, resource) {
         Ok(token) => {
-            let left = (token.expires - cx.now).whole_seconds().to_string();
+            let left = (token.expires - cx.wall_now).whole_seconds().to_string();
             let mut body = json!({
                 "access_token": token.jwt,
                 "client_id": chosen.identity.client_id,

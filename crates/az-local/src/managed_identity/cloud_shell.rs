@@ -32,7 +32,7 @@ pub(super) fn answer(cx: &Context<'_>, request: &Request, endpoint: &Endpoint) -
     };
     match issue::user_token(cx, endpoint, &resource) {
         Ok(token) => {
-            let left = (token.expires - cx.now).whole_seconds();
+            let left = (token.expires - cx.wall_now).whole_seconds();
             Response::json(
                 StatusCode::OK,
                 &json!({

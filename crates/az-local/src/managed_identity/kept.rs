@@ -23,7 +23,7 @@ impl Kept {
     pub(super) fn get(&self, cx: &Context<'_>, key: &(String, String)) -> Option<AccessToken> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let token = kept.get(key)?;
-        (token.expires - cx.now > MARGIN).then(|| token.clone())
+        (token.expires - cx.wall_now > MARGIN).then(|| token.clone())
     }
 
     pub(super) fn keep(&self, key: (String, String), token: &AccessToken) {

@@ -4,6 +4,7 @@ use crate::ground::wire::{Caller, Origin, Request, Response};
 use crate::request::Context;
 use crate::state::knobs::Knobs;
 use crate::state::testing::{authority, keys};
+use crate::state::throttles::Throttles;
 use crate::state::{StateError, Store};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::Value;
@@ -14,12 +15,16 @@ use time::{Duration, OffsetDateTime};
 pub(crate) fn with_context<R>(work: impl FnOnce(&mut Context<'_>) -> R) -> R {
     let store = Store::open(None).expect("a store in memory");
     let knobs = Knobs::default();
+    let throttles = Throttles::default();
     let result: Result<R, StateError> = store.write(|tx| {
         let now = OffsetDateTime::now_utc();
         let mut context = Context {
             tx,
             now,
+            wall_now: now,
             client_now: now,
+            speed: 1,
+            throttles: &throttles,
             operation_end: None,
             knobs: &knobs,
             authority: authority(),
@@ -35,6 +40,7 @@ pub(crate) fn with_context<R>(work: impl FnOnce(&mut Context<'_>) -> R) -> R {
 /// Moves a context's time, as if the request had come later.
 pub(crate) fn later(cx: &mut Context<'_>, by: Duration) {
     cx.now += by;
+    cx.wall_now += by;
 }
 
 /// A request from the desk.

@@ -1,5 +1,6 @@
 //! The knobs of an instance: how it is deliberately awkward.
 
+use super::durations::{Work, typical, typical_retry_after};
 use time::Duration;
 
 /// The knobs of an instance: each deliberate awkwardness has one.
@@ -18,25 +19,86 @@ pub(crate) struct Knobs {
     /// How long the deletion, the recovery and the purge of a secret take (milliseconds).
     #[serde(default)]
     pub(crate) secret_deletion_ms: i64,
+    /// Operations take what they take in the public cloud, each type its own time, and not `operation_ms`.
+    #[serde(default)]
+    pub(crate) typical_operations: bool,
+    /// Clients are told to wait as the public cloud's services tell them, in whole seconds, and not `retry_after_ms`.
+    #[serde(default)]
+    pub(crate) typical_retry_after: bool,
 }
 
 impl Default for Knobs {
     fn default() -> Self {
-        Knobs {
+        Knobs::of(Profile::Quick)
+    }
+}
+
+/// What all knobs begin with.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    clap::ValueEnum,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// Everything takes just so long that a client has to wait for it
+    #[default]
+    Quick,
+    /// Everything takes as long as in the public cloud, and too many requests are refused
+    Azure,
+}
+
+impl Knobs {
+    /// The knobs as a profile has them.
+    pub(crate) fn of(profile: Profile) -> Self {
+        let quick = Knobs {
             operation_ms: 150,
             retry_after_ms: 100,
             role_delay_ms: 300,
             principal_delay_ms: 150,
             token_lifetime_s: 86_399,
             secret_deletion_ms: 0,
+            typical_operations: false,
+            typical_retry_after: false,
+        };
+        match profile {
+            Profile::Quick => quick,
+            Profile::Azure => Knobs {
+                // What a type has no time of its own for.
+                operation_ms: 10_000,
+                retry_after_ms: 15_000,
+                role_delay_ms: 120_000,
+                principal_delay_ms: 15_000,
+                secret_deletion_ms: 20_000,
+                typical_operations: true,
+                typical_retry_after: true,
+                ..quick
+            },
         }
     }
-}
 
-impl Knobs {
-    /// How long a long-running operation takes.
-    pub(crate) fn operation(&self) -> Duration {
-        Duration::milliseconds(self.operation_ms)
+    /// How long an operation on a resource of this type takes.
+    pub(crate) fn takes(&self, kind: &str, work: Work) -> Duration {
+        let other = Duration::milliseconds(self.operation_ms);
+        match self.typical_operations {
+            true => typical(kind, work).unwrap_or(other),
+            false => other,
+        }
+    }
+
+    /// After how long a service asks a client to come back.
+    pub(crate) fn retry_after(&self, namespace: &str, deletes: bool) -> Duration {
+        let other = Duration::milliseconds(self.retry_after_ms);
+        match self.typical_retry_after {
+            true => typical_retry_after(namespace, deletes).unwrap_or(other),
+            false => other,
+        }
     }
 }
 
@@ -71,8 +133,14 @@ impl Knob {
         match self {
             Knob::RoleDelay => knobs.role_delay_ms = milliseconds,
             Knob::PrincipalDelay => knobs.principal_delay_ms = milliseconds,
-            Knob::OperationTime => knobs.operation_ms = milliseconds,
-            Knob::RetryAfter => knobs.retry_after_ms = milliseconds,
+            Knob::OperationTime => {
+                knobs.operation_ms = milliseconds;
+                knobs.typical_operations = false;
+            }
+            Knob::RetryAfter => {
+                knobs.retry_after_ms = milliseconds;
+                knobs.typical_retry_after = false;
+            }
             Knob::SecretDeletionTime => knobs.secret_deletion_ms = milliseconds,
             Knob::TokenLifetime => knobs.token_lifetime_s = to.whole_seconds().max(1),
         }

@@ -8,6 +8,7 @@ pub(crate) mod directory;
 pub(crate) mod document;
 pub(crate) mod due;
 mod durable;
+pub(crate) mod durations;
 pub(crate) mod faults;
 pub(crate) mod federation;
 pub(crate) mod holds;
@@ -29,6 +30,7 @@ pub(crate) mod signing_keys;
 pub(crate) mod store;
 #[cfg(test)]
 pub(crate) mod testing;
+pub(crate) mod throttles;
 pub(crate) mod transaction;
 pub(crate) mod vaults;
 

@@ -8,6 +8,8 @@ use crate::arm::times;
 use crate::ground::wire::Response;
 use crate::rbac::condition::{Attributes, Condition};
 use crate::rbac::definitions;
+use crate::state::durations::Work;
+use crate::state::machine;
 use crate::state::people::{self, DirectoryObject};
 use crate::state::role_assignments::{RoleAssignment, chain};
 use crate::state::{Document, Page, Range, Resource};
@@ -230,7 +232,7 @@ fn time_after(call: &Call<'_>, principal: &DirectoryObject) -> Result<OffsetDate
         None => false,
     };
     Ok(if takes_time {
-        call.cx.now + call.cx.knobs.operation()
+        call.cx.now + call.cx.knobs.takes(machine::KIND, Work::Create)
     } else {
         call.cx.now
     })

@@ -10,6 +10,7 @@ use crate::arm::resource_type::{Answers, Draft, Kind, Patches, etag};
 use crate::arm::{group_scope, names, not_emulated, operations, times};
 use crate::ground::wire::Response;
 use crate::request::Context;
+use crate::state::durations::Work;
 use crate::state::holds::{self, Hold};
 use crate::state::machine::{DataDisk, Identity, OsDisk, VirtualMachine};
 use crate::state::operations::Operation;
@@ -479,11 +480,11 @@ pub(crate) fn instance_view(call: &Call<'_>, name: &str) -> Result<Response, Err
 
 /// `POST …/virtualMachines/{name}/{start|restart|powerOff|deallocate}`
 pub(crate) fn act(call: &Call<'_>, name: &str, action: &str) -> Result<Response, Error> {
-    let (action, power) = match action {
-        "start" => ("start", "running"),
-        "restart" => ("restart", "running"),
-        "poweroff" => ("powerOff", "stopped"),
-        "deallocate" => ("deallocate", "deallocated"),
+    let (action, power, work) = match action {
+        "start" => ("start", "running", Work::Start),
+        "restart" => ("restart", "running", Work::Restart),
+        "poweroff" => ("powerOff", "stopped", Work::PowerOff),
+        "deallocate" => ("deallocate", "deallocated", Work::Deallocate),
         _ => {
             return Err(not_emulated::action(KIND.name, action));
         }
@@ -494,7 +495,8 @@ pub(crate) fn act(call: &Call<'_>, name: &str, action: &str) -> Result<Response,
         call.cx
             .machine_ends(VirtualMachine::of(&machine).vm_id()?, false);
     }
-    let operation = operations::begin(call.cx, "Updating")?;
+    let takes = call.cx.knobs.takes(KIND.name, work);
+    let operation = operations::begin(call.cx, "Updating", takes)?;
     machine
         .hidden
         .insert("operation".to_owned(), json!(operation.id));
@@ -523,7 +525,8 @@ pub(super) fn change_data_disks(call: &Call<'_>, name: &str) -> Result<Response,
     };
     set_data_disks(call, &mut draft, size)?;
     draft.set("etag", etag());
-    let operation = operations::begin(call.cx, "Updating")?;
+    let takes = call.cx.knobs.takes(KIND.name, Work::Update);
+    let operation = operations::begin(call.cx, "Updating", takes)?;
     let mut machine = draft.resource;
     machine
         .hidden

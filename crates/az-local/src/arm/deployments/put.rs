@@ -10,9 +10,11 @@ use crate::arm::operations;
 use crate::arm::times;
 use crate::ground::wire::Response;
 use crate::state::deployments::Deployment;
+use crate::state::durations::Work;
 use crate::state::operations::Operation;
 use http::StatusCode;
 use serde_json::{Value, json};
+use time::Duration;
 
 /// `PUT`: the deployment is done, and answered as one that begins.
 pub(super) fn put(call: &Call<'_>, name: &str, id: &str) -> Result<Response, Error> {
@@ -27,7 +29,8 @@ pub(super) fn put(call: &Call<'_>, name: &str, id: &str) -> Result<Response, Err
     let scope = place.scope.clone();
     let id = format!("{scope}/providers/{KIND}/{name}");
     let outcome = call.cx.attempt(|| run(call, name, place, &asked))??;
-    let operation = operations::begin(call.cx, "Running")?;
+    let takes = time_of(call, &outcome)?;
+    let operation = operations::begin(call.cx, "Running", takes)?;
     let deployment = deployment(call, &id, asked, outcome, &operation);
     // A deployment that is nested in this one may have the last place.
     history::check(call, name, deployment.location.as_deref(), there.as_ref())?;
@@ -46,6 +49,20 @@ pub(super) fn put(call: &Call<'_>, name: &str, id: &str) -> Result<Response, Err
     );
     let response = Response::json(status, &view).with_header("azure-asyncoperation", url);
     Ok(operations::with_retry_after(call, response))
+}
+
+/// How long a deployment takes: as long as what takes longest of what it makes, all of which begins at once here.
+fn time_of(call: &Call<'_>, outcome: &Outcome) -> Result<Duration, Error> {
+    let cx = call.cx;
+    let mut longest = cx.knobs.takes(KIND, Work::Create);
+    for made in &outcome.deployed {
+        let takes = match made.kind.eq_ignore_ascii_case(KIND) {
+            true => find(call, &made.id)?.map(|nested| nested.ends - cx.now),
+            false => Some(cx.knobs.takes(&made.kind, Work::Create)),
+        };
+        longest = longest.max(takes.unwrap_or_default());
+    }
+    Ok(longest)
 }
 
 fn check_name(name: &str) -> Result<(), Error> {

@@ -6,6 +6,7 @@ use crate::arm::error::Error;
 use crate::arm::times;
 use crate::request::Context;
 use crate::state::deployments::Deployment;
+use crate::state::durations::Work;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -127,7 +128,7 @@ pub(super) fn steps(cx: &Context<'_>, id: &str, deployed: &[Deployed]) -> Vec<Va
                 "provisioningOperation": "Create",
                 "provisioningState": if one.result.is_ok() { "Succeeded" } else { "Failed" },
                 "timestamp": times::text(cx.now),
-                "duration": duration(cx.knobs.operation()),
+                "duration": duration(cx.knobs.takes(&one.kind, Work::Create)),
                 "trackingId": Uuid::new_v4().to_string(),
                 "statusCode": "Created",
                 "targetResource": {"id": one.id, "resourceType": one.kind, "resourceName": one.name},

@@ -7,6 +7,7 @@ use crate::arm::operations;
 use crate::ground::wire::Response;
 use crate::request::Context;
 use crate::state::due::{self, Effect};
+use crate::state::durations::Work;
 use crate::state::vaults::Vault;
 use crate::state::{DeletedVault, Range, StateError};
 use http::StatusCode;
@@ -109,7 +110,11 @@ pub(crate) fn purge(call: &Call<'_>, location: &str, name: &str) -> Result<Respo
         ));
     }
     // A purge that is under way is not begun again, and ends when it was to end.
-    let operation = operations::begin(call.cx, operations::DELETING)?;
+    let takes = call
+        .cx
+        .knobs
+        .takes("Microsoft.KeyVault/locations/deletedVaults", Work::Delete);
+    let operation = operations::begin(call.cx, operations::DELETING, takes)?;
     if !vault.purging && operation.fate.is_none() {
         vault.purging = true;
         call.cx.tx.put(&vault)?;

@@ -9,6 +9,7 @@ use crate::arm::path::ProviderPath;
 use crate::arm::resource_type::{Answers, Draft, Kind, etag};
 use crate::arm::{group_scope, names, operations};
 use crate::ground::wire::Response;
+use crate::state::durations::Work;
 use crate::state::holds::{self, Hold};
 use crate::state::network::{Subnet, VirtualNetwork};
 use crate::state::operations::Operation;
@@ -310,7 +311,8 @@ fn in_use(_: &Resource, user: &Hold) -> Option<Error> {
 fn store(call: &Call<'_>, mut network: Resource) -> Result<(Operation, String), Error> {
     let taken = holds::take(call.cx.tx, &network.key(), &holds(&network))?;
     debug_assert!(taken.is_ok(), "security groups are shared");
-    let operation = operations::begin(call.cx, "Updating")?;
+    let takes = call.cx.knobs.takes(KIND.name, Work::Update);
+    let operation = operations::begin(call.cx, "Updating", takes)?;
     network
         .hidden
         .insert("operation".to_owned(), json!(operation.id));

@@ -1,5 +1,6 @@
 //! What the user may say.
 
+use crate::start_options::{StartOptions, parse_rate};
 use az_local::HostKind;
 use az_local::Knob;
 use az_local::Shell;
@@ -134,58 +135,6 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: CredentialCommand,
     },
-}
-
-/// How a new instance behaves. Knobs that are not given stay as the folder has them.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct StartOptions {
-    /// The proxy's port on 127.0.0.1 [default: the folder's last one, else a free one]
-    #[arg(long)]
-    pub(crate) port: Option<u16>,
-    /// How many subscriptions the desk has; a second tenant always has one more
-    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
-    pub(crate) subscriptions: usize,
-    /// Refuse connections to hosts that are not Azure's, too
-    #[arg(long)]
-    pub(crate) offline: bool,
-    /// Append one JSON object for each exchange, secrets replaced
-    #[arg(long, value_name = "FILE")]
-    pub(crate) request_log: Option<PathBuf>,
-    /// From a role assignment's creation until it is effective [default: 300ms]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
-    pub(crate) role_delay: Option<Duration>,
-    /// From a principal's creation until role assignments can name it [default: 150ms]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
-    pub(crate) principal_delay: Option<Duration>,
-    /// How long a long-running operation takes [default: 150ms]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
-    pub(crate) operation_time: Option<Duration>,
-    /// How long clients are told to wait between two polls [default: 100ms]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
-    pub(crate) retry_after: Option<Duration>,
-    /// How long an access token is valid [default: 1day]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
-    pub(crate) token_lifetime: Option<Duration>,
-    /// How long the deletion, the recovery and the purge of a secret take [default: 0s]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
-    pub(crate) secret_deletion_time: Option<Duration>,
-    /// Let requests meet the faults that a file lists (TOML; docs/bad-days.md says how)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) faults: Option<PathBuf>,
-    /// Let this share of the requests go wrong, from 0 to 1: 429, 500, 503, connections that break before and after the work,
-    /// half an answer
-    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
-    pub(crate) chaos: Option<f64>,
-    /// With the same number the same goes wrong [default: one at random, which is said]
-    #[arg(long, value_name = "NUMBER", requires = "chaos")]
-    pub(crate) seed: Option<u64>,
-}
-
-fn parse_rate(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(rate) if (0.0..=1.0).contains(&rate) => Ok(rate),
-        _ => Err("a share is a number from 0 to 1".to_owned()),
-    }
 }
 
 #[derive(Debug, Subcommand)]

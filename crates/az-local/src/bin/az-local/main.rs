@@ -8,6 +8,7 @@
 mod cli;
 mod commands;
 mod failure;
+mod start_options;
 
 use clap::Parser;
 use cli::Cli;

@@ -99,25 +99,40 @@ fn describe(status: &Value) -> String {
         None => String::new(),
     };
     let mut lines = format!(
-        "running  process {}, proxy {}\nfolder   {}\nclock    {} ({} s ahead)\n",
+        "running  process {}, proxy {}\nfolder   {}\nclock    {} ({} s ahead, speed {})\nprofile  {}, throttle {}\n",
         text("/pid"),
         text("/proxy"),
         text("/dataDir"),
         text("/clock/now"),
         text("/clock/aheadSeconds"),
+        text("/clock/speed"),
+        text("/profile"),
+        if status["throttle"] == true {
+            "on"
+        } else {
+            "off"
+        },
     );
     // As 'az-local set' takes them.
     let knobs = status["knobs"].as_object().into_iter().flatten();
     let knobs: Vec<String> = knobs
+        .filter(|(_, value)| value.is_number())
         .filter_map(|(name, value)| {
             let (name, unit) = name.rsplit_once('_')?;
             let name = name.replace('_', "-");
+            // Each type and service has its own.
+            let typical = format!("typical_{}", name.replace('-', "_"));
+            let is_typical =
+                status["knobs"][&typical] == true || status["knobs"][format!("{typical}s")] == true;
             let time = if ["operation", "secret-deletion"].contains(&name.as_str()) {
                 "-time"
             } else {
                 ""
             };
-            Some(format!("{name}{time} {value}{unit}"))
+            match is_typical {
+                true => Some(format!("{name}{time} as in Azure")),
+                false => Some(format!("{name}{time} {value}{unit}")),
+            }
         })
         .collect();
     lines.push_str(&format!("knobs    {}\n", knobs.join(", ")));

@@ -3,8 +3,8 @@
 use super::child::{Signals, exit_code};
 use super::shared::{open_more_files, runtime, server_options};
 use super::surroundings::Surroundings;
-use crate::cli::StartOptions;
 use crate::failure::Failure;
+use crate::start_options::StartOptions;
 use az_local::{Environment, Folder, FolderError, Server};
 use std::ffi::{OsStr, OsString};
 use std::fs::Permissions;

@@ -1,7 +1,7 @@
 //! What several commands need.
 
-use crate::cli::StartOptions;
 use crate::failure::Failure;
+use crate::start_options::{StartOptions, Switch};
 use az_local::{Chaos, Knob, Options, Program, Server, stderr};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::Value;
@@ -41,6 +41,9 @@ pub(super) fn server_options(options: &StartOptions, persistent: bool) -> Result
         offline: options.offline,
         request_log: options.request_log.clone(),
         program: Program::Running,
+        profile: options.profile,
+        throttle: options.throttle.map(|throttle| throttle == Switch::On),
+        speed: options.speed,
         knobs: chosen
             .into_iter()
             .filter_map(|(knob, to)| Some((knob, time::Duration::milliseconds(milliseconds(to?)))))

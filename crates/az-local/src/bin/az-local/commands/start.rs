@@ -2,8 +2,8 @@
 
 use super::find::{Notes, Place};
 use super::shared::{open_more_files, print, ready_line, runtime, server_options};
-use crate::cli::StartOptions;
 use crate::failure::Failure;
+use crate::start_options::StartOptions;
 use az_local::Command::Status;
 use az_local::Server;
 use az_local::stderr;
