@@ -35,6 +35,7 @@ pub use control::{Command, Refusal};
 pub use ground::folder::{
     Folder, FolderError, check_own, lock, make_own, make_private, open_private, write_private,
 };
+pub use ground::shown::{escaped, escaped_json};
 pub use ground::stderr;
 pub use hosting::HostOptions;
 pub use instance::{OpenError, Options, Program};

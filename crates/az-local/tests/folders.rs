@@ -375,3 +375,38 @@ fn an_instance_that_starts_in_anothers_environment_leaves_its_authority_out() {
     );
     assert_eq!(text(&inner.stdout), text(&plain.stdout));
 }
+
+#[test]
+fn nothing_that_a_terminal_obeys_comes_from_a_name() {
+    let place = Place::new();
+    let path = place.path("a\u{1b}[2J\u{9b}31m\u{202e}b");
+    let named = path.to_str().expect("UTF-8");
+    let on = |arguments: &[&str]| place.run("022", &[&["--data-dir", named], arguments].concat());
+    let outputs = [
+        on(&["status"]),
+        on(&["start"]),
+        on(&["start"]),
+        on(&["status"]),
+        on(&["status", "-o", "json"]),
+        on(&[
+            "principal",
+            "add",
+            "user",
+            "ada",
+            "--display-name",
+            "\u{1b}]0;owned\u{7}\u{9b}2J",
+        ]),
+        on(&["principal", "list"]),
+        on(&["resources"]),
+        on(&["stop"]),
+    ];
+    assert!(outputs[5].status.success() && text(&outputs[6].stdout).contains("\\u009b2J"));
+    for output in outputs {
+        for said in [text(&output.stdout), text(&output.stderr)] {
+            let bad = |c: char| c != '\n' && c.is_control() || c == '\u{202e}';
+            assert!(!said.contains(bad), "{said:?}");
+        }
+    }
+    let log = fs::read_to_string(path.join("server.log")).unwrap_or_default();
+    assert!(!log.contains('\u{1b}'), "{log:?}");
+}

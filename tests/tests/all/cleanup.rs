@@ -116,7 +116,7 @@ fn giving_up_on_an_operation_says_how_to_resume() {
         .success();
     azure
         .run(&format!(
-            "az-cleanup group delete -n {GROUP} --yes --timeout 300ms"
+            "az-cleanup group delete -n {GROUP} --yes --timeout 4s"
         ))
         .assert()
         .code(7)

@@ -245,11 +245,11 @@ fn each_long_operation_can_be_waited_for() {
         .stdout("false\ntrue\n");
     azure
         .run(&format!(
-            "az-provision group wait -n {GROUP} --exists --timeout 100ms --interval 50ms"
+            "az-provision group wait -n {GROUP} --exists --timeout 4s --interval 3s"
         ))
         .assert()
         .code(7)
-        .stderr(contains("it is not so after 100ms"));
+        .stderr(contains("it is not so after 4s"));
     azure
         .run(&format!("az-provision vm wait -g {GROUP} -n {VM}"))
         .assert()

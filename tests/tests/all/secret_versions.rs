@@ -213,7 +213,7 @@ fn a_deletion_that_takes_too_long_says_how_to_go_on() {
     azure.set_secret("s", "v");
     azure
         .run(&format!(
-            "az-cleanup secret delete s --timeout 300ms --vault-name {VAULT}"
+            "az-cleanup secret delete s --timeout 4s --vault-name {VAULT}"
         ))
         .assert()
         .code(7)

@@ -2,7 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use end_to_end::{Azure, GROUP, VM};
+use end_to_end::http::Client;
+use end_to_end::{Azure, GROUP, VAULT, VM};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -184,4 +185,45 @@ fn tunnels_that_are_refused_are_logged() {
         let wanted = json!([code, error, false]);
         assert_eq!(logged(&azure, authority), [wanted], "{authority}");
     }
+}
+
+#[test]
+fn a_host_whose_name_ends_in_a_dot_is_the_same_host() {
+    let azure = Azure::start().with_secrets();
+    let client = Client::new(&azure);
+    let url = |host: &str, rest: &str| format!("https://{host}{rest}");
+    let vault = format!("{VAULT}.vault.azure.net");
+    for (host, rest) in [
+        (
+            "management.azure.com",
+            "/subscriptions?api-version=2022-12-01",
+        ),
+        (
+            "login.microsoftonline.com",
+            "/common/discovery/instance?api-version=1.1",
+        ),
+        ("graph.microsoft.com", "/v1.0/users"),
+        ("example.blob.core.windows.net", "/"),
+        (vault.as_str(), "/secrets?api-version=7.4"),
+    ] {
+        let plain = client.send("GET", &url(host, rest), &[], None);
+        let dotted = client.send("GET", &url(&format!("{host}."), rest), &[], None);
+        assert_eq!(dotted.status, plain.status, "{host}: {}", dotted.text);
+        // And curl's own idea of it.
+        let script = format!(
+            "curl -sS -o /dev/null -w '%{{http_code}}' '{}'",
+            url(&format!("{host}."), rest)
+        );
+        let output = azure.shell(&script).assert().success();
+        let status = String::from_utf8_lossy(&output.get_output().stdout).into_owned();
+        assert_eq!(status, plain.status.to_string(), "{host}");
+    }
+    // A vault that is not there is not there with a dot either.
+    let nowhere = client.try_send(
+        "GET",
+        "https://kv-nowhere-1.vault.azure.net./secrets",
+        &[],
+        None,
+    );
+    assert!(nowhere.is_err());
 }

@@ -77,10 +77,15 @@ const AZURE: [&str; 21] = [
     "windows.net",
 ];
 
+/// A host's name without the dots that say that it is whole (RFC 1034, 3.1): certificates, and the services, know it so.
+pub(crate) fn without_root(host: &str) -> &str {
+    host.trim_end_matches('.')
+}
+
 /// Classifies a host name or address as it stands in a request (any case, no port; an IPv6 address
 /// with or without brackets).
 pub(crate) fn classify(host: &str) -> Host {
-    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let host = without_root(host).to_ascii_lowercase();
     if let Ok(address) = host.trim_matches(['[', ']']).parse::<IpAddr>() {
         return if host == IMDS {
             Host::Emulated(Service::Imds)

@@ -15,6 +15,7 @@ pub(crate) mod request_log;
 pub(crate) mod roots;
 pub(crate) mod secret;
 pub(crate) mod self_signed;
+pub(crate) mod shown;
 pub mod stderr;
 pub(crate) mod trust_store;
 pub(crate) mod wildcard;

@@ -46,15 +46,11 @@ fn redact(value: Value, holds_secrets: bool) -> Value {
             members
                 .into_iter()
                 .map(|(name, value)| {
-                    let declared = is_secure
-                        && ["value", "defaultvalue", "allowedvalues"]
-                            .contains(&name.to_ascii_lowercase().as_str());
-                    let value = if declared || is_secret(&name) {
-                        conceal(value)
-                    } else if name.eq_ignore_ascii_case("value")
-                        && holds_secrets
-                        && !value.is_array()
-                    {
+                    let lower = name.to_ascii_lowercase();
+                    let declared =
+                        ["value", "defaultvalue", "allowedvalues"].contains(&lower.as_str());
+                    let is_value = lower == "value" && holds_secrets && !value.is_array();
+                    let value = if is_secret(&name) || is_value || is_secure && declared {
                         conceal(value)
                     } else if name.eq_ignore_ascii_case("parameters") && value.is_array() {
                         // What a script is given: names and values by turns, where a deployment's are an object.

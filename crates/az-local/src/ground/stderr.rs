@@ -1,10 +1,12 @@
 //! What is said on standard error.
 
+use super::shown::escaped;
 use std::fmt::Display;
 use std::io::{self, Write};
 
-/// Says a line. Where nobody reads it any more, nothing is lost: `eprintln!` would panic.
+/// Says a line, whatever is in it. Where nobody reads it any more, nothing is lost: `eprintln!` would panic.
 pub fn say(line: impl Display) {
+    let line = escaped(&line.to_string());
     let _ = writeln!(io::stderr(), "az-local: {line}");
 }
 

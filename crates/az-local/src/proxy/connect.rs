@@ -52,7 +52,7 @@ async fn open(
     client: Client,
     request: hyper::Request<Incoming>,
 ) -> Result<hyper::Response<Body>, Response> {
-    let Some((host, port)) = request
+    let Some((mut host, port)) = request
         .uri()
         .authority()
         .and_then(|authority| Some((authority.host().to_ascii_lowercase(), authority.port_u16()?)))
@@ -74,13 +74,14 @@ async fn open(
         Host::Public(address) => {
             return machines::connect(instance, client, request, address, port).await;
         }
-        Host::Unemulated if hosts::is_certifiable(&host) => None,
+        Host::Unemulated if hosts::is_certifiable(hosts::without_root(&host)) => None,
         Host::Unemulated => return Err(dispatch::unemulated(&host)),
         Host::Other if instance.offline => return Err(offline(&host)),
         Host::Other | Host::Loopback => {
             return onward::tunnel(request, &host, port, instance.offline).await;
         }
     };
+    host.truncate(hosts::without_root(&host).len());
     if emulated == Some(Service::KeyVault) {
         let exists = vault_exists(&instance, &host).await;
         if !exists.map_err(|error| failed(&error.to_string()))? {

@@ -98,6 +98,7 @@ async fn proxy(
     };
     match hosts::classify(&host) {
         Host::Emulated(Service::Imds) => {
+            let host = hosts::without_root(&host).to_owned();
             let answer = exchange::answer(instance, client, "http", host, request).await?;
             Ok(answer.map(delivered))
         }

@@ -15,7 +15,7 @@ pub(crate) enum Failure {
     Start(#[from] StartError),
     #[error("an az-local is already running on {}; `az-local stop` ends it", .0.display())]
     Running(PathBuf),
-    #[error("az-local ended before it was ready:\n{0}")]
+    #[error("az-local ended before it was ready: {0}")]
     NotReady(String),
     #[error("az-local could not be started: the disk of {} is full; make room there", .0.display())]
     Full(PathBuf),

@@ -17,6 +17,7 @@ mod vm;
 
 use crate::cli::{Cli, ClockCommand, Command, Format};
 use crate::failure::Failure;
+use az_local::escaped;
 use serde_json::Value;
 use shared::{done, milliseconds, print, print_json};
 use std::process::ExitCode;
@@ -94,7 +95,7 @@ pub(crate) fn run(cli: Cli, around: &Surroundings) -> Result<ExitCode, Failure> 
 
 fn describe(status: &Value) -> String {
     let text = |pointer: &str| match status.pointer(pointer) {
-        Some(Value::String(text)) => text.clone(),
+        Some(Value::String(text)) => escaped(text),
         Some(other) => other.to_string(),
         None => String::new(),
     };
@@ -151,7 +152,7 @@ fn describe(status: &Value) -> String {
         .map(Vec::as_slice)
         .unwrap_or_default();
     for tenant in tenants {
-        let name = |value: &Value| value["displayName"].as_str().unwrap_or_default().to_owned();
+        let name = |value: &Value| escaped(value["displayName"].as_str().unwrap_or_default());
         let id = tenant["tenantId"].as_str().unwrap_or_default();
         lines.push_str(&format!(
             "tenant {} {id} ({})\n",

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::start_options::{StartOptions, Switch};
-use az_local::{Chaos, Knob, Options, Program, Server, stderr};
+use az_local::{Chaos, Knob, Options, Program, Server, escaped, escaped_json, stderr};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::Value;
 use std::io::{self, Read, Write};
@@ -116,7 +116,7 @@ pub(super) fn print(text: &str) -> Result<ExitCode, Failure> {
 }
 
 pub(super) fn print_json(value: &Value) -> Result<ExitCode, Failure> {
-    print(&format!("{value:#}\n"))
+    print(&escaped_json(&format!("{value:#}\n")))
 }
 
 /// The line that says that an instance is ready.
@@ -124,6 +124,6 @@ pub(super) fn ready_line(server: &Server) -> String {
     format!(
         "az-local is ready on http://127.0.0.1:{}, in {}\n",
         server.port(),
-        server.folder().path().display()
+        escaped(&server.folder().path().to_string_lossy())
     )
 }
