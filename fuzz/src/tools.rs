@@ -36,16 +36,18 @@ pub fn resource_id(data: &[u8]) {
             .flatten()
             .all(|part| !part.is_empty())
     );
-    let lower = id.as_str().to_ascii_lowercase();
-    if let Some(kind) = id.resource_type() {
-        let kind = kind.to_ascii_lowercase();
-        assert!(kind.split('/').count() >= 2, "{kind}");
-        let namespace = kind.split('/').next().expect("a namespace");
-        assert!(
-            lower.contains(&format!("/providers/{namespace}/")),
-            "{kind}"
-        );
-    }
+    // Each name has its kind before it, and the last provider's kinds are the type.
+    let segments: Vec<&str> = id.as_str().split('/').skip(1).collect();
+    let pairs: Vec<&[&str]> = segments.chunks(2).collect();
+    let mut last = pairs.rsplit(|pair| pair[0].eq_ignore_ascii_case("providers"));
+    let kinds = last.next().filter(|rest| rest.len() < pairs.len());
+    let expected = kinds.map(|kinds| {
+        let namespace = pairs[pairs.len() - kinds.len() - 1][1];
+        kinds
+            .iter()
+            .fold(namespace.to_owned(), |kind, pair| kind + "/" + pair[0])
+    });
+    assert_eq!(id.resource_type(), expected, "{id}");
     if id.as_str() != "/" {
         let built = id.resource("Microsoft.X", "kind", "name");
         let read: ResourceId = built.as_str().parse().expect("what is built is read");

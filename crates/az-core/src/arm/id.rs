@@ -86,14 +86,16 @@ impl ResourceId {
     /// `Namespace/type[/type…]`; `None` for the tenant, a subscription or a resource group.
     pub fn resource_type(&self) -> Option<String> {
         let segments: Vec<&str> = self.segments().collect();
-        let provider = segments
+        // Each name has its kind before it; what is only named so is no `providers`.
+        let pairs: Vec<&[&str]> = segments.chunks(2).collect();
+        let provider = pairs
             .iter()
-            .rposition(|segment| segment.eq_ignore_ascii_case("providers"))?;
-        let namespace = segments.get(provider + 1)?;
+            .rposition(|pair| pair[0].eq_ignore_ascii_case("providers"))?;
+        let namespace = pairs[provider].get(1)?;
         let mut resource_type = (*namespace).to_owned();
-        for kind in segments[provider + 2..].iter().step_by(2) {
+        for pair in &pairs[provider + 1..] {
             resource_type.push('/');
-            resource_type.push_str(kind);
+            resource_type.push_str(pair[0]);
         }
         Some(resource_type)
     }
@@ -290,6 +292,16 @@ mod tests {
     fn case_and_a_trailing_slash_do_not_matter() {
         assert_eq!(id(&VAULT.to_uppercase()), id(VAULT));
         assert_eq!(id(&format!("{VAULT}/")), id(VAULT));
+    }
+
+    #[test]
+    fn what_is_named_providers_has_no_type_of_its_own() {
+        let text = "/subscriptions/providers/resourceGroups/providers";
+        assert_eq!(id(text).resource_type(), None);
+        assert_eq!(id("/subscriptions/providers").resource_type(), None);
+        let vault = id(&format!("{text}/providers/Microsoft.KeyVault/vaults/v"));
+        assert!(vault.is_type("Microsoft.KeyVault/vaults"));
+        assert_eq!(vault.parent(), Some(id(text)));
     }
 
     #[test]
