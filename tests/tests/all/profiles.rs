@@ -209,7 +209,7 @@ fn with_the_profile_azure_a_machine_takes_its_time() {
         answer
     };
     let network = put(
-        "Microsoft.Network/virtualNetworks/n",
+        "Microsoft.Network/virtualNetworks/network",
         "2022-01-01",
         json!({"location": "eastus", "properties": {
             "addressSpace": {"addressPrefixes": ["10.0.0.0/16"]},
@@ -220,7 +220,7 @@ fn with_the_profile_azure_a_machine_takes_its_time() {
     advance(&azure, "3s");
     let subnet = network.json()["properties"]["subnets"][0]["id"].clone();
     let interface = put(
-        "Microsoft.Network/networkInterfaces/i",
+        "Microsoft.Network/networkInterfaces/interface",
         "2022-01-01",
         json!({"location": "eastus", "properties": {"ipConfigurations": [
             {"name": "c", "properties": {"subnet": {"id": subnet}}},
@@ -228,7 +228,7 @@ fn with_the_profile_azure_a_machine_takes_its_time() {
     );
     advance(&azure, "1s");
     let machine = put(
-        "Microsoft.Compute/virtualMachines/m",
+        "Microsoft.Compute/virtualMachines/machine",
         "2024-07-01",
         json!({"location": "eastus", "properties": {
             "hardwareProfile": {"vmSize": SIZE},
@@ -256,7 +256,7 @@ fn with_the_profile_azure_a_machine_takes_its_time() {
     advance(&azure, "30s");
     assert_eq!(status(), (json!("Succeeded"), String::new()));
     let shown = client.get(
-        &format!("{group}/Microsoft.Compute/virtualMachines/m?api-version=2024-07-01"),
+        &format!("{group}/Microsoft.Compute/virtualMachines/machine?api-version=2024-07-01"),
         &token,
     );
     assert_eq!(shown.json()["properties"]["provisioningState"], "Succeeded");
