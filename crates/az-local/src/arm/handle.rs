@@ -22,10 +22,10 @@ pub(crate) fn handle(cx: &Context<'_>, request: &Request) -> Response {
     let answer = match authenticate(cx, request, &AUDIENCES) {
         Ok(principal) => {
             let version = request.query("api-version").unwrap_or_default().to_owned();
-            let answered = Path::of(request).and_then(|path| {
+            let answered = Path::of(request).map(|path| {
                 let remaining = match throttled::admit(cx, &principal, &request.method, &path) {
                     Ok(remaining) => remaining,
-                    Err(refused) => return Ok(*refused),
+                    Err(refused) => return *refused,
                 };
                 let call = Call {
                     cx,
@@ -36,7 +36,7 @@ pub(crate) fn handle(cx: &Context<'_>, request: &Request) -> Response {
                     router: &ResourceManager,
                 };
                 let answer = version::check(&call).and_then(|()| call.router.route(&call));
-                Ok(remaining.told(answer.unwrap_or_else(|error| error.answer())))
+                remaining.told(answer.unwrap_or_else(|error| error.answer()))
             });
             answered.unwrap_or_else(|error: Error| error.answer())
         }
