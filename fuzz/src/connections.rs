@@ -81,7 +81,7 @@ pub fn proxy(data: &[u8]) {
 /// What comes to a machine's SSH server, as it comes: before the keys are agreed on.
 pub fn ssh(data: &[u8]) {
     let answer = exchange(data, |stream| AZURE.ssh(stream));
-    assert!(answer.is_empty() || answer.starts_with(b"SSH-2.0-az-local"));
+    assert!(answer.is_empty() || answer.starts_with(b"SSH-2.0-OpenSSH_for_az-local"));
 }
 
 /// One packet without a cipher (RFC 4253, 6).
@@ -162,7 +162,7 @@ pub fn ssh_session(data: &[u8]) {
     }
     sent.extend_from_slice(rest);
     let answer = exchange(&sent, |stream| AZURE.ssh(stream));
-    assert!(answer.starts_with(b"SSH-2.0-az-local"));
+    assert!(answer.starts_with(b"SSH-2.0-OpenSSH_for_az-local"));
 }
 
 /// What a client of the file transfer server sends, each packet with its length in two bytes before it. Paths lead to no
