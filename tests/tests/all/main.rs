@@ -2,8 +2,6 @@
 //! what waits in one file leaves the processors to the others.
 
 mod bad_days;
-mod canaries;
-mod canary;
 mod check_first;
 mod cleanup;
 mod completion;
@@ -20,6 +18,7 @@ mod foreign_links;
 mod help;
 mod hosts;
 mod identity;
+mod log_without_secrets;
 mod machine;
 mod machine_commands;
 mod manual;
@@ -47,6 +46,7 @@ mod stranger;
 mod strangers;
 mod terraform;
 mod token_cache;
+mod tools_without_secrets;
 mod trouble;
 mod tunnels;
 mod wire;

@@ -17,8 +17,13 @@ use toml::Spanned;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FaultsError {
     /// It is no TOML, or has members or values that mean nothing.
-    #[error("{0}")]
-    Toml(String),
+    #[error("line {line}: {reason}")]
+    Toml {
+        /// From 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
     /// A fault makes no sense.
     #[error("line {line}: fault '{name}': {reason}")]
     Fault {
@@ -110,13 +115,15 @@ const CONNECTIONS: [&str; 5] = ["reset-before", "reset-after", "cut", "stall", "
 /// # Errors
 /// It is no TOML, or says what makes no sense, with the line.
 pub(crate) fn read(text: &str) -> Result<Vec<Rule>, FaultsError> {
-    let file: File = toml::from_str(text)
-        .map_err(|error| FaultsError::Toml(error.to_string().trim().to_owned()))?;
+    let file: File = toml::from_str(text).map_err(|error| FaultsError::Toml {
+        line: line_of(text, error.span().map_or(text.len(), |span| span.start)),
+        reason: error.message().to_owned(),
+    })?;
     file.fault
         .into_iter()
         .enumerate()
         .map(|(number, entry)| {
-            let line = text[..entry.span().start.min(text.len())].lines().count() + 1;
+            let line = line_of(text, entry.span().start);
             let entry = entry.into_inner();
             let name = entry
                 .name
@@ -127,6 +134,12 @@ pub(crate) fn read(text: &str) -> Result<Vec<Rule>, FaultsError> {
                 .map_err(|reason| FaultsError::Fault { line, name, reason })
         })
         .collect()
+}
+
+/// The line, from 1, on which the byte at `at` stands.
+fn line_of(text: &str, at: usize) -> usize {
+    let before = text.as_bytes().iter().take(at);
+    before.filter(|byte| **byte == b'\n').count() + 1
 }
 
 impl Entry {
@@ -469,6 +482,10 @@ mod tests {
             ("seed = 1", "unknown field `seed`"),
         ] {
             let said = read(text).expect_err(text).to_string();
+            assert!(
+                said.starts_with("line ") && said.lines().count() == 1,
+                "{said}"
+            );
             assert!(said.contains(words), "{text}: {said}");
         }
     }

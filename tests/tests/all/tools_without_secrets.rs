@@ -67,6 +67,19 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// A vault that may be written to, and the files that [`WAYS`] name.
+fn with_the_files_of_the_ways() -> Azure {
+    let azure = Azure::start().with_group().with_vault();
+    azure.grant(&azure.own_object_id(), end_to_end::OFFICER);
+    fs::write(azure.scratch().join("value"), VALUE).expect("written");
+    fs::write(
+        azure.scratch().join("variables.env"),
+        format!("CANARY='{VALUE}'\n"),
+    )
+    .expect("written");
+    azure
+}
+
 /// An `az` that signs in as the desk does, and notes what it was started with: its words, its environment, and those of the
 /// process that started it.
 fn spying_az(azure: &Azure) -> PathBuf {
@@ -93,14 +106,7 @@ fn spying_az(azure: &Azure) -> PathBuf {
 
 #[test]
 fn no_secret_is_in_what_the_tools_say_in_any_mode() {
-    let azure = Azure::start().with_group().with_vault();
-    azure.grant(&azure.own_object_id(), end_to_end::OFFICER);
-    fs::write(azure.scratch().join("value"), VALUE).expect("written");
-    fs::write(
-        azure.scratch().join("variables.env"),
-        format!("CANARY='{VALUE}'\n"),
-    )
-    .expect("written");
+    let azure = with_the_files_of_the_ways();
     let mut lines: Vec<(String, Option<&str>)> = Vec::new();
     for (way, input) in WAYS {
         for mode in MODES {
@@ -169,14 +175,7 @@ fn no_secret_is_in_what_the_tools_say_in_any_mode() {
 
 #[test]
 fn no_secret_is_where_other_processes_and_users_look() {
-    let azure = Azure::start().with_group().with_vault();
-    azure.grant(&azure.own_object_id(), end_to_end::OFFICER);
-    fs::write(azure.scratch().join("value"), VALUE).expect("written");
-    fs::write(
-        azure.scratch().join("variables.env"),
-        format!("CANARY='{VALUE}'\n"),
-    )
-    .expect("written");
+    let azure = with_the_files_of_the_ways();
     let spy = spying_az(&azure);
     let path = format!("{}:{}", spy.display(), azure.var("PATH"));
     for (done, (way, input)) in WAYS.into_iter().enumerate() {
