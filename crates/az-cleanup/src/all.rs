@@ -3,13 +3,14 @@
 use crate::{cli::Force, group, keyvault};
 use az_core::{
     arm::{ResourceId, versions},
-    cli::{Failure, Session, Status},
+    cli::{Failure, Session},
     name::GroupName,
 };
 use futures::try_join;
 use serde_json::{Value, json};
 
-/// Deletes the group, waits, and purges every vault that was in it.
+/// Deletes the group, waits, and purges every vault that was in it. What is gone already is no error: run again after it was
+/// cut short, or after it was through, it ends the same.
 pub(crate) async fn run(
     session: &Session,
     name: &GroupName,
@@ -32,11 +33,11 @@ pub(crate) async fn run(
         vaults.dedup();
     }
     if there.is_none() && vaults.is_empty() {
-        return Err(Failure::new(
-            Status::NotFound,
-            format!("there is no resource group '{name}', and no deleted vault that was in it"),
-        )
-        .hint("Check the name and --subscription."));
+        session.warn(&format!(
+            "there is no resource group '{name}', and no deleted vault that was in it: nothing was done. If that is a \
+             surprise, check the name and --subscription."
+        ));
+        return Ok(outcome(name, false, &[]));
     }
     let purged = if vaults.is_empty() {
         String::new()
@@ -71,7 +72,11 @@ pub(crate) async fn run(
         })
         .collect();
     let purged = purge_all(session, &ours).await?;
-    Ok(json!({"resourceGroup": name.as_str(), "deleted": there.is_some(), "purgedVaults": purged}))
+    Ok(outcome(name, there.is_some(), &purged))
+}
+
+fn outcome(name: &GroupName, deleted: bool, purged: &[Value]) -> Value {
+    json!({"resourceGroup": name.as_str(), "deleted": deleted, "purgedVaults": purged})
 }
 
 /// Purges these vaults side by side; gives their names. One that fails does not stop the others.

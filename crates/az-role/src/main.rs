@@ -1,6 +1,11 @@
 //! Assigns roles: step 3 of the tutorial.
 #![forbid(unsafe_code)]
 
+/// Whatever is freed is wiped, be it ours, the HTTP client's or TLS's: a secret or a token lives no longer than its use.
+#[global_allocator]
+static WIPED: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+    zeroizing_alloc::ZeroAlloc(std::alloc::System);
+
 fn main() -> std::process::ExitCode {
     az_role::main()
 }

@@ -54,11 +54,15 @@ fn all_leaves_nothing() {
         .assert()
         .success()
         .stdout("0\n");
-    azure
+    let again = azure
         .run(&format!("az-cleanup all -g {GROUP} --yes"))
         .assert()
-        .code(3)
+        .success()
         .stderr(contains("there is no resource group"));
+    assert_eq!(
+        json(&again),
+        json!({"deleted": false, "purgedVaults": [], "resourceGroup": GROUP})
+    );
 }
 
 #[test]

@@ -4,8 +4,10 @@
 use end_to_end::{Azure, GROUP, PASSWORD, VAULT, VM};
 use std::{
     fs,
+    io::{BufRead, BufReader, Read, Seek, SeekFrom, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    process::Stdio,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -212,4 +214,85 @@ fn no_secret_is_where_other_processes_and_users_look() {
         assert_eq!(mode & 0o077, 0, "{}", file.display());
     }
     assert_eq!(found, [""; 0]);
+}
+
+/// Which of these stand in a process's memory, as far as it can be read.
+fn in_memory(process: u32, canaries: &[String]) -> Vec<usize> {
+    let maps = fs::read_to_string(format!("/proc/{process}/maps")).expect("its memory's map");
+    let mut memory = fs::File::open(format!("/proc/{process}/mem")).expect("its memory");
+    let mut found = Vec::new();
+    for line in maps.lines() {
+        let mut words = line.split_whitespace();
+        let (Some(range), Some(access)) = (words.next(), words.next()) else {
+            continue;
+        };
+        if !access.starts_with("rw") {
+            continue;
+        }
+        let (from, to) = range.split_once('-').expect("a range");
+        let address = |digits: &str| u64::from_str_radix(digits, 16).expect("an address");
+        let (from, to) = (address(from), address(to));
+        let mut part = vec![0; (to - from) as usize];
+        if memory.seek(SeekFrom::Start(from)).is_err() || memory.read_exact(&mut part).is_err() {
+            continue;
+        }
+        let part = String::from_utf8_lossy(&part);
+        found.extend((0..canaries.len()).filter(|at| part.contains(&canaries[*at])));
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// What the process must not say is known for the last 64; see `az_core::concealed`.
+const STILL_CONCEALED: usize = 64;
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_secret_that_is_written_is_not_in_memory_any_more() {
+    let azure = with_the_files_of_the_ways();
+    azure
+        .run(&format!("kv-set first --vault-name {VAULT} --wait-for-access 1m"))
+        .write_stdin("until the role is effective")
+        .assert()
+        .success();
+    azure
+        .local()
+        .args(["faults", "set", "-"])
+        .write_stdin(
+            "[[fault]]\nhost = \"key-vault\"\nmethod = \"PUT\"\ncalls = \"121-999\"\n\
+             connection = \"stall\"\ntime = \"60s\"\n",
+        )
+        .assert()
+        .success();
+    let canaries: Vec<String> = (0..160)
+        .map(|at| format!("canary-{at:04}-of-many"))
+        .collect();
+    let mut tool = std::process::Command::new(end_to_end::binary("kv-set"));
+    let mut child = tool
+        .args(["-", "--vault-name", VAULT])
+        .env_clear()
+        .envs(azure.variables().iter().cloned())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut input = child.stdin.take().expect("its input");
+    for (at, canary) in canaries.iter().enumerate() {
+        writeln!(input, "{{\"name\": \"s{at}\", \"value\": \"{canary}\"}}").expect("taken");
+    }
+    drop(input);
+    let mut output = BufReader::new(child.stdout.take().expect("its output")).lines();
+    // In order: what comes before the first of those that stall is through.
+    let done = 100;
+    for _ in 0..done {
+        output.next().expect("a line").expect("a line");
+    }
+    let found = in_memory(child.id(), &canaries);
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    let gone = done - STILL_CONCEALED;
+    let left: Vec<_> = found.iter().filter(|at| **at < gone).collect();
+    assert!(left.is_empty(), "{left:?} of {gone} are still there");
+    assert!(!found.is_empty(), "this finds nothing, whatever is there");
 }

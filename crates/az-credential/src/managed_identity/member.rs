@@ -78,12 +78,12 @@ async fn probe(parts: &Parts, url: &Url) -> Result<(), Outcome> {
     let asked = async {
         loop {
             match ask(parts, url).await {
-                Probed::BrokenOff(_) if pause <= LAST_PAUSE => {
+                Probed::Unwell(_) if pause <= LAST_PAUSE => {
                     tokio::time::sleep(pause).await;
                     pause *= 2;
                 }
                 Probed::There => return Ok(()),
-                Probed::BrokenOff(why) | Probed::NotThere(why) => return Err(why),
+                Probed::Unwell(why) | Probed::NotThere(why) => return Err(why),
             }
         }
     };
@@ -101,21 +101,24 @@ async fn probe(parts: &Parts, url: &Url) -> Result<(), Outcome> {
 /// What one question to the metadata service says of it; why it is not there.
 enum Probed {
     There,
-    BrokenOff(String),
+    /// There may be one, which has a bad moment: to be asked again.
+    Unwell(String),
     NotThere(String),
 }
 
 async fn ask(parts: &Parts, url: &Url) -> Probed {
     let mut request = Request::new(url.clone(), Method::Get);
     match parts.transport.send(&Context::new(), &mut request).await {
-        Err(error) if matches!(error.kind(), ErrorKind::Io) => {
-            Probed::BrokenOff(root_cause(&error))
-        }
+        Err(error) if matches!(error.kind(), ErrorKind::Io) => Probed::Unwell(root_cause(&error)),
         Err(error) => Probed::NotThere(root_cause(&error)),
-        // The service says 400 here. A proxy in between says that there is nobody; going on would only ask it
-        // some more times.
+        // The service says 400 here. A proxy in between says that there is nobody: 502 or 504, which are never the
+        // service's own words, or 503, which may be the service's on a bad moment.
         Ok(answer) if is_gateway_error(answer.status()) && behind_proxy(parts) => {
-            Probed::NotThere(format!("the proxy answered {}", u16::from(answer.status())))
+            let why = format!("the proxy answered {}", u16::from(answer.status()));
+            match answer.status() {
+                StatusCode::ServiceUnavailable => Probed::Unwell(why),
+                _ => Probed::NotThere(why),
+            }
         }
         Ok(_) => Probed::There,
     }
