@@ -33,7 +33,7 @@ pub(crate) async fn run(
         vaults.dedup();
     }
     if there.is_none() && vaults.is_empty() {
-        session.warn(&format!(
+        session.warn(format!(
             "there is no resource group '{name}', and no deleted vault that was in it: nothing was done. If that is a \
              surprise, check the name and --subscription."
         ));
