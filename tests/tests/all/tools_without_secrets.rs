@@ -252,7 +252,9 @@ const STILL_CONCEALED: usize = 64;
 fn a_secret_that_is_written_is_not_in_memory_any_more() {
     let azure = with_the_files_of_the_ways();
     azure
-        .run(&format!("kv-set first --vault-name {VAULT} --wait-for-access 1m"))
+        .run(&format!(
+            "kv-set first --vault-name {VAULT} --wait-for-access 1m"
+        ))
         .write_stdin("until the role is effective")
         .assert()
         .success();

@@ -52,14 +52,34 @@ impl Random {
         }
     }
 
-    fn some(&mut self, items: &[&str], most: usize) -> Vec<String> {
+    /// Patterns, of those that roles have or made out of an action: some of its letters replaced by `*`, or cut off at an end.
+    fn patterns(&mut self, most: usize) -> Vec<String> {
         let count = self.below(most + 1);
         (0..count)
             .map(|_| {
-                let item = *self.one_of(items);
-                self.in_some_case(item)
+                let pattern = if self.happens(5) {
+                    (*self.one_of(&PATTERNS)).to_owned()
+                } else {
+                    self.pattern_of_an_action()
+                };
+                self.in_some_case(&pattern)
             })
             .collect()
+    }
+
+    fn pattern_of_an_action(&mut self) -> String {
+        let mut pattern = (*self.one_of(&ACTIONS)).to_owned();
+        for _ in 0..self.below(3) {
+            let from = self.below(pattern.len());
+            let to = from + self.below(pattern.len() - from + 1);
+            pattern.replace_range(from..to, "*");
+        }
+        match self.below(4) {
+            0 => pattern.truncate(self.below(pattern.len()) + 1),
+            1 => drop(pattern.drain(..self.below(pattern.len()))),
+            _ => {}
+        }
+        pattern
     }
 }
 
@@ -277,7 +297,7 @@ fn make(cx: &Context<'_>, random: &mut Random) -> World {
     for number in 0..6 {
         let id = format!("cccccccc-0000-0000-0000-{number:012}");
         let permissions: Vec<[Vec<String>; 4]> = (0..1 + random.below(2))
-            .map(|_| [4, 1, 4, 1].map(|most| random.some(&PATTERNS, most)))
+            .map(|_| [4, 1, 4, 1].map(|most| random.patterns(most)))
             .collect();
         let definition = RoleDefinition {
             id: id.clone(),
