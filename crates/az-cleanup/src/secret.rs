@@ -121,7 +121,8 @@ impl One<'_> {
             Ok(deleted) => {
                 // A vault without soft delete has nothing to recover it from: it is gone.
                 if self.waits && deleted.recovery_id.is_some() {
-                    self.until_there(|| self.deleted()).await?;
+                    self.until_there(|| self.deleted(), || self.stays_deleted())
+                        .await?;
                 }
                 Ok(shape_deleted(&deleted))
             }
@@ -145,7 +146,7 @@ impl One<'_> {
         match self.once_it_is_deleted(recover).await? {
             Ok(recovered) => {
                 if self.waits {
-                    self.until_there(|| self.living()).await?;
+                    self.until_there(|| self.living(), async || Ok(())).await?;
                 }
                 Ok(shape_secret(&recovered, false))
             }
@@ -231,8 +232,26 @@ impl One<'_> {
         }
     }
 
-    /// Asks until the secret is there. Who may not read it learns that it is by being refused.
-    async fn until_there<T, F, Fut>(&self, ask: F) -> Result<(), Failure>
+    /// A vault that has accepted a deletion shows the secret no more. One that does has it back: from somebody who recovered it,
+    /// or wrote it anew once it was purged.
+    async fn stays_deleted(&self) -> Result<(), Failure> {
+        match self.living().await {
+            Ok(_) => Err(Failure::new(
+                Status::Conflict,
+                "it was deleted, and somebody has brought it back meanwhile",
+            )
+            .hint("Run the same command again if it is to be deleted all the same.")),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Asks until the secret is there. Who may not read it learns that it is by being refused. Where that takes long, `hopeful`
+    /// says whether there is anything to wait for.
+    async fn until_there<T, F, Fut>(
+        &self,
+        ask: F,
+        hopeful: impl AsyncFn() -> Result<(), Failure>,
+    ) -> Result<(), Failure>
     where
         F: Fn() -> Fut,
         Fut: Future<Output = Answer<T>>,
@@ -242,7 +261,12 @@ impl One<'_> {
             match ask().await {
                 Ok(_) => return Ok(()),
                 Err(error) if answered(&error, 403) => return Ok(()),
-                Err(error) if is_missing(&error) => self.pause(&mut pause).await?,
+                Err(error) if is_missing(&error) => {
+                    if pause == LONGEST_PAUSE {
+                        hopeful().await?;
+                    }
+                    self.pause(&mut pause).await?;
+                }
                 Err(error) => return Err(self.explained(error).await),
             }
         }

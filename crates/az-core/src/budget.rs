@@ -6,6 +6,15 @@ use std::{
 };
 use tokio::time::{Instant, sleep_until};
 
+/// A time as it is said to people: whole seconds, or less than one with a digit.
+pub(crate) fn in_words(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    match seconds < 1.0 {
+        true => format!("{seconds:.1} s"),
+        false => format!("{seconds:.0} s"),
+    }
+}
+
 /// The time that one command has (`--timeout`), for everything that it asks for and waits for. It begins with the first
 /// request: what a person types, and what comes through a pipe, may take as long as it likes. Copies are the same time.
 #[derive(Clone, Debug)]

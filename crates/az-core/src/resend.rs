@@ -1,6 +1,6 @@
 //! When a request is sent again: within the command's time, after a pause, and a write only where it certainly was not done.
 
-use crate::budget::Budget;
+use crate::budget::{Budget, in_words};
 use az_credential::http::{is_certificate_refused, is_page, jittered, retry_after, whole};
 use azure_core::{
     Error,
@@ -38,7 +38,7 @@ pub(crate) struct OnlyAsks;
 
 /// Nothing came of a request before the command's time was over.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no answer within {:.0} s", .waited.as_secs_f64())]
+#[error("no answer within {}", in_words(*.waited))]
 pub struct OutOfTime {
     /// How long was waited for this answer.
     pub waited: Duration,

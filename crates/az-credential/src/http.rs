@@ -2,11 +2,14 @@
 
 pub use crate::answer::{LONGEST_ANSWER, is_page, jittered, retry_after, whole};
 
+#[cfg(all(unix, not(target_vendor = "apple"), not(target_os = "android")))]
+use crate::system_roots::{Places, SystemRoots};
+
 use azure_core::{
     error::ErrorKind,
     http::{AsyncRawResponse, HttpClient, Request, Transport, Url},
 };
-use rustls::ClientConfig;
+use rustls::{CipherSuite, ClientConfig, NamedGroup, crypto::CryptoProvider};
 use std::{
     net::IpAddr,
     path::Path,
@@ -33,15 +36,15 @@ pub enum HttpError {
 /// The transport for every client of the process: rustls with ring, the system's trusted roots, the proxy
 /// variables of the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`) but for what is on this computer.
 ///
-/// `ssl_cert_file` is the value of `SSL_CERT_FILE`: on Linux the system's verifier reads the variable itself
-/// and trusts nothing else; on macOS and Windows it does not, so the file's certificates are added.
+/// `ssl_cert_file` is the value of `SSL_CERT_FILE`: on Linux nothing else is trusted (but for `SSL_CERT_DIR`), and it is read
+/// when the first server shows its certificate; on macOS and Windows its certificates are added to the system's.
 pub fn transport(ssl_cert_file: Option<&Path>) -> Result<Transport, HttpError> {
     over_tls(platform_tls(ssl_cert_file)?)
 }
 
 /// TLS that trusts whom the system trusts.
 pub(crate) fn platform_tls(ssl_cert_file: Option<&Path>) -> Result<ClientConfig, HttpError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(provider());
     let verifier = verifier(ssl_cert_file, provider.clone())?;
     let tls = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -50,6 +53,25 @@ pub(crate) fn platform_tls(ssl_cert_file: Option<&Path>) -> Result<ClientConfig,
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     Ok(tls)
+}
+
+/// ring's cryptography, all of it, in the order of Go's client for what comes first: AES-128 (whose SHA-256 every processor
+/// computes), and a key share on P-256, which ring and all of Azure's front ends have. A handshake costs half of what it does with
+/// X25519 and SHA-384; a server that wants these still gets them.
+fn provider() -> CryptoProvider {
+    let mut provider = rustls::crypto::ring::default_provider();
+    provider
+        .kx_groups
+        .sort_by_key(|group| group.name() != NamedGroup::secp256r1);
+    provider.cipher_suites.sort_by_key(|suite| {
+        !matches!(
+            suite.suite(),
+            CipherSuite::TLS13_AES_128_GCM_SHA256
+                | CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+                | CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+        )
+    });
+    provider
 }
 
 /// A transport that speaks TLS so, and is otherwise as [`transport`]'s.
@@ -123,10 +145,10 @@ pub(crate) fn finish(client: reqwest::ClientBuilder) -> Result<Transport, HttpEr
     Ok(Transport::new(Arc::new(client)))
 }
 
-#[cfg(any(target_os = "macos", target_os = "windows"))]
+#[cfg(not(all(unix, not(target_vendor = "apple"), not(target_os = "android"))))]
 fn verifier(
     ssl_cert_file: Option<&Path>,
-    provider: Arc<rustls::crypto::CryptoProvider>,
+    provider: Arc<CryptoProvider>,
 ) -> Result<rustls_platform_verifier::Verifier, HttpError> {
     use rustls::pki_types::{CertificateDer, pem::PemObject};
     let mut extra = Vec::new();
@@ -145,11 +167,11 @@ fn verifier(
         .map_err(|error| HttpError::Setup(error.to_string()))
 }
 
-#[cfg(not(any(target_os = "macos", target_os = "windows")))]
+#[cfg(all(unix, not(target_vendor = "apple"), not(target_os = "android")))]
 fn verifier(
     ssl_cert_file: Option<&Path>,
-    provider: Arc<rustls::crypto::CryptoProvider>,
-) -> Result<rustls_platform_verifier::Verifier, HttpError> {
+    provider: Arc<CryptoProvider>,
+) -> Result<SystemRoots, HttpError> {
     if let Some(path) = ssl_cert_file
         && let Err(error) = std::fs::metadata(path)
     {
@@ -158,8 +180,9 @@ fn verifier(
             reason: error.to_string(),
         });
     }
-    rustls_platform_verifier::Verifier::new(provider)
-        .map_err(|error| HttpError::Setup(error.to_string()))
+    let folders = std::env::var_os("SSL_CERT_DIR");
+    let places = Places::new(ssl_cert_file, folders.as_deref());
+    Ok(SystemRoots::new(places, provider))
 }
 
 /// The innermost cause of an error: for a request that did not get through, what the system said.

@@ -82,6 +82,8 @@ mod powershell;
 mod process;
 mod region;
 mod selection;
+#[cfg(all(unix, not(target_vendor = "apple"), not(target_os = "android")))]
+mod system_roots;
 mod tenants;
 #[cfg(test)]
 mod testing;

@@ -46,9 +46,11 @@ pub(crate) async fn run(session: &Session, args: All) -> Result<(), Failure> {
         tags: group.tags.to_json(),
         no_wait: false,
     };
-    let (machines, vault) = futures::try_join!(
+    let (machines, vault, _) = futures::try_join!(
         vm::look::all(arm, slice::from_ref(&machine), &target, in_group),
         keyvault::look::thoroughly(arm, &vault, in_group),
+        // What a new vault has to say is known before there is a group to put it into.
+        session.tenant(),
     )?;
     drop(shown);
     if args.plan {

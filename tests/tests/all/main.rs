@@ -31,6 +31,7 @@ mod profiles;
 mod progress;
 mod provision;
 mod regressions;
+mod requests;
 mod role;
 mod run_again;
 mod scripts;

@@ -1,6 +1,6 @@
 //! How a call to Resource Manager can fail.
 
-use crate::{connection::SendError, origin::ForeignLink, said::Said};
+use crate::{budget::in_words, connection::SendError, origin::ForeignLink, said::Said};
 use az_credential::http::retry_after;
 use azure_core::http::{StatusCode, headers::Headers};
 use serde_json::Value;
@@ -60,7 +60,7 @@ pub enum ArmError {
         asked: Option<Duration>,
     },
     /// No answer came while there was time.
-    #[error("{what}: no answer within {:.0} s", waited.as_secs_f64())]
+    #[error("{what}: no answer within {}", in_words(*waited))]
     Silent {
         /// Method and path.
         what: String,

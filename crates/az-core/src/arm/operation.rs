@@ -15,6 +15,13 @@ use serde_json::Value;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// What is done when an operation has ended.
+#[derive(Clone, Copy)]
+enum Then {
+    Read,
+    Nothing,
+}
+
 impl Client {
     /// Waits until the operation behind `answer` has ended; gives the resource as it then is (null where
     /// there is none, as after a deletion).
@@ -22,26 +29,38 @@ impl Client {
     /// # Errors
     /// The operation's own error when it failed; [`ArmError::TimedOut`] when it runs for too long.
     pub async fn wait(&self, answer: Answer) -> Result<Value, ArmError> {
+        self.wait_for(answer, Then::Read).await
+    }
+
+    /// The same for whoever does not need the resource, which costs a request.
+    ///
+    /// # Errors
+    /// Those of [`Client::wait`].
+    pub async fn wait_until_done(&self, answer: Answer) -> Result<(), ArmError> {
+        self.wait_for(answer, Then::Nothing).await.map(drop)
+    }
+
+    async fn wait_for(&self, answer: Answer, then: Then) -> Result<Value, ArmError> {
         if self.is_dry_run() {
             return Ok(Value::Null);
         }
         let watched = answer.watched.clone();
-        let ended = self.wait_for_end(answer).await?;
+        let ended = self.wait_for_end(answer, then).await?;
         if let Some(watched) = watched {
             watched.succeeded();
         }
         Ok(ended)
     }
 
-    async fn wait_for_end(&self, answer: Answer) -> Result<Value, ArmError> {
+    async fn wait_for_end(&self, answer: Answer, then: Then) -> Result<Value, ArmError> {
         let started = Instant::now();
         if let Some(link) = answer.header("azure-asyncoperation") {
-            return self.wait_for_status(&answer, &link, started).await;
+            return self.wait_for_status(&answer, &link, started, then).await;
         }
         if (answer.status == 202 || (answer.status == 201 && answer.body.is_null()))
             && let Some(link) = answer.header("location")
         {
-            return self.wait_for_location(&answer, &link, started).await;
+            return self.wait_for_location(&answer, &link, started, then).await;
         }
         self.wait_for_provisioning(answer, started).await
     }
@@ -135,6 +154,7 @@ impl Client {
         first: &Answer,
         link: &str,
         started: Instant,
+        then: Then,
     ) -> Result<Value, ArmError> {
         let mut pause = Pause::after(first);
         loop {
@@ -150,6 +170,7 @@ impl Client {
             }
         }
         match first.method {
+            _ if matches!(then, Then::Nothing) => Ok(Value::Null),
             Method::Put | Method::Patch => self.resource(first.url.clone()).await,
             Method::Post => match first.header("location") {
                 Some(link) => Ok(self.follow(&link, &first.what).await?.body),
@@ -164,6 +185,7 @@ impl Client {
         first: &Answer,
         link: &str,
         started: Instant,
+        then: Then,
     ) -> Result<Value, ArmError> {
         let mut link = link.to_owned();
         let mut pause = Pause::after(first);
@@ -172,6 +194,7 @@ impl Client {
             let poll = self.follow(&link, &first.what).await?;
             if poll.status != 202 {
                 return match first.method {
+                    _ if matches!(then, Then::Nothing) => Ok(Value::Null),
                     Method::Put | Method::Patch => self.resource(first.url.clone()).await,
                     _ => Ok(poll.body),
                 };

@@ -36,7 +36,15 @@ pub(super) fn apply(command: Command, tool: &str, config: &AzConfig) -> Result<C
         location: value("location"),
         vm: value("vm"),
     };
-    Ok(defaults.within(command, false))
+    let Defaults {
+        group: None,
+        location: None,
+        vm: None,
+    } = defaults
+    else {
+        return Ok(defaults.within(command, false));
+    };
+    Ok(command)
 }
 
 struct Defaults {

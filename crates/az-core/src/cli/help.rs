@@ -3,6 +3,7 @@
 use super::failure::EXIT_STATUS;
 use crate::{examples, run_again};
 use clap::Command;
+use std::ffi::OsString;
 
 /// How wide a help is at most.
 const WIDEST: usize = 80;
@@ -10,21 +11,54 @@ const WIDEST: usize = 80;
 /// The command line of a tool with its whole help. `-h` has the flags, `--help` all of it.
 pub fn dressed(command: Command) -> Command {
     let name = command.get_name().to_owned();
-    within(command.max_term_width(WIDEST), &name)
+    within(command.max_term_width(WIDEST), &name, &|_, _| true)
 }
 
-fn within(command: Command, path: &str) -> Command {
+/// The same for the command that these words name, which is whose help is asked for: the others stay as they are.
+pub(super) fn dressed_along(command: Command, words: &[String]) -> Command {
+    let name = command.get_name().to_owned();
+    let named = |above: &Command, below: &Command| {
+        let mut names = words.iter().filter_map(|word| above.find_subcommand(word));
+        names
+            .next()
+            .is_some_and(|first| first.get_name() == below.get_name())
+    };
+    within(command.max_term_width(WIDEST), &name, &named)
+}
+
+/// Whether somebody asks for help, as far as that can be told before anything is parsed; then the words that may be commands.
+pub(super) fn asked(words: impl Iterator<Item = OsString>) -> Option<Vec<String>> {
+    let words: Vec<String> = words
+        .take_while(|word| word != "--")
+        .filter_map(|word| word.into_string().ok())
+        .collect();
+    let asked = words.iter().any(|word| word == "--help" || word == "-h")
+        || words.first().is_some_and(|word| word == "help");
+    asked.then(|| {
+        words
+            .into_iter()
+            .filter(|word| !word.starts_with('-'))
+            .collect()
+    })
+}
+
+fn within(command: Command, path: &str, which: &impl Fn(&Command, &Command) -> bool) -> Command {
     let command = command.mut_args(|argument| match argument.get_long() {
         // Its own name would make the line of usage too long.
         Some("resource-group") => argument.value_name("GROUP"),
         _ => argument,
     });
     if command.has_subcommands() {
-        return command
-            .after_help(filled(EXIT_STATUS))
-            .mut_subcommands(|below| {
-                let path = format!("{path} {}", below.get_name());
-                within(below, &path)
+        let names: Vec<String> = command
+            .get_subcommands()
+            .filter(|below| which(&command, below))
+            .map(|below| below.get_name().to_owned())
+            .collect();
+        return names
+            .into_iter()
+            .fold(command.after_help(filled(EXIT_STATUS)), |command, name| {
+                let path = format!("{path} {name}");
+                command.mut_subcommand(name, |below| within(below, &path, which))
             });
     }
     let usage = command.clone().bin_name(path).render_usage().to_string();

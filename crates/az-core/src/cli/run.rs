@@ -16,7 +16,7 @@ use crate::{budget::Budget, concealed::conceal};
 use az_credential::{AzConfig, Env};
 use clap::error::ErrorKind;
 use clap_complete::CompleteEnv;
-use std::{future::Future, process::ExitCode, time::Duration};
+use std::{ffi::OsString, future::Future, io::Write, process::ExitCode, time::Duration};
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// A tool's command line: what clap parses, with the global arguments in it.
@@ -51,6 +51,23 @@ where
         report(C::NAME, &failure, usage::error_format());
         return ExitCode::from(failure.status as u8);
     }
+    if is_version_asked(std::env::args_os().skip(1)) {
+        // Whoever has closed the pipe does not want to know.
+        let _ = writeln!(
+            std::io::stdout(),
+            "{} {}",
+            C::NAME,
+            env!("CARGO_PKG_VERSION")
+        );
+        return ExitCode::SUCCESS;
+    }
+    // Whoever does not read the help need not wait for it to be put together.
+    if let Some(words) = help::asked(std::env::args_os().skip(1))
+        && let Err(help) = parse::<C>(help::dressed_along(C::command(), &words))
+        && help.kind() == ErrorKind::DisplayHelp
+    {
+        return usage::report(C::NAME, &help);
+    }
     let env = Env::from_process();
     conceal_those_of(&env);
     let config = AzConfig::read(&env);
@@ -63,7 +80,6 @@ where
     };
     let cli = match parse::<C>(command) {
         Ok(cli) => cli,
-        // Whoever does not read the help need not wait for it to be put together.
         Err(error) if error.kind() == ErrorKind::DisplayHelp => {
             let whole = help::dressed(C::command());
             return match parse::<C>(whole) {
@@ -136,6 +152,12 @@ where
             ExitCode::from(failure.status as u8)
         }
     }
+}
+
+/// Whether the version is all that is asked for.
+fn is_version_asked(mut words: impl Iterator<Item = OsString>) -> bool {
+    let first = words.next();
+    words.next().is_none() && first.is_some_and(|word| word == "--version" || word == "-V")
 }
 
 /// The secrets of the environment are not repeated, whoever sends them back.

@@ -63,6 +63,7 @@ pub struct State {
     chain: OnceLock<Arc<DefaultAzureCredential>>,
     arm: OnceLock<Client>,
     subscription: OnceCell<Subscription>,
+    tenant: OnceCell<String>,
 }
 
 impl Session {
@@ -93,6 +94,7 @@ impl Session {
             chain: OnceLock::new(),
             arm: OnceLock::new(),
             subscription: OnceCell::new(),
+            tenant: OnceCell::new(),
         })))
     }
 
@@ -203,14 +205,12 @@ impl Session {
         {
             return Ok(tenant);
         }
-        let found = self
-            .arm()?
-            .get(
-                ResourceId::subscription(subscription),
-                versions::SUBSCRIPTIONS,
-            )
-            .await?;
-        Ok(found["tenantId"].as_str().unwrap_or_default().to_owned())
+        let asked = self.tenant.get_or_try_init(|| async {
+            let id = ResourceId::subscription(subscription);
+            let found = self.arm()?.get(id, versions::SUBSCRIPTIONS).await?;
+            Ok::<_, Failure>(found["tenantId"].as_str().unwrap_or_default().to_owned())
+        });
+        asked.await.cloned()
     }
 
     /// The id of a resource group in the session's subscription.

@@ -1,6 +1,6 @@
 //! Azure's client for secrets, on the process's one HTTP client.
 
-use super::address::Vault;
+use super::{address::Vault, up_front::UpFront};
 use crate::{connection::Connection, resend::Repeatable};
 use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions};
 
@@ -13,8 +13,12 @@ pub fn client(
     vault: &Vault,
     repeatable: Repeatable,
 ) -> azure_core::Result<SecretClient> {
+    let mut client_options = connection.client_options(&vault.url, repeatable);
+    client_options
+        .per_try_policies
+        .push(UpFront::policy(connection));
     let options = SecretClientOptions {
-        client_options: connection.client_options(&vault.url, repeatable),
+        client_options,
         ..Default::default()
     };
     SecretClient::new(

@@ -1,7 +1,7 @@
 //! What a vault refuses.
 
 use super::address::Vault;
-use crate::{cause, connection::Connection, resend::OutOfTime, said::Said};
+use crate::{budget::in_words, cause, connection::Connection, resend::OutOfTime, said::Said};
 use az_credential::http::{is_certificate_refused, retry_after, root_cause};
 use azure_core::{
     error::ErrorKind,
@@ -73,7 +73,7 @@ pub enum VaultError {
     #[error("no answer from the vault: {0}")]
     NoAnswer(String),
     /// No answer came while there was time.
-    #[error("no answer from the vault within {:.0} s", .0.waited.as_secs_f64())]
+    #[error("no answer from the vault within {}", in_words(.0.waited))]
     OutOfTime(OutOfTime),
     /// An answer that a vault should not give.
     #[error("{0}")]

@@ -7,6 +7,7 @@ mod client;
 mod error;
 mod lists;
 mod shape;
+mod up_front;
 
 pub use crate::resend::Repeatable;
 pub use access::Access;

@@ -32,14 +32,15 @@ const COMMON_NAME: [u8; 11] = {
     ]
 };
 
-/// The certificates of `system`, which is PEM, unread but for those of other instances, and an authority's own.
+/// An authority's own certificate, and those of `system`, which is PEM, unread but for those of other instances. Its own comes
+/// first: a client that reads no further than it must is through with one.
 ///
 /// Who starts an instance from the environment of another one has that one's bundle as the system's: its authority is
 /// nobody's business here, and with each start there would be one more.
 pub(crate) fn with(system: &[u8], own: &str) -> Vec<u8> {
     // What is beside the certificates is of no use to clients, whatever its encoding.
     let text = String::from_utf8_lossy(system);
-    let mut bundle = String::new();
+    let mut bundle = own.to_owned();
     let mut rest = text.as_ref();
     while let Some(at) = rest.find(BEGIN) {
         let Some(end) = rest[at..].find(END) else {
@@ -53,10 +54,6 @@ pub(crate) fn with(system: &[u8], own: &str) -> Vec<u8> {
         rest = &rest[end..];
     }
     bundle.push_str(rest);
-    if !bundle.is_empty() && !bundle.ends_with('\n') {
-        bundle.push('\n');
-    }
-    bundle.push_str(own);
     bundle.into_bytes()
 }
 
@@ -113,7 +110,7 @@ mod tests {
         );
         let [a, b, c, d] = &others;
         let system = format!("# one\n{a}{instance}# two\n{b}{c}{instance}{instance}{d}end");
-        let wanted = format!("# one\n{a}\n# two\n{b}{c}\n\n{d}end\n{own}");
+        let wanted = format!("{own}# one\n{a}\n# two\n{b}{c}\n\n{d}end\n");
         let found = String::from_utf8(with(system.as_bytes(), &own)).expect("UTF-8");
         let lines = |text: &str| -> Vec<String> {
             let full = text.lines().filter(|line| !line.is_empty());
@@ -136,11 +133,7 @@ mod tests {
             "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
         ] {
             let found = with(system.as_bytes(), "own\n");
-            let wanted = match system.ends_with('\n') || system.is_empty() {
-                true => format!("{system}own\n"),
-                false => format!("{system}\nown\n"),
-            };
-            assert_eq!(String::from_utf8_lossy(&found), wanted);
+            assert_eq!(String::from_utf8_lossy(&found), format!("own\n{system}"));
         }
     }
 }

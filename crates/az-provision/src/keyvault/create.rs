@@ -18,10 +18,15 @@ pub(crate) async fn run(session: &Session, args: &KeyvaultCreate) -> Result<Valu
     session.show_each_resource();
     let arm = session.arm()?;
     let group = session.group_id(args.resource_group.as_str()).await?;
-    let location = match &args.location {
-        Some(location) => location.clone(),
-        None => group::location(arm, &group).await?,
+    let location = async {
+        match &args.location {
+            Some(location) => Ok(location.clone()),
+            None => group::location(arm, &group).await,
+        }
     };
+    // What a new vault has to say is asked for beside.
+    let (location, tenant) = futures::join!(location, session.tenant());
+    let location = location?;
     let wanted = Wanted {
         name: &args.name,
         group: &group,
@@ -33,6 +38,7 @@ pub(crate) async fn run(session: &Session, args: &KeyvaultCreate) -> Result<Valu
     };
     let looked = look::briefly(arm, &wanted).await?;
     looked.refuse()?;
+    tenant?;
     looked.confirm(session)?;
     make(session, &looked).await
 }

@@ -128,12 +128,13 @@ async fn new(
     if target.no_wait || session.is_dry_run() {
         return Ok(None);
     }
-    arm.wait(answer).await?;
-    let machine = arm
-        .get_with(id, versions::COMPUTE, &request.expand())
-        .await?;
-    let addresses = Addresses::read(arm, &machine).await?;
-    Ok(Some((machine, addresses)))
+    arm.wait_until_done(answer).await?;
+    let (expand, interfaces) = (request.expand(), [nic.as_str()]);
+    let (machine, addresses) = futures::join!(
+        arm.get_with(id, versions::COMPUTE, &expand),
+        Addresses::of(arm, &interfaces),
+    );
+    Ok(Some((machine?, addresses?)))
 }
 
 /// A machine that is there as it is wanted: waited for, then given its tags.

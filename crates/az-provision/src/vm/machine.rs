@@ -324,12 +324,18 @@ impl Addresses {
         let interfaces = machine
             .pointer("/properties/networkProfile/networkInterfaces")
             .and_then(Value::as_array);
-        let ids = interfaces
+        let ids: Vec<&str> = interfaces
             .into_iter()
             .flatten()
-            .filter_map(|interface| interface["id"].as_str());
-        let interfaces =
-            futures::future::try_join_all(ids.map(|id| arm.get(id, versions::NETWORK))).await?;
+            .filter_map(|interface| interface["id"].as_str())
+            .collect();
+        Addresses::of(arm, &ids).await
+    }
+
+    /// Those of the interfaces with these ids.
+    pub(super) async fn of(arm: &Client, interfaces: &[&str]) -> Result<Self, Failure> {
+        let read = interfaces.iter().map(|id| arm.get(id, versions::NETWORK));
+        let interfaces = futures::future::try_join_all(read).await?;
         let mut addresses = Addresses::default();
         let mut public = Vec::new();
         let owned = |value: &Value| value.as_str().map(str::to_owned);

@@ -190,19 +190,23 @@ async fn one(
         return Ok(None);
     };
     match there {
-        Some(there) => arm
-            .wait_for_resource(&id, versions::NETWORK, there)
-            .await
-            .doing(format!("creating {id}"))?,
+        Some(there) => {
+            arm.wait_for_resource(&id, versions::NETWORK, there)
+                .await
+                .doing(format!("creating {id}"))?;
+        }
         None => put(arm, &id, body).await?,
-    };
+    }
     Ok(Some(id))
 }
 
-/// Creates or replaces a resource; gives it as it then is.
-pub(super) async fn put(arm: &Client, id: &ResourceId, body: Value) -> Result<Value, Failure> {
-    let made = async { arm.wait(arm.put(id, versions::NETWORK, body).await?).await };
-    let made: Result<Value, ArmError> = made.await;
+/// Creates or replaces a resource.
+pub(super) async fn put(arm: &Client, id: &ResourceId, body: Value) -> Result<(), Failure> {
+    let made = async {
+        let answer = arm.put(id, versions::NETWORK, body).await?;
+        arm.wait_until_done(answer).await
+    };
+    let made: Result<(), ArmError> = made.await;
     made.doing(format!("creating {}", id.name()))
 }
 

@@ -61,7 +61,6 @@ impl Network {
         group: &ResourceId,
         location: &Location,
         own: ResourceId,
-        made: Value,
     ) -> Result<(ResourceId, Value), Failure> {
         let path = format!("{group}/providers/Microsoft.Network/virtualNetworks");
         let all = arm.list(path, versions::NETWORK, &[]).await?;
@@ -69,12 +68,13 @@ impl Network {
             .iter()
             .filter(|vnet| is_usable(vnet, location))
             .collect();
-        if usable.len() < 2 {
-            return Ok((own, made));
-        }
-        let first = earliest(arm, group, usable).await?;
+        let first = match usable.as_slice() {
+            // One that is not listed yet.
+            [] => return Ok((own.clone(), arm.get(own, versions::NETWORK).await?)),
+            _ => earliest(arm, group, usable).await?,
+        };
         if is_at(first, own.as_str()) {
-            return Ok((own, made));
+            return Ok((own, first.clone()));
         }
         // Nobody but this run has used it. One that cannot be deleted does no harm.
         if let Ok(answer) = arm.delete(&own, versions::NETWORK, &[]).await {
@@ -114,15 +114,18 @@ impl Network {
                     "addressSpace": {"addressPrefixes": [self.vnet_prefix.to_string()]},
                     "subnets": [{"name": subnet_name, "properties": {"addressPrefix": self.subnet_prefix.to_string()}}],
                 }));
-                let mut made = put(arm, &vnet_id, body).await?;
+                put(arm, &vnet_id, body).await?;
                 if arm.is_dry_run() {
                     return Ok(vnet_id.child("subnets", &subnet_name));
                 }
-                if self.vnet.is_none() {
-                    (vnet_id, made) = self.settle(arm, group, location, vnet_id, made).await?;
-                }
                 // Who made the same network at the same time may have put another subnet in this one's place.
-                made
+                if self.vnet.is_none() {
+                    let made;
+                    (vnet_id, made) = self.settle(arm, group, location, vnet_id).await?;
+                    made
+                } else {
+                    arm.get(&vnet_id, versions::NETWORK).await?
+                }
             }
         };
         let found = self.chosen(&vnet, &subnet_name);
