@@ -4,7 +4,7 @@
 
 use crate::{
     arm::{InvalidResourceId, ResourceId},
-    name::{IdentityName, InvalidName},
+    name::{IdentityName, InvalidName, Location},
 };
 use serde_json::{Map, Value, json};
 use std::str::FromStr;
@@ -80,7 +80,7 @@ impl Identities {
                     named.system = true;
                     continue;
                 }
-                Word::Name(name) => group.resource(USER_PROVIDER, USER_KIND, name.as_str()),
+                Word::Name(name) => user_assigned_id(group, name),
                 Word::Id(id) => id.clone(),
             };
             if !named.user.contains(&id) {
@@ -135,6 +135,20 @@ impl Identities {
         }
         words.join(" ")
     }
+}
+
+/// The id of a user-assigned identity of a group.
+pub fn user_assigned_id(group: &ResourceId, name: &IdentityName) -> ResourceId {
+    group.resource(USER_PROVIDER, USER_KIND, name.as_str())
+}
+
+/// The body that a user-assigned identity is created with.
+pub fn user_assigned_body(location: &Location, tags: Option<&Value>) -> Value {
+    let mut body = json!({"location": location.canonical()});
+    if let Some(tags) = tags {
+        body["tags"] = tags.clone();
+    }
+    body
 }
 
 /// The order in which identities stand does not count.

@@ -34,6 +34,7 @@ pub mod origin;
 pub mod pages;
 pub mod reach;
 pub mod resend;
+pub mod role;
 pub mod run_again;
 mod said;
 pub mod shown;

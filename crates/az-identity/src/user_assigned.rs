@@ -4,6 +4,7 @@ use crate::cli::{Create, Named};
 use az_core::{
     arm::{ResourceId, versions},
     cli::{Doing, Failure, Session, Status, for_each, lines},
+    identity::{user_assigned_body, user_assigned_id},
     name::{GroupName, IdentityName, Location},
 };
 use serde_json::{Value, json};
@@ -32,14 +33,6 @@ fn name_of(item: &lines::Item) -> Result<IdentityName, Failure> {
     Ok(text.parse()?)
 }
 
-fn id_of(group: &ResourceId, name: &IdentityName) -> ResourceId {
-    group.resource(
-        "Microsoft.ManagedIdentity",
-        "userAssignedIdentities",
-        name.as_str(),
-    )
-}
-
 /// Creates identities, or finds them there.
 pub(crate) async fn create(session: &Session, args: &Create) -> Result<(), Failure> {
     let items = names(&args.name)?;
@@ -59,7 +52,7 @@ pub(crate) async fn create(session: &Session, args: &Create) -> Result<(), Failu
     for_each(session, items, |item| async move {
         create_one(
             session,
-            &id_of(group, &name_of(&item)?),
+            &user_assigned_id(group, &name_of(&item)?),
             location,
             tags.as_ref(),
         )
@@ -93,10 +86,7 @@ async fn create_one(
             return Ok(shape(&there));
         }
     }
-    let mut body = json!({"location": location.canonical()});
-    if let Some(tags) = tags {
-        body["tags"] = tags.clone();
-    }
+    let body = user_assigned_body(location, tags);
     let answer = arm
         .put(id, versions::MANAGED_IDENTITY, body)
         .await
@@ -109,7 +99,7 @@ pub(crate) async fn show(session: &Session, args: &Named) -> Result<(), Failure>
     let items = names(&args.name)?;
     let group = &session.group_id(args.resource_group.as_str()).await?;
     for_each(session, items, |item| async move {
-        let id = id_of(group, &name_of(&item)?);
+        let id = user_assigned_id(group, &name_of(&item)?);
         let found = session.arm()?.get(&id, versions::MANAGED_IDENTITY).await;
         Ok(shape(&found.doing(format!("identity '{}'", id.name()))?))
     })
@@ -135,7 +125,7 @@ pub(crate) async fn delete(session: &Session, args: &Named) -> Result<(), Failur
     let items = names(&args.name)?;
     let group = &session.group_id(args.resource_group.as_str()).await?;
     for_each(session, items, |item| async move {
-        let id = id_of(group, &name_of(&item)?);
+        let id = user_assigned_id(group, &name_of(&item)?);
         let deleted = session
             .arm()?
             .delete(&id, versions::MANAGED_IDENTITY, &[])

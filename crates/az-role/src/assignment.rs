@@ -11,17 +11,15 @@ use az_core::{
     arm::{ArmError, ResourceId, versions},
     cli::{Doing, Failure, Session, Status, for_each, lines},
     graph::GraphError,
+    role::{self, ASSIGNMENTS as TYPE},
 };
 use futures::try_join;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 /// What a request at the end of a wait needs of the command's time.
 const LAST_TRY: Duration = Duration::from_secs(1);
-
-const TYPE: &str = "Microsoft.Authorization/roleAssignments";
 
 /// `assignment create`: for one assignee, or for each on standard input.
 pub(crate) async fn create(session: &Session, args: &Create) -> Result<(), Failure> {
@@ -61,7 +59,7 @@ pub(crate) async fn create(session: &Session, args: &Create) -> Result<(), Failu
             .map(|(_, one)| one);
         let one = one.ok_or_else(|| Failure::usage("an assignee was expected"))?;
         let (role, mut principal) = try_join!(
-            role.get_or_try_init(|| definition::resolve(session, &args.role, &args.scope)),
+            role.get_or_try_init(|| role::resolve(session, &args.role, &args.scope)),
             one.resolve(session),
         )?;
         if let Some(kind) = args.assignee_principal_type {
@@ -86,55 +84,24 @@ struct Assignment<'a> {
 }
 
 impl Assignment<'_> {
-    /// The name is derived from what the assignment says, so that the same one again is the same resource. One that says
-    /// something else, though for the same principal, role and scope, is refused by Azure as there already; under the same
-    /// name it would take the other's place without a word.
-    fn name(&self) -> Uuid {
-        let mut text = format!(
-            "{}|{}|{}",
-            self.args.scope,
-            self.principal.id,
-            self.role.name()
-        )
-        .to_lowercase();
-        for more in [
-            &self.args.description,
-            &self.args.condition,
-            &self.args.condition_version,
-        ] {
-            match more {
-                Some(more) => text.push_str(&format!("|{more}")),
-                None => text.push('|'),
-            }
+    /// As Azure is told of it.
+    fn written(&self) -> role::Assignment<'_> {
+        role::Assignment {
+            scope: self.args.scope.as_str(),
+            principal: &self.principal.id,
+            principal_type: self.principal.kind.as_deref(),
+            role: self.role,
+            description: self.args.description.as_deref(),
+            condition: self.args.condition.as_deref(),
+            condition_version: self.args.condition_version.as_deref(),
         }
-        let text = text.trim_end_matches('|');
-        Uuid::new_v5(&Uuid::NAMESPACE_URL, text.as_bytes())
-    }
-
-    fn body(&self) -> Value {
-        let mut properties =
-            json!({"principalId": self.principal.id, "roleDefinitionId": self.role.as_str()});
-        for (name, value) in [
-            ("principalType", &self.principal.kind),
-            ("description", &self.args.description),
-            ("condition", &self.args.condition),
-            ("conditionVersion", &self.args.condition_version),
-        ] {
-            if let Some(value) = value {
-                properties[name] = value.as_str().into();
-            }
-        }
-        if self.args.condition.is_some() && self.args.condition_version.is_none() {
-            properties["conditionVersion"] = "2.0".into();
-        }
-        json!({"properties": properties})
     }
 
     /// Makes it, unless it is there.
     async fn ensure(&self, session: &Session) -> Result<Value, Failure> {
         let arm = session.arm()?;
         let scope = self.args.scope.as_str().trim_end_matches('/');
-        let path = format!("{scope}/providers/{TYPE}/{}", self.name());
+        let path = format!("{scope}/providers/{TYPE}/{}", self.written().name());
         let doing = format!(
             "assigning role '{}' to '{}' on '{}'",
             self.args.role, self.principal.id, self.args.scope
@@ -144,7 +111,10 @@ impl Assignment<'_> {
         let mut pause = Duration::from_millis(200);
         let mut said = false;
         loop {
-            let error = match arm.put(&path, versions::AUTHORIZATION, self.body()).await {
+            let error = match arm
+                .put(&path, versions::AUTHORIZATION, self.written().body())
+                .await
+            {
                 Ok(answer) => return Ok(shape(&answer.body)),
                 Err(error) => error,
             };
@@ -252,9 +222,7 @@ impl Selection<'_> {
         };
         let (found, role) = try_join!(read(session, self.scope, &filter), async {
             match self.role {
-                Some(role) => definition::resolve(session, role, self.scope)
-                    .await
-                    .map(Some),
+                Some(role) => role::resolve(session, role, self.scope).await.map(Some),
                 None => Ok(None),
             }
         })?;

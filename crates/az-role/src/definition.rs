@@ -3,83 +3,11 @@
 use crate::scope;
 use az_core::{
     arm::{ResourceId, versions},
-    cli::{Failure, Session, Status},
-    nearest::did_you_mean,
+    cli::{Failure, Session},
+    role::{by_guid, definitions, resolve, unknown},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
-
-const TYPE: &str = "Microsoft.Authorization/roleDefinitions";
-
-/// The id of the role with this name, GUID or id, as it can be assigned at `scope`.
-pub(crate) async fn resolve(
-    session: &Session,
-    role: &str,
-    scope: &ResourceId,
-) -> Result<ResourceId, Failure> {
-    if role.starts_with('/') {
-        let id: ResourceId = role.parse()?;
-        if !id.is_type(TYPE) {
-            return Err(Failure::usage(format!(
-                "'{role}' is not the id of a role definition"
-            )));
-        }
-        return Ok(id);
-    }
-    if Uuid::try_parse(role).is_ok() {
-        return Ok(by_guid(role, scope));
-    }
-    let found = query(session, scope, Some(role)).await?;
-    match found.as_slice() {
-        [one] => Ok(one["id"].as_str().unwrap_or_default().parse()?),
-        [] => Err(unknown(session, role, scope).await),
-        _ => Err(Failure::usage(format!("several roles are named '{role}'"))
-            .hint("Give the role's GUID instead.")),
-    }
-}
-
-fn by_guid(guid: &str, scope: &ResourceId) -> ResourceId {
-    let root = match scope.subscription_id() {
-        Some(subscription) => ResourceId::subscription(subscription).to_string(),
-        None => String::new(),
-    };
-    let text = format!("{root}/providers/{TYPE}/{}", guid.to_lowercase());
-    // Built from checked parts: it parses.
-    text.parse().unwrap_or_else(|_| scope.clone())
-}
-
-/// There is no such role: with those that it is most like. Whoever may not list them gets no suggestion.
-async fn unknown(session: &Session, role: &str, scope: &ResourceId) -> Failure {
-    let all = query(session, scope, None).await.unwrap_or_default();
-    let names = all
-        .iter()
-        .filter_map(|one| one["properties"]["roleName"].as_str());
-    let near = did_you_mean(role, names).map_or_else(String::new, |near| near + " ");
-    Failure::new(Status::NotFound, format!("there is no role '{role}'")).hint(format!(
-        "{near}List the roles with 'az-role definition list'."
-    ))
-}
-
-async fn query(
-    session: &Session,
-    scope: &ResourceId,
-    name: Option<&str>,
-) -> Result<Vec<Value>, Failure> {
-    let filter = name.map(|name| format!("roleName eq '{}'", name.replace('\'', "''")));
-    let query: Vec<(&str, &str)> = filter
-        .iter()
-        .map(|filter| ("$filter", filter.as_str()))
-        .collect();
-    let scope = scope.as_str().trim_end_matches('/');
-    Ok(session
-        .arm()?
-        .list(
-            format!("{scope}/providers/{TYPE}"),
-            versions::AUTHORIZATION,
-            &query,
-        )
-        .await?)
-}
 
 /// Names of roles by their definition's GUID in lower case, for lists of assignments.
 pub(crate) async fn names(
@@ -87,7 +15,7 @@ pub(crate) async fn names(
     scope: &ResourceId,
 ) -> Result<Vec<(String, String)>, Failure> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let found = query(session, scope, None).await?;
+    let found = definitions(session, scope, None).await?;
     Ok(found
         .iter()
         .map(|role| {
@@ -113,7 +41,7 @@ pub(crate) async fn list(
             .await?
             .into_iter()
             .collect(),
-        name => query(session, scope, name).await?,
+        name => definitions(session, scope, name).await?,
     };
     let kept = found
         .iter()
@@ -191,24 +119,4 @@ pub(crate) fn date(value: &Value) -> Value {
     value
         .as_str()
         .map_or(Value::Null, |text| az_core::date::python_date(text).into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_guid_becomes_a_definition_in_the_scopes_subscription() {
-        let guid = "B86A8FE4-44CE-4948-AEE5-ECCB2C155CD7";
-        assert_eq!(
-            by_guid(guid, &ResourceId::group("s", "g")).as_str(),
-            "/subscriptions/s/providers/Microsoft.Authorization/roleDefinitions/b86a8fe4-44ce-4948-aee5-eccb2c155cd7"
-        );
-        let tenant: ResourceId = "/".parse().expect("the tenant");
-        assert!(
-            by_guid(guid, &tenant)
-                .as_str()
-                .starts_with("/providers/Microsoft.Authorization")
-        );
-    }
 }

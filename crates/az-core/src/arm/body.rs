@@ -30,6 +30,12 @@ impl Body {
         self
     }
 
+    /// The body with [`REDACTED`] for each secret, and the secrets with their JSON pointers: for who puts it into a
+    /// larger one.
+    pub fn into_parts(self) -> (Value, Vec<(Cow<'static, str>, SecretString)>) {
+        (self.redacted(), self.secrets)
+    }
+
     /// The body with [`REDACTED`] for each secret.
     pub fn redacted(&self) -> Value {
         let mut value = self.value.clone();

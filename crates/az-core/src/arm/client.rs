@@ -251,6 +251,28 @@ impl Client {
         Ok(answer.body)
     }
 
+    /// Asks a question that has a body and whose answer takes its time, as what a deployment would change. Nothing is
+    /// written.
+    pub async fn ask_and_wait(
+        &self,
+        path: impl AsRef<str>,
+        api_version: &str,
+        question: &Body,
+    ) -> Result<Value, ArmError> {
+        let url = self.url(path.as_ref(), api_version, &[])?;
+        let what = what(Method::Post, &url);
+        let asked = self.service.ask(url.clone(), question.to_bytes());
+        let response = asked
+            .await
+            .map_err(|error| ArmError::unanswered(error, &what))?;
+        let answer = Answer::read(what, Method::Post, url, response)?;
+        let ended = self.wait_for_answer(answer.clone()).await?;
+        match ended {
+            Value::Null => Err(answer.unexpected("an answer was expected")),
+            ended => Ok(ended),
+        }
+    }
+
     /// Deletes what is at `path`, with more query parameters.
     pub async fn delete(
         &self,

@@ -52,6 +52,11 @@ impl Client {
         Ok(ended)
     }
 
+    /// Waits for what a question's answer takes, also in a dry run; nothing is under way.
+    pub(super) async fn wait_for_answer(&self, answer: Answer) -> Result<Value, ArmError> {
+        self.wait_for_end(answer, Then::Read).await
+    }
+
     async fn wait_for_end(&self, answer: Answer, then: Then) -> Result<Value, ArmError> {
         let started = Instant::now();
         if let Some(link) = answer.header("azure-asyncoperation") {

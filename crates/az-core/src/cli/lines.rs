@@ -22,13 +22,20 @@ pub fn read_stdin(what: &str) -> Result<Vec<Item>, Failure> {
     std::io::stdin()
         .read_to_string(&mut text)
         .map_err(|error| Failure::usage(format!("standard input ({what}): {error}")))?;
-    let items = parse(&text)
-        .map_err(|error| Failure::usage(format!("standard input ({what}): {error}")))?;
+    let items = read_text(&format!("standard input ({what})"), &text)?;
     if items.is_empty() {
         return Err(Failure::usage(format!("standard input has no {what}"))
             .hint("Did the command in front of the pipe fail?"));
     }
     Ok(items)
+}
+
+/// The same of a text; `origin` is what errors call it.
+///
+/// # Errors
+/// It holds broken JSON.
+pub fn read_text(origin: &str, text: &str) -> Result<Vec<Item>, Failure> {
+    parse(text).map_err(|error| Failure::usage(format!("{origin}: {error}")))
 }
 
 /// Splits text into items. JSON values may span lines (`az` prints objects so); an array counts as its

@@ -353,6 +353,12 @@ impl Session {
         )?)
     }
 
+    /// Prints one of several on one line as it is to be sent: without what results are given besides.
+    pub fn print_exact_line(&self, content: &Value) -> Result<(), Failure> {
+        let text = output::render_line(content, None, self.format(), self.query.as_ref())?;
+        self.write(&text)
+    }
+
     /// Writes a result in the chosen format: to a terminal without what would control it, elsewhere byte for byte.
     fn write(&self, text: &str) -> Result<(), Failure> {
         if !std::io::stdout().is_terminal() {
