@@ -13,15 +13,27 @@ use std::slice;
 /// Creates the group, then the machine and the vault side by side, once nothing of them is refused; or says what would
 /// become of them. When one of the two fails the other is still brought to its end, so that the next run has less to do.
 pub(crate) async fn run(session: &Session, args: All) -> Result<(), Failure> {
+    let All {
+        resource_group: Some(resource_group),
+        location: Some(location),
+        vm_name: Some(vm_name),
+        vault_name: Some(vault_name),
+        ..
+    } = args
+    else {
+        return Err(Failure::usage(
+            "a group, a location, a machine and a vault are to be named",
+        ));
+    };
     if args.plan && session.is_dry_run() {
         return Err(Failure::usage("--plan and --dry-run exclude each other").hint(
             "--plan says what would become of each resource, --dry-run prints the requests for it.",
         ));
     }
-    let machine = vm::request::Request::checked(session, &args.vm_name, args.machine)?;
+    let machine = vm::request::Request::checked(session, &vm_name, args.machine)?;
     let group = GroupCreate {
-        name: args.resource_group,
-        location: args.location,
+        name: resource_group,
+        location,
         tags: args.tags,
     };
     if !args.plan {
@@ -32,7 +44,7 @@ pub(crate) async fn run(session: &Session, args: All) -> Result<(), Failure> {
     let group_looked = group::look(session, &group).await?;
     let (id, in_group) = (group_looked.id.clone(), group_looked.is_there());
     let vault = keyvault::wanted::Wanted {
-        name: &args.vault_name,
+        name: &vault_name,
         group: &id,
         location: &group.location,
         location_given: true,

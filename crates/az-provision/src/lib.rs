@@ -4,6 +4,7 @@
 mod all;
 mod cli;
 mod doctor;
+mod fleet;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -119,7 +120,12 @@ async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
         Command::Keyvault(Keyvault::List { resource_group }) => {
             keyvault::vault::list(&session, resource_group.as_ref()).await?
         }
-        Command::All(args) => return all::run(&session, *args).await,
+        Command::All(args) => {
+            return match args.as_template.clone() {
+                Some(list) => fleet::run(&session, *args, &list).await,
+                None => all::run(&session, *args).await,
+            };
+        }
         Command::Doctor(args) => return doctor::run(&session, &args).await,
     };
     match columns {

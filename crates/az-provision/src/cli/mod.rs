@@ -1,9 +1,11 @@
 //! What the user may say.
 
+mod fleet;
 mod until;
 mod vault;
 mod vm;
 
+pub(crate) use fleet::{Line, Scope};
 pub(crate) use until::Until;
 pub(crate) use vault::{Keyvault, KeyvaultCreate, Vault};
 pub(crate) use vm::{
@@ -17,7 +19,7 @@ use az_core::{
     name::{GroupName, Location, MachineName, VaultName},
 };
 use clap::{Args, Parser, Subcommand};
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 /// Create and show resource groups, virtual machines and key vaults.
 ///
@@ -114,17 +116,26 @@ pub(crate) struct GroupName1 {
 #[command(after_help = PLAN)]
 pub(crate) struct All {
     /// The resource group's name
-    #[arg(short = 'g', long)]
-    pub(crate) resource_group: GroupName,
+    #[arg(short = 'g', long, required_unless_present = "as_template")]
+    pub(crate) resource_group: Option<GroupName>,
     /// Where to create everything
-    #[arg(short, long)]
-    pub(crate) location: Location,
+    #[arg(short, long, required_unless_present = "as_template")]
+    pub(crate) location: Option<Location>,
     /// The machine's name
-    #[arg(long, visible_alias = "name", short = 'n')]
-    pub(crate) vm_name: MachineName,
+    #[arg(
+        long,
+        visible_alias = "name",
+        short = 'n',
+        required_unless_present = "as_template"
+    )]
+    pub(crate) vm_name: Option<MachineName>,
     /// The vault's name
-    #[arg(long, visible_alias = "keyvault-name")]
-    pub(crate) vault_name: VaultName,
+    #[arg(
+        long,
+        visible_alias = "keyvault-name",
+        required_unless_present = "as_template"
+    )]
+    pub(crate) vault_name: Option<VaultName>,
     #[command(flatten)]
     pub(crate) machine: Machine,
     #[command(flatten)]
@@ -134,6 +145,16 @@ pub(crate) struct All {
     /// Show what is there and what would be made or changed, and write nothing
     #[arg(long)]
     pub(crate) plan: bool,
+    /// Print a list of machines, vaults, identities and roles (JSON lines: a file, or standard input) as the template
+    /// deployments that make them
+    #[arg(help_heading = "A list", long, num_args = 0..=1, default_missing_value = "-", value_name = "FILE|-")]
+    pub(crate) as_template: Option<PathBuf>,
+    /// Send the deployments, side by side; those that succeeded before are not sent again
+    #[arg(help_heading = "A list", long, requires = "as_template")]
+    pub(crate) deploy: bool,
+    /// How many deployments are under way at once
+    #[arg(help_heading = "A list", long, requires = "as_template", default_value = "8", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) jobs: u16,
 }
 
 const PLAN: &str = "Example:
@@ -141,4 +162,14 @@ const PLAN: &str = "Example:
 
 With --plan the state of each resource is exists, create, change or conflict, as a tree, or as a list with -o json; where
 something is in conflict the exit status is that which the command would end in. Passwords and custom data, which Azure
-shows to nobody, are not compared. --dry-run prints the requests instead, and ends at the first conflict.";
+shows to nobody, are not compared. --dry-run prints the requests instead, and ends at the first conflict.
+
+A list has a line for each machine:
+  {\"name\": \"vm1\", \"resourceGroup\": \"g1\", \"location\": \"eastus\", \"vault\": \"kv1\", \"identity\": \"id1\", \"role\": \"Reader\"}
+
+Its members are 'name' (the machine), 'resourceGroup', 'subscription', 'location', 'vault', 'identity', 'role' with 'scope'
+(vault, group, subscription or an id), 'assigneeObjectId' with 'assigneePrincipalType', and the flags above: 'osDiskSizeGb'
+for --os-disk-size-gb. What a line leaves out is as the flags say it. See docs/scale.md.
+
+  az-provision all --as-template fleet.jsonl -g g1 -l eastus --generate-ssh-keys
+  az-provision all --as-template fleet.jsonl -g g1 -l eastus --generate-ssh-keys --deploy";

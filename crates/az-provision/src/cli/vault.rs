@@ -60,7 +60,7 @@ pub(crate) struct KeyvaultCreate {
 }
 
 /// What a vault is like; `keyvault create` and `all` share it.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct Vault {
     /// Grant access to secrets by Azure roles (true) or by access policies (false)
     #[arg(long, num_args = 0..=1, default_value = "true", default_missing_value = "true", value_name = "BOOL")]

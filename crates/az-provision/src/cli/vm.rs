@@ -209,7 +209,7 @@ pub(crate) struct VmCreate {
 }
 
 /// What a machine is made of; `vm create` and `all` share it.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct Machine {
     /// Image: publisher:offer:sku:version, an alias (Ubuntu2204, Ubuntu2404, Debian12, …) or an image's id
     #[arg(long, default_value = DEFAULT_IMAGE)]

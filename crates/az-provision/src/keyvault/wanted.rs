@@ -25,12 +25,12 @@ impl Wanted<'_> {
         format!("creating vault '{}'", self.name)
     }
 
-    pub(super) fn id(&self) -> ResourceId {
+    pub(crate) fn id(&self) -> ResourceId {
         self.group
             .resource("Microsoft.KeyVault", "vaults", self.name.as_str())
     }
 
-    pub(super) fn body(&self, tenant: &str, location: &str) -> Value {
+    pub(crate) fn body(&self, tenant: &str, location: &str) -> Value {
         let vault = self.vault;
         let mut body = json!({
             "location": location,

@@ -118,10 +118,9 @@ async fn new(
     parts: Parts,
 ) -> Result<Known, Failure> {
     let arm = session.arm()?;
-    let tags = target.tags.clone().unwrap_or_else(|| json!({}));
     let nic = request
         .network
-        .make(arm, target, &tags, facts.windows, parts)
+        .make(arm, target, facts.windows, parts)
         .await?;
     let body = request.body(&nic, target, facts, keys);
     let answer = arm.put(id, versions::COMPUTE, body).await?;

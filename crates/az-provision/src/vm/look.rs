@@ -14,6 +14,7 @@ use crate::plan::node::{Node, State, retagged};
 use az_core::{
     arm::{Client, ResourceId, versions},
     cli::{Doing, Failure, SIDE_BY_SIDE, Session},
+    name::Location,
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
@@ -105,29 +106,43 @@ async fn facts(
         return Ok(Facts::default());
     };
     let subscription = target.group.subscription_id().unwrap_or_default();
-    let (facts, size, identities) = futures::join!(
-        request.image.look_up(arm, subscription, target.location),
-        size::look_up(arm, subscription, target.location, &request.size),
+    let (facts, identities) = futures::join!(
+        catalogue(arm, request, subscription, target.location),
         request.look_up_identities(arm, target.group),
+    );
+    let facts = facts?;
+    identities?;
+    Ok(facts)
+}
+
+/// What a subscription's catalogue says of the image, once image and size are known to be there.
+pub(crate) async fn catalogue(
+    arm: &Client,
+    request: &Request,
+    subscription: &str,
+    location: &Location,
+) -> Result<Facts, Failure> {
+    let (facts, size) = futures::join!(
+        request.image.look_up(arm, subscription, location),
+        size::look_up(arm, subscription, location, &request.size),
     );
     let unknown_location = |mut failure: Failure| {
         // Azure's own message lists each API version and each location.
         if failure.code.as_deref() == Some("NoRegisteredProviderFound") {
-            let location = target.location.canonical();
+            let location = location.canonical();
             failure.message = format!("there are no virtual machines in location '{location}'");
         }
         failure
     };
     let facts = facts.map_err(unknown_location)?;
     size?;
-    identities?;
     Ok(facts)
 }
 
 /// Whether the image can be given the wanted user and name: what Windows does not take is known only once the catalogue
 /// has said that the image holds Windows.
 /// <https://learn.microsoft.com/rest/api/compute/virtual-machines/create-or-update#osprofile>
-fn suits(request: &Request, facts: &Facts) -> Result<(), Failure> {
+pub(crate) fn suits(request: &Request, facts: &Facts) -> Result<(), Failure> {
     if !facts.windows {
         return Ok(());
     }

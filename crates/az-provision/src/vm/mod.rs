@@ -9,7 +9,7 @@ mod keys;
 mod login;
 pub(crate) mod look;
 mod machine;
-mod network;
+pub(crate) mod network;
 pub(crate) mod open_port;
 pub(crate) mod power;
 pub(crate) mod request;
@@ -17,6 +17,7 @@ pub(crate) mod run_command;
 mod security_rules;
 mod size;
 pub(crate) mod target;
+pub(crate) mod template;
 pub(crate) mod user;
 
 pub(crate) use machine::{addresses, delete, list, show, sizes, wait};

@@ -3,6 +3,7 @@
 use super::{
     data,
     image::{Facts, Image},
+    keys::Keys,
     login::Login,
     network::Network,
     target::Target,
@@ -97,12 +98,36 @@ impl Request {
         })
     }
 
+    /// What its look in the catalogue depends on.
+    pub(crate) fn looked_up(&self) -> (String, String) {
+        (self.image.reference().to_string(), self.size.to_lowercase())
+    }
+
+    pub(crate) fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The user-assigned identities that are asked for.
+    pub(crate) fn user_assigned(&self, group: &ResourceId) -> Vec<ResourceId> {
+        self.identities(group).unwrap_or_default().user
+    }
+
+    /// Whether its user signs in with a pair of keys that is still to be made.
+    pub(crate) fn has_new_keys(&self) -> bool {
+        matches!(self.login.keys, Keys::New(_))
+    }
+
+    /// The public keys that its user signs in with; new ones are made.
+    pub(crate) fn keys(&self, session: &Session) -> Result<Vec<String>, Failure> {
+        self.login.keys.made(session)
+    }
+
     /// What is being done, for messages.
-    pub(super) fn doing(&self) -> String {
+    pub(crate) fn doing(&self) -> String {
         format!("creating virtual machine '{}'", self.name)
     }
 
-    pub(super) fn id(&self, group: &ResourceId) -> ResourceId {
+    pub(crate) fn id(&self, group: &ResourceId) -> ResourceId {
         group.resource("Microsoft.Compute", "virtualMachines", self.name.as_str())
     }
 

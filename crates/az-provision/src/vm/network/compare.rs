@@ -142,7 +142,7 @@ impl Network {
     }
 
     /// How a network's ranges are not those that flags ask for.
-    pub(super) fn other_ranges(&self, vnet: &Value, subnet: Option<&Value>) -> Vec<String> {
+    pub(crate) fn other_ranges(&self, vnet: &Value, subnet: Option<&Value>) -> Vec<String> {
         let mut differences = Vec::new();
         let mut check = |what: &str, of: &Value, is: Vec<&str>, want: ipnet::Ipv4Net| {
             if !is.contains(&want.to_string().as_str()) {

@@ -1,5 +1,6 @@
 //! The network that a new machine is given.
 
+pub(crate) mod bodies;
 mod compare;
 pub(super) mod parts;
 pub(super) mod plan;
@@ -128,33 +129,50 @@ impl Network {
         })
     }
 
-    fn interface_id(&self, group: &ResourceId) -> ResourceId {
+    pub(crate) fn interface_id(&self, group: &ResourceId) -> ResourceId {
         let name = format!("{}VMNic", self.machine);
         network(group, "networkInterfaces", &name)
     }
 
-    fn security_group_id(&self, group: &ResourceId) -> Option<ResourceId> {
+    pub(crate) fn security_group_id(&self, group: &ResourceId) -> Option<ResourceId> {
         let name = self.nsg.as_ref()?;
         Some(network(group, "networkSecurityGroups", name.as_str()))
     }
 
-    fn address_id(&self, group: &ResourceId) -> Option<ResourceId> {
+    pub(crate) fn address_id(&self, group: &ResourceId) -> Option<ResourceId> {
         let name = self.public_ip.as_ref()?;
         Some(network(group, "publicIPAddresses", name.as_str()))
     }
 
     /// The id of a virtual network that is made.
-    fn new_network_id(&self, group: &ResourceId) -> ResourceId {
+    pub(crate) fn new_network_id(&self, group: &ResourceId) -> ResourceId {
         let default = || format!("{}VNET", self.machine);
         let name = self.vnet.as_ref().map_or_else(default, ToString::to_string);
         network(group, "virtualNetworks", &name)
     }
 
-    fn subnet_name(&self) -> String {
+    pub(crate) fn subnet_name(&self) -> String {
         let default = || format!("{}Subnet", self.machine);
         self.subnet
             .as_ref()
             .map_or_else(default, ToString::to_string)
+    }
+}
+
+impl Network {
+    /// Whether a flag names the virtual network.
+    pub(crate) fn names_network(&self) -> bool {
+        self.vnet.is_some()
+    }
+
+    /// Whether a flag names the subnet.
+    pub(crate) fn names_subnet(&self) -> bool {
+        self.subnet.is_some()
+    }
+
+    /// The range of a new subnet.
+    pub(crate) fn subnet_range(&self) -> ipnet::Ipv4Net {
+        self.subnet_prefix
     }
 }
 

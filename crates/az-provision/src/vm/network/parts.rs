@@ -1,16 +1,13 @@
 //! The parts of a new machine's network: read side by side before anything is written, and made where they are missing.
 
-use super::{Network, compare::refuse};
-use crate::{
-    cli::{NsgRule, PublicIpSku},
-    vm::{security_rules, target::Target},
-};
+use super::{Network, bodies::Base, compare::refuse};
+use crate::vm::target::Target;
 use az_core::{
     arm::{ArmError, Client, ResourceId, versions},
     cli::{Doing, Failure, Status},
 };
 use futures::try_join;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// What is there of a machine's network, each part by the name that the machine's would have.
 pub(in crate::vm) struct Parts {
@@ -103,7 +100,6 @@ impl Network {
         &self,
         arm: &Client,
         target: &Target<'_>,
-        tags: &Value,
         windows: bool,
         parts: Parts,
     ) -> Result<ResourceId, Failure> {
@@ -115,19 +111,11 @@ impl Network {
                 .doing(format!("creating {nic}"))?;
             return Ok(nic);
         }
-        let base = |properties: Value| json!({"location": location.canonical(), "tags": tags, "properties": properties});
-        let sku = self.public_ip_sku.unwrap_or(PublicIpSku::Standard);
-        let mut address = base(json!({"publicIPAllocationMethod": "Static"}));
-        address["sku"] = json!({"name": sku.as_str()});
-        if let Some(zone) = &self.zone {
-            address["zones"] = json!([zone]);
-        }
-        let rule = self
-            .rule
-            .unwrap_or(if windows { NsgRule::Rdp } else { NsgRule::Ssh });
-        let rules = base(json!({"securityRules": security_rules::new(rule, &self.ports)}));
+        let base = &Base::of(target);
+        let address = self.address_body(base);
+        let rules = self.security_group_body(base, windows);
         let (mut subnet, security_group, address) = try_join!(
-            async { Ok(self.subnet(arm, group, location, &base, parts.vnet).await) },
+            async { Ok(self.subnet(arm, group, location, base, parts.vnet).await) },
             one(
                 arm,
                 self.security_group_id(group),
@@ -140,9 +128,9 @@ impl Network {
         loop {
             let made = match subnet {
                 Ok(subnet) => {
-                    let interface =
-                        self.interface(&subnet, security_group.as_ref(), address.as_ref());
-                    put(arm, &nic, base(interface)).await.map(|_| nic.clone())
+                    let (rules, address) = (security_group.as_ref(), address.as_ref());
+                    let interface = self.interface_body(base, &subnet, rules, address);
+                    put(arm, &nic, interface).await.map(|_| nic.clone())
                 }
                 Err(failure) => Err(failure),
             };
@@ -150,32 +138,11 @@ impl Network {
             match made {
                 Err(failure) if tries < TRIES && is_overtaken(&failure) => {
                     let found = self.virtual_network(arm, group, location).await?;
-                    subnet = self.subnet(arm, group, location, &base, found).await;
+                    subnet = self.subnet(arm, group, location, base, found).await;
                 }
                 made => return made,
             }
         }
-    }
-
-    /// The properties of the machine's interface.
-    fn interface(
-        &self,
-        subnet: &ResourceId,
-        nsg: Option<&ResourceId>,
-        public_ip: Option<&ResourceId>,
-    ) -> Value {
-        let mut configuration =
-            json!({"privateIPAllocationMethod": "Dynamic", "subnet": {"id": subnet.as_str()}});
-        if let Some(id) = public_ip {
-            configuration["publicIPAddress"] = json!({"id": id.as_str()});
-        }
-        let name = format!("ipconfig{}", self.machine);
-        let mut properties =
-            json!({"ipConfigurations": [{"name": name, "properties": configuration}]});
-        if let Some(id) = nsg {
-            properties["networkSecurityGroup"] = json!({"id": id.as_str()});
-        }
-        properties
     }
 }
 

@@ -1,6 +1,7 @@
 //! The virtual network of a machine, which others may share: the one that is there, or the first that one of them makes.
 
 use super::Network;
+use super::bodies::Base;
 use super::compare::refuse;
 use super::parts::put;
 use az_core::{
@@ -8,12 +9,12 @@ use az_core::{
     cli::{Doing, Failure, Status},
     name::Location,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 impl Network {
     /// The virtual network's id, and the network if it is there: the named one, or one that the group has in this location
     /// (as `az` chooses), or one that is to be made.
-    pub(super) async fn virtual_network(
+    pub(crate) async fn virtual_network(
         &self,
         arm: &Client,
         group: &ResourceId,
@@ -94,7 +95,7 @@ impl Network {
         arm: &Client,
         group: &ResourceId,
         location: &Location,
-        base: &impl Fn(Value) -> Value,
+        base: &Base,
         found: (ResourceId, Option<Value>),
     ) -> Result<ResourceId, Failure> {
         let subnet_name = self.subnet_name();
@@ -110,11 +111,7 @@ impl Network {
                 vnet
             }
             None => {
-                let body = base(json!({
-                    "addressSpace": {"addressPrefixes": [self.vnet_prefix.to_string()]},
-                    "subnets": [{"name": subnet_name, "properties": {"addressPrefix": self.subnet_prefix.to_string()}}],
-                }));
-                put(arm, &vnet_id, body).await?;
+                put(arm, &vnet_id, self.network_body(base)).await?;
                 if arm.is_dry_run() {
                     return Ok(vnet_id.child("subnets", &subnet_name));
                 }
@@ -133,19 +130,14 @@ impl Network {
             Some(id) => Ok(id.parse()?),
             None => {
                 let id = vnet_id.child("subnets", &subnet_name);
-                put(
-                    arm,
-                    &id,
-                    json!({"properties": {"addressPrefix": self.subnet_prefix.to_string()}}),
-                )
-                .await?;
+                put(arm, &id, self.subnet_body()).await?;
                 Ok(id)
             }
         }
     }
 
     /// The subnet of a network that a machine would be put in, if the network has it: the named one, or else the first.
-    pub(super) fn chosen<'a>(&self, vnet: &'a Value, name: &str) -> Option<&'a Value> {
+    pub(crate) fn chosen<'a>(&self, vnet: &'a Value, name: &str) -> Option<&'a Value> {
         let subnets = vnet["properties"]["subnets"].as_array();
         let named = subnets.into_iter().flatten().find(|subnet| {
             subnet["name"]

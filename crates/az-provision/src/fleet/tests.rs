@@ -1,0 +1,1 @@
+//! A fleet, whatever is asked for.
