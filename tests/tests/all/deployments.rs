@@ -262,7 +262,7 @@ fn an_invalid_template_makes_nothing() {
         (circle, "Circular dependency"),
         (stranger, "not defined in the template"),
         (unused, "'nonsense'"),
-        (copied, "'copy'"),
+        (copied, "multiple times"),
         (early, "'reference' is not expected"),
         (json!({"resources": []}), "$schema"),
         (

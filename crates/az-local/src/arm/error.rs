@@ -65,6 +65,11 @@ impl Error {
         self.status
     }
 
+    /// What programs know it by.
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+
     pub(crate) fn message(&self) -> &str {
         &self.message
     }

@@ -1,5 +1,6 @@
 //! What a request asks to deploy, and deploying it.
 
+use super::complete::{self, Deleted};
 use super::content::template_body;
 use super::error::invalid;
 use super::limits::DEEPEST_NESTING;
@@ -21,6 +22,8 @@ pub(super) struct Asked {
     pub(super) location: Option<String>,
     pub(super) tags: Option<Value>,
     pub(super) settings: Value,
+    /// What is in the group and not in the template goes.
+    pub(super) complete: bool,
 }
 
 pub(super) fn asked(call: &Call<'_>) -> Result<Asked, Error> {
@@ -45,7 +48,8 @@ pub(super) fn asked(call: &Call<'_>) -> Result<Asked, Error> {
             "The request content was invalid and could not be deserialized: 'Required property 'properties' not found in JSON. Path '''.",
         ));
     };
-    check_mode_and_links(&properties)?;
+    let complete = is_complete(call, &properties)?;
+    check_links(&properties)?;
     let template = properties.remove("template").filter(|template| !template.is_null()).ok_or_else(|| {
         Error::bad_request(
             "InvalidRequestContent",
@@ -58,22 +62,20 @@ pub(super) fn asked(call: &Call<'_>) -> Result<Asked, Error> {
         location,
         tags: body.remove("tags").filter(|tags| !tags.is_null()),
         settings: properties.remove("whatIfSettings").unwrap_or_default(),
+        complete,
     })
 }
 
-/// Refuses what the local Azure does not do.
-fn check_mode_and_links(properties: &Map<String, Value>) -> Result<(), Error> {
+/// Whether the mode is `Complete`.
+fn is_complete(call: &Call<'_>, properties: &Map<String, Value>) -> Result<bool, Error> {
     let mode = properties
         .get("mode")
         .and_then(Value::as_str)
         .unwrap_or_default();
-    if mode.eq_ignore_ascii_case("complete") {
-        return Err(Error::bad_request(
-            "NotSupported",
-            "The local Azure deploys in the mode 'Incremental' only.",
-        ));
+    if mode.eq_ignore_ascii_case("incremental") {
+        return Ok(false);
     }
-    if !mode.eq_ignore_ascii_case("incremental") {
+    if !mode.eq_ignore_ascii_case("complete") {
         return Err(Error::bad_request(
             "InvalidDeploymentMode",
             format!(
@@ -81,6 +83,27 @@ fn check_mode_and_links(properties: &Map<String, Value>) -> Result<(), Error> {
             ),
         ));
     }
+    if call.router.allowance().is_some() {
+        // The words: <https://github.com/MicrosoftDocs/azure-docs/issues/13214>. The code is not known.
+        return Err(Error::bad_request(
+            "InvalidDeployment",
+            "Specified deployment mode 'Complete' is not supported for nested deployment. Please see \
+             https://aka.ms/deployment-modes for usage details.",
+        ));
+    }
+    if call.path.group.is_none() {
+        // <https://github.com/Azure/azure-rest-api-specs/issues/43400>
+        return Err(Error::bad_request(
+            "InvalidDeployment",
+            "Specified deployment mode 'Complete' is not supported for deployment at the current scope. Please see \
+             https://aka.ms/deployment-modes for usage details.",
+        ));
+    }
+    Ok(true)
+}
+
+/// Refuses what the local Azure does not do.
+fn check_links(properties: &Map<String, Value>) -> Result<(), Error> {
     for link in ["templateLink", "parametersLink"] {
         if properties.get(link).is_some_and(|link| !link.is_null()) {
             return Err(Error::bad_request(
@@ -120,6 +143,8 @@ pub(super) fn place(call: &Call<'_>, asked: &Asked) -> Result<Place, Error> {
 /// A template that was deployed.
 pub(super) struct Outcome {
     pub(super) deployed: Vec<Deployed>,
+    /// What went, or was to go.
+    pub(super) deleted: Vec<Deleted>,
     pub(super) outputs: Value,
     pub(super) parameters: Value,
 }
@@ -158,7 +183,9 @@ pub(super) fn run(
     let given = asked.parameters.as_ref();
     let template = Template::new(call, name, place, &asked.template, given, left)?;
     let parameters = shown_parameters(&template);
-    let (deployed, outputs) = Run::new(&template)?.deploy()?;
+    let run = Run::new(&template)?;
+    let skipped = run.skipped();
+    let (deployed, outputs) = run.deploy()?;
     let refused: Vec<Error> = deployed
         .iter()
         .filter_map(|one| one.result.as_ref().err())
@@ -166,8 +193,22 @@ pub(super) fn run(
         .cloned()
         .collect();
     if refused.is_empty() {
+        // Where something was not made nothing goes; what Azure does is not known.
+        let is_whole = deployed.iter().all(|one| one.result.is_ok());
+        let deleted = match asked.complete && is_whole {
+            true => {
+                let mut kept = complete::kept(call, &deployed)?;
+                // <https://learn.microsoft.com/azure/azure-resource-manager/templates/deployment-modes#complete-mode>
+                if call.api_version.as_str() < "2019-05-10" {
+                    kept.extend(skipped);
+                }
+                complete::delete(call, &kept)?
+            }
+            false => vec![],
+        };
         return Ok(Outcome {
             deployed,
+            deleted,
             outputs,
             parameters,
         });

@@ -4,6 +4,7 @@ use super::error::invalid;
 use super::evaluate::Scope;
 use super::expression::functions;
 use super::ids::id_of;
+use super::loops;
 use super::resources::pending;
 use super::template::Template;
 use crate::arm::error::Error;
@@ -35,6 +36,7 @@ impl Template<'_> {
                     .map(|text| json!(text))
                     .map_err(invalid)
             }
+            ("copyindex", _) => loops::index(scope.loops, values),
             ("newguid", []) => Ok(json!(Uuid::new_v4().to_string())),
             (_, []) => self.surroundings(name),
             (_, [_, ..]) => self.id(name, values),

@@ -6,6 +6,7 @@
 
 use super::error::{circle, invalid};
 use super::expression::{self, Expression, Text, functions};
+use super::loops::Loop;
 use super::resources::{NoResources, Resources};
 use super::template::{OwnFunction, Template};
 use crate::arm::error::Error;
@@ -20,12 +21,65 @@ pub(super) struct Scope<'s> {
     /// The arguments of the template's own function that is evaluated.
     pub(super) arguments: Option<&'s Map<String, Value>>,
     function: Option<&'s Within<'s>>,
+    /// The loops that it is in, the innermost first.
+    pub(super) loops: Option<&'s Loop<'s>>,
+    /// A member `copy` is a loop that makes members.
+    pub(super) copies: bool,
+}
+
+impl<'s> Scope<'s> {
+    /// The same in a turn of a loop.
+    pub(super) fn within<'t>(self, turn: &'t Loop<'t>) -> Scope<'t>
+    where
+        's: 't,
+    {
+        Scope {
+            loops: Some(turn),
+            ..self
+        }
+    }
+
+    /// The same for what has to be known before anything is deployed.
+    pub(super) fn before_deployment(self) -> Self {
+        Scope {
+            resources: &NoResources,
+            copies: false,
+            ..self
+        }
+    }
+}
+
+/// What is around a value that is evaluated.
+#[derive(Clone, Copy)]
+pub(super) struct Around<'s> {
+    pub(super) resources: &'s dyn Resources,
+    pub(super) loops: Option<&'s Loop<'s>>,
+    /// A member `copy` is a loop that makes members.
+    pub(super) copies: bool,
+}
+
+impl<'s> Around<'s> {
+    /// Where there are no loops.
+    pub(super) fn of(resources: &'s dyn Resources) -> Self {
+        Around {
+            resources,
+            loops: None,
+            copies: false,
+        }
+    }
 }
 
 /// The template's own functions that an expression is evaluated for, the last called first.
 struct Within<'s> {
     name: &'s str,
     outer: Option<&'s Within<'s>>,
+}
+
+/// A variable as the template declares it.
+pub(super) enum Declared<'t> {
+    Value(&'t Value),
+    /// The values of a loop.
+    Loop(&'t Value),
 }
 
 /// A value where it is, or one that was made.
@@ -62,8 +116,17 @@ impl Template<'_> {
         value: &Value,
         resources: &dyn Resources,
     ) -> Result<Value, Error> {
+        self.evaluate_around(value, Around::of(resources))
+    }
+
+    /// The same within loops.
+    pub(super) fn evaluate_around(
+        &self,
+        value: &Value,
+        around: Around<'_>,
+    ) -> Result<Value, Error> {
         loop {
-            let result = self.once(value, resources);
+            let result = self.once(around, |scope| self.evaluate_in(value, scope, 0));
             let wanted = self.wanted.take();
             if wanted.is_empty() {
                 return result;
@@ -72,16 +135,38 @@ impl Template<'_> {
         }
     }
 
-    fn once(&self, value: &Value, resources: &dyn Resources) -> Result<Value, Error> {
+    fn once(
+        &self,
+        around: Around<'_>,
+        work: impl FnOnce(Scope<'_>) -> Result<Value, Error>,
+    ) -> Result<Value, Error> {
         self.meter.begin();
-        let scope = Scope {
-            resources,
+        let value = work(Scope {
+            resources: around.resources,
             arguments: None,
             function: None,
-        };
-        let value = self.evaluate_in(value, scope, 0)?;
+            loops: around.loops,
+            copies: around.copies,
+        })?;
         self.meter.made(&value)?;
         Ok(value)
+    }
+
+    /// The value of a variable, once those that it refers to are known.
+    fn variable_of(&self, declared: &Declared<'_>) -> Result<Value, Error> {
+        let around = Around {
+            copies: true,
+            ..Around::of(&NoResources)
+        };
+        match declared {
+            Declared::Value(value) => self.once(around, |scope| self.evaluate_in(value, scope, 0)),
+            Declared::Loop(definition) => self.once(around, |scope| {
+                let made = self.copied(definition, scope, 0)?;
+                // The loop's values are its only member.
+                let mut made = made.as_object().cloned().unwrap_or_default().into_iter();
+                Ok(made.next().map(|(_, values)| values).unwrap_or_default())
+            }),
+        }
     }
 
     /// Finds the values of variables, and first of those that they refer to.
@@ -97,7 +182,7 @@ impl Template<'_> {
             if begun.last() != Some(&name) {
                 begun.push(name.clone());
             }
-            let result = self.once(self.declared(&name)?, &NoResources);
+            let result = self.variable_of(&self.declared(&name)?);
             let mut next = self.wanted.take();
             if next.is_empty() {
                 let value = result?;
@@ -123,21 +208,51 @@ impl Template<'_> {
     }
 
     /// A variable as the template declares it.
-    pub(super) fn declared(&self, wanted: &str) -> Result<&Value, Error> {
+    pub(super) fn declared(&self, wanted: &str) -> Result<Declared<'_>, Error> {
         let all = self.body.get("variables").and_then(Value::as_object);
-        all.and_then(|all| {
+        let plain = all.and_then(|all| {
             all.get(wanted).or_else(|| {
                 all.iter()
                     .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
                     .map(|(_, value)| value)
             })
-        })
-        .ok_or_else(|| {
+        });
+        let loops = all
+            .and_then(|all| all.get("copy"))
+            .and_then(Value::as_array);
+        if let Some(loops) = loops {
+            let name = |one: &Value| one["name"].as_str().map(str::to_ascii_lowercase);
+            let wanted = wanted.to_ascii_lowercase();
+            let found = loops
+                .iter()
+                .find(|one| name(one).as_deref() == Some(&wanted));
+            if let Some(found) = found {
+                return Ok(Declared::Loop(found));
+            }
+        }
+        plain.map(Declared::Value).ok_or_else(|| {
             invalid(format!(
                 "The template variable '{wanted}' is not found. Please see https://aka.ms/arm-syntax-variables for \
                  usage details"
             ))
         })
+    }
+
+    /// The values of a loop's turns, together.
+    pub(super) fn turns(
+        &self,
+        count: usize,
+        scope: Scope<'_>,
+        turn: impl Fn(usize, Scope<'_>) -> Result<Value, Error>,
+    ) -> Result<Value, Error> {
+        let mut together = Together::default();
+        let mut values = Vec::new();
+        for index in 0..count {
+            let result = turn(index, scope);
+            values.extend(self.take_in(&mut together, result, scope)?);
+        }
+        self.release(together)?;
+        Ok(Value::Array(values))
     }
 
     fn waits(&self, scope: Scope<'_>) -> bool {
@@ -174,7 +289,12 @@ impl Template<'_> {
         together.waiting.map_or(Ok(()), Err)
     }
 
-    fn evaluate_in(&self, value: &Value, scope: Scope<'_>, depth: usize) -> Result<Value, Error> {
+    pub(super) fn evaluate_in(
+        &self,
+        value: &Value,
+        scope: Scope<'_>,
+        depth: usize,
+    ) -> Result<Value, Error> {
         self.meter.step(depth)?;
         match value {
             Value::String(text) => self.text(text, scope, depth),
@@ -212,6 +332,19 @@ impl Template<'_> {
         let mut together = Together::default();
         let mut evaluated = Map::new();
         for (name, value) in members {
+            if scope.copies
+                && name == "copy"
+                && let Value::Array(loops) = value
+            {
+                for one in loops {
+                    let made = self.copied(one, scope, depth);
+                    let made = self.take_in(&mut together, made, scope)?;
+                    if let Some(Value::Object(made)) = made {
+                        evaluated.extend(made);
+                    }
+                }
+                continue;
+            }
             let name = self.text(name, scope, depth);
             let name = self.take_in(&mut together, name, scope)?;
             let value = self.evaluate_in(value, scope, depth);
@@ -406,6 +539,8 @@ impl Template<'_> {
             resources: &NoResources,
             arguments: Some(&arguments),
             function: Some(&within),
+            loops: None,
+            copies: false,
         };
         self.evaluate_in(&own.output, inner, depth + 1)
     }

@@ -4,6 +4,9 @@ use super::error::invalid;
 use crate::arm::error::Error;
 use serde_json::{Value, json};
 
+/// The type of deployments.
+pub(super) const KIND: &str = "Microsoft.Resources/deployments";
+
 /// The id of a type and names at a scope.
 pub(super) fn joined_id(scope: &str, kind: &str, names: &[&str]) -> Option<String> {
     let (namespace, types) = kind.split_once('/')?;

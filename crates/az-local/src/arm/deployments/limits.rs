@@ -16,6 +16,10 @@ pub(super) const MOST_RESOURCES: usize = 800;
 
 pub(super) const MOST_OUTPUTS: usize = 64;
 
+/// Turns of one loop
+/// (<https://learn.microsoft.com/azure/azure-resource-manager/templates/copy-resources#copy-limits>).
+pub(super) const MOST_COPIES: i64 = 800;
+
 /// Characters of an expression, its brackets included.
 pub(super) const LONGEST_EXPRESSION: usize = 24_576;
 

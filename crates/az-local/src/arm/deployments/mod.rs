@@ -6,8 +6,10 @@
 //! Azure finds before it begins (preflight), and nothing is made; any other refusal fails the deployment.
 
 mod asked;
+mod complete;
 mod content;
 mod contextual;
+mod copy;
 mod error;
 mod evaluate;
 mod expression;
@@ -16,6 +18,7 @@ mod ids;
 mod kept;
 mod limits;
 mod list;
+mod loops;
 mod meter;
 mod parameters;
 mod plan;

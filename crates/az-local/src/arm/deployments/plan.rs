@@ -1,9 +1,12 @@
 //! The resources of a template as it names them, and how they are found.
 
 use super::error::invalid;
+use super::evaluate::Around;
 use super::ids::joined_id;
+use super::limits::{MOST_RESOURCES, at_most};
+use super::loops::Turn;
 use super::resources::NoResources;
-use super::template::Template;
+use super::template::{Template, resource_count};
 use crate::arm::error::Error;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -20,12 +23,19 @@ pub(super) struct Planned {
     pub(super) skipped: bool,
     /// Only read, not deployed.
     pub(super) existing: bool,
+    /// The turn of the loop that makes it.
+    pub(super) turn: Option<Turn>,
+    /// What comes before it in its loop, and how many batches that is.
+    pub(super) before: Vec<usize>,
+    pub(super) batch: usize,
 }
 
 /// The resources of a template, those within others behind them.
 pub(super) struct Plan {
     pub(super) all: Vec<Planned>,
     names: HashMap<String, (By, usize)>,
+    /// What loops make, by their names and symbols.
+    loops: HashMap<String, Vec<usize>>,
 }
 
 /// What a resource is found by; the first is the strongest.
@@ -39,17 +49,19 @@ enum By {
 }
 
 /// A resource that is to be planned.
+#[derive(Clone)]
 struct Raw<'v> {
     symbol: Option<&'v str>,
     value: &'v Value,
     parent: Option<usize>,
+    turn: Option<Turn>,
 }
 
 impl Plan {
     /// Reads the template's resources.
     pub(super) fn new(template: &Template<'_>) -> Result<Self, Error> {
-        let mut left: Vec<Raw<'_>> = match template.body.get("resources") {
-            Some(Value::Array(all)) => below(all, None).collect(),
+        let roots: Vec<Raw<'_>> = match template.body.get("resources") {
+            Some(Value::Array(all)) => below(all, None, None).collect(),
             // Language version 2.0 names its resources.
             Some(Value::Object(all)) => all
                 .iter()
@@ -57,6 +69,7 @@ impl Plan {
                     symbol: Some(symbol),
                     value,
                     parent: None,
+                    turn: None,
                 })
                 .collect(),
             _ => {
@@ -65,23 +78,56 @@ impl Plan {
                 ));
             }
         };
+        let (mut left, batches) = turned(template, roots)?;
         left.reverse();
         let mut plan = Plan {
             all: Vec::new(),
             names: HashMap::new(),
+            loops: batches
+                .iter()
+                .map(|(name, _)| (name.to_lowercase(), vec![]))
+                .collect(),
         };
         while let Some(raw) = left.pop() {
             let parent = raw.parent.map(|at| &plan.all[at]);
             let planned = planned(template, &raw, parent)?;
+            let at = plan.all.len();
             let children = raw.value["resources"].as_array();
             if let Some(children) = children.filter(|_| !planned.skipped) {
-                left.extend(below(children, Some(plan.all.len())).rev());
+                left.extend(below(children, Some(at), raw.turn.as_ref()).rev());
+            }
+            if let (Some(turn), None) = (&raw.turn, raw.parent) {
+                let names = [Some(turn.name.as_str()), raw.symbol];
+                for name in names.into_iter().flatten() {
+                    let made = plan.loops.entry(name.to_lowercase()).or_default();
+                    if made.last() != Some(&at) {
+                        made.push(at);
+                    }
+                }
             }
             plan.all.push(planned);
         }
+        plan.put_in_batches(batches);
         plan.refuse_twice()?;
         plan.name();
         Ok(plan)
+    }
+
+    /// What is deployed so many at a time waits for those before it.
+    fn put_in_batches(&mut self, batches: Vec<(String, Option<usize>)>) {
+        for (name, size) in batches {
+            let Some(size) = size else { continue };
+            let made = self.loops.get(&name.to_lowercase()).cloned();
+            let made = made.unwrap_or_default();
+            let mut before: &[usize] = &[];
+            for (batch, here) in made.chunks(size).enumerate() {
+                for at in here {
+                    self.all[*at].before = before.to_vec();
+                    self.all[*at].batch = batch;
+                }
+                before = here;
+            }
+        }
     }
 
     fn refuse_twice(&self) -> Result<(), Error> {
@@ -104,7 +150,11 @@ impl Plan {
             let ends = id
                 .match_indices("/providers/")
                 .map(|(from, word)| (By::EndOfId, id[from + word.len()..].to_owned()));
-            let symbol = one.symbol.as_ref().map(|symbol| symbol.to_lowercase());
+            // One that a loop makes is found by its place: `symbol[0]`.
+            let symbol = one.symbol.as_ref().map(|symbol| match &one.turn {
+                Some(turn) => format!("{symbol}[{}]", turn.index).to_lowercase(),
+                None => symbol.to_lowercase(),
+            });
             let names = [
                 (By::Id, id.clone()),
                 (
@@ -128,14 +178,62 @@ impl Plan {
         let wanted = wanted.trim_end_matches('/').to_lowercase();
         self.names.get(&wanted).map(|(_, at)| *at)
     }
+
+    /// What a loop of this name or symbol makes, if there is one.
+    pub(super) fn made_by_loop(&self, wanted: &str) -> Option<&[usize]> {
+        let made = self.loops.get(&wanted.to_lowercase());
+        made.map(Vec::as_slice)
+    }
 }
 
-fn below(resources: &[Value], parent: Option<usize>) -> impl DoubleEndedIterator<Item = Raw<'_>> {
+fn below<'v>(
+    resources: &'v [Value],
+    parent: Option<usize>,
+    turn: Option<&Turn>,
+) -> impl DoubleEndedIterator<Item = Raw<'v>> {
+    let turn = turn.cloned();
     resources.iter().map(move |value| Raw {
         symbol: None,
         value,
         parent,
+        turn: turn.clone(),
     })
+}
+
+/// Each resource as often as its loop turns, and the loops with the sizes of their batches.
+type Turned<'v> = (Vec<Raw<'v>>, Vec<(String, Option<usize>)>);
+
+fn turned<'v>(template: &Template<'_>, roots: Vec<Raw<'v>>) -> Result<Turned<'v>, Error> {
+    let mut loops = Vec::with_capacity(roots.len());
+    let mut count = 0;
+    for raw in &roots {
+        let own = template.resource_loop(raw.value)?;
+        let turns = own.as_ref().map_or(1, |own| own.count);
+        let within = resource_count(&Value::Array(vec![raw.value.clone()]));
+        count += turns * within;
+        loops.push(own);
+    }
+    at_most(MOST_RESOURCES, "resources", count)?;
+    let mut all = Vec::new();
+    let mut batches = Vec::new();
+    for (raw, own) in roots.into_iter().zip(loops) {
+        let Some(own) = own else {
+            all.push(raw);
+            continue;
+        };
+        all.extend((0..own.count).map(|index| Raw {
+            turn: Some(Turn {
+                name: own.name.clone(),
+                index,
+            }),
+            ..raw.clone()
+        }));
+        if let Some(symbol) = raw.symbol {
+            batches.push((symbol.to_owned(), None));
+        }
+        batches.push((own.name, own.batch));
+    }
+    Ok((all, batches))
 }
 
 fn planned(
@@ -146,9 +244,26 @@ fn planned(
     let Value::Object(members) = raw.value else {
         return Err(invalid("A template resource is no object"));
     };
-    let mut kind = required(template, members, "type")?;
-    let mut name = required(template, members, "name")?;
-    let version = required(template, members, "apiVersion")?;
+    if parent.is_some() && members.get("copy").is_some_and(|copy| !copy.is_null()) {
+        // Azure's words are not known.
+        return Err(invalid(
+            "A template resource within another one has a 'copy': only resources at the top level can have one. Please see \
+             https://aka.ms/arm-copy for usage details",
+        ));
+    }
+    let turn = raw.turn.as_ref().map(Turn::as_loop);
+    let around = Around {
+        loops: turn.as_ref(),
+        ..Around::of(&NoResources)
+    };
+    let read = Read {
+        template,
+        members,
+        around,
+    };
+    let mut kind = read.required("type")?;
+    let mut name = read.required("name")?;
+    let version = read.required("apiVersion")?;
     // What is within it is planned for itself.
     let mut own: Map<String, Value> = members
         .iter()
@@ -164,7 +279,7 @@ fn planned(
         own.insert("dependsOn".to_owned(), Value::Array(needs));
     }
     let names: Vec<&str> = name.split('/').collect();
-    let scope = scope(template, members)?;
+    let scope = read.scope()?;
     let id = joined_id(&scope, &kind, &names).ok_or_else(|| {
         invalid(format!(
             "The template resource '{name}' for type '{kind}' has incorrect segment lengths. A nested resource type \
@@ -175,7 +290,7 @@ fn planned(
     template.meter.keep(id.len() + version.len())?;
     let skipped = match members.get("condition") {
         None | Some(Value::Null) => false,
-        Some(condition) => match template.evaluate(condition, &NoResources)? {
+        Some(condition) => match template.evaluate_around(condition, around)? {
             Value::Bool(holds) => !holds,
             _ => {
                 return Err(invalid(format!(
@@ -193,55 +308,59 @@ fn planned(
         version,
         skipped,
         existing: members.get("existing") == Some(&json!(true)),
+        turn: raw.turn.clone(),
+        before: vec![],
+        batch: 0,
     })
 }
 
-fn evaluated(
-    template: &Template<'_>,
-    members: &Map<String, Value>,
-    member: &str,
-) -> Result<Option<String>, Error> {
-    let Some(value) = members.get(member).filter(|value| !value.is_null()) else {
-        return Ok(None);
-    };
-    match template.evaluate(value, &NoResources)? {
-        Value::String(text) => Ok(Some(text)),
-        _ => Err(invalid(format!(
-            "The template resource's '{member}' must be a string"
-        ))),
-    }
+/// The members of a resource, which are read before anything is deployed.
+struct Read<'r> {
+    template: &'r Template<'r>,
+    members: &'r Map<String, Value>,
+    around: Around<'r>,
 }
 
-fn required(
-    template: &Template<'_>,
-    members: &Map<String, Value>,
-    member: &str,
-) -> Result<String, Error> {
-    let text = evaluated(template, members, member)?;
-    text.filter(|text| !text.is_empty()).ok_or_else(|| {
-        invalid(format!(
-            "The template resource has no '{member}'. Please see https://aka.ms/arm-syntax-resources for usage details"
-        ))
-    })
-}
+impl Read<'_> {
+    fn evaluated(&self, member: &str) -> Result<Option<String>, Error> {
+        let Some(value) = self.members.get(member).filter(|value| !value.is_null()) else {
+            return Ok(None);
+        };
+        match self.template.evaluate_around(value, self.around)? {
+            Value::String(text) => Ok(Some(text)),
+            _ => Err(invalid(format!(
+                "The template resource's '{member}' must be a string"
+            ))),
+        }
+    }
 
-/// What the resource is deployed to: a resource, a group, a subscription.
-fn scope(template: &Template<'_>, members: &Map<String, Value>) -> Result<String, Error> {
-    let place = &template.place;
-    match evaluated(template, members, "scope")? {
-        Some(scope) if scope.starts_with('/') => return Ok(scope),
-        // Relative to the deployment: `Type/name/…`, types and names by turns.
-        Some(scope) => return Ok(format!("{}/providers/{scope}", place.scope)),
-        None => {}
+    fn required(&self, member: &str) -> Result<String, Error> {
+        let text = self.evaluated(member)?;
+        text.filter(|text| !text.is_empty()).ok_or_else(|| {
+            invalid(format!(
+                "The template resource has no '{member}'. Please see https://aka.ms/arm-syntax-resources for usage details"
+            ))
+        })
     }
-    let subscription = evaluated(template, members, "subscriptionId")?;
-    let group = evaluated(template, members, "resourceGroup")?;
-    if subscription.is_none() && group.is_none() {
-        return Ok(place.scope.clone());
+
+    /// What the resource is deployed to: a resource, a group, a subscription.
+    fn scope(&self) -> Result<String, Error> {
+        let place = &self.template.place;
+        match self.evaluated("scope")? {
+            Some(scope) if scope.starts_with('/') => return Ok(scope),
+            // Relative to the deployment: `Type/name/…`, types and names by turns.
+            Some(scope) => return Ok(format!("{}/providers/{scope}", place.scope)),
+            None => {}
+        }
+        let subscription = self.evaluated("subscriptionId")?;
+        let group = self.evaluated("resourceGroup")?;
+        if subscription.is_none() && group.is_none() {
+            return Ok(place.scope.clone());
+        }
+        let subscription = subscription.unwrap_or_else(|| place.subscription().to_owned());
+        Ok(match group {
+            Some(group) => format!("/subscriptions/{subscription}/resourceGroups/{group}"),
+            None => format!("/subscriptions/{subscription}"),
+        })
     }
-    let subscription = subscription.unwrap_or_else(|| place.subscription().to_owned());
-    Ok(match group {
-        Some(group) => format!("/subscriptions/{subscription}/resourceGroups/{group}"),
-        None => format!("/subscriptions/{subscription}"),
-    })
 }

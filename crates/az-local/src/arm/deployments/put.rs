@@ -51,7 +51,8 @@ pub(super) fn put(call: &Call<'_>, name: &str, id: &str) -> Result<Response, Err
     Ok(operations::with_retry_after(call, response))
 }
 
-/// How long a deployment takes: as long as what takes longest of what it makes, all of which begins at once here.
+/// How long a deployment takes: as long as what takes longest of what it makes, all of which begins at once here; of a
+/// loop in batches, one batch after the other.
 fn time_of(call: &Call<'_>, outcome: &Outcome) -> Result<Duration, Error> {
     let cx = call.cx;
     let mut longest = cx.knobs.takes(KIND, Work::Create);
@@ -60,7 +61,11 @@ fn time_of(call: &Call<'_>, outcome: &Outcome) -> Result<Duration, Error> {
             true => find(call, &made.id)?.map(|nested| nested.ends - cx.now),
             false => Some(cx.knobs.takes(&made.kind, Work::Create)),
         };
-        longest = longest.max(takes.unwrap_or_default());
+        let batches = i32::try_from(made.batch + 1).unwrap_or(i32::MAX);
+        longest = longest.max(takes.unwrap_or_default().saturating_mul(batches));
+    }
+    for gone in &outcome.deleted {
+        longest = longest.max(cx.knobs.takes(&gone.kind, Work::Delete));
     }
     Ok(longest)
 }
@@ -92,7 +97,9 @@ fn deployment(
     let made: Vec<Value> = made.map(|one| json!({"id": one.id})).collect();
     shown.insert("outputResources".to_owned(), Value::Array(made));
     let refused: Vec<Error> = results
-        .filter_map(|one| one.result.as_ref().err().cloned())
+        .map(|one| &one.result)
+        .chain(outcome.deleted.iter().map(|one| &one.result))
+        .filter_map(|result| result.as_ref().err().cloned())
         .collect();
     let error = (!refused.is_empty()).then(|| {
         Error::new(
@@ -111,7 +118,7 @@ fn deployment(
         properties: shown,
         template: asked.template,
         operation: operation.id.clone(),
-        steps: steps(call.cx, id, &outcome.deployed),
+        steps: steps(call.cx, id, &outcome.deployed, &outcome.deleted),
         began: call.cx.now,
         ends: operation.ends,
         error,

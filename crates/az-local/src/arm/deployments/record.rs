@@ -1,6 +1,7 @@
 //! What a deployment answers about itself.
 
 use super::asked::{Asked, Outcome};
+use super::complete::Deleted;
 use super::run::Deployed;
 use crate::arm::error::Error;
 use crate::arm::times;
@@ -9,9 +10,10 @@ use crate::state::deployments::Deployment;
 use crate::state::durations::Work;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use time::Duration;
 use uuid::Uuid;
 
-pub(super) const KIND: &str = "Microsoft.Resources/deployments";
+pub(super) use super::ids::KIND;
 
 pub(super) fn active(name: &str, there: &Deployment) -> Error {
     Error::conflict(
@@ -69,7 +71,7 @@ pub(super) fn view(deployment: &Deployment, cx: &Context<'_>) -> Value {
 }
 
 /// ISO 8601
-fn duration(time: time::Duration) -> String {
+fn duration(time: Duration) -> String {
     format!("PT{}S", time.as_seconds_f64().max(0.0))
 }
 
@@ -107,7 +109,7 @@ pub(super) fn properties(asked: &Asked, outcome: &Outcome) -> Map<String, Value>
     let shown = json!({
         "templateHash": hash.to_string(),
         "parameters": outcome.parameters,
-        "mode": "Incremental",
+        "mode": if asked.complete { "Complete" } else { "Incremental" },
         "provisioningState": "Accepted",
         "correlationId": Uuid::new_v4().to_string(),
         "providers": providers,
@@ -119,25 +121,58 @@ pub(super) fn properties(asked: &Asked, outcome: &Outcome) -> Map<String, Value>
     }
 }
 
-pub(super) fn steps(cx: &Context<'_>, id: &str, deployed: &[Deployed]) -> Vec<Value> {
-    deployed
-        .iter()
-        .map(|one| {
-            let operation = Uuid::new_v4().simple().to_string().to_uppercase();
-            let mut properties = json!({
-                "provisioningOperation": "Create",
-                "provisioningState": if one.result.is_ok() { "Succeeded" } else { "Failed" },
-                "timestamp": times::text(cx.now),
-                "duration": duration(cx.knobs.takes(&one.kind, Work::Create)),
-                "trackingId": Uuid::new_v4().to_string(),
-                "statusCode": "Created",
-                "targetResource": {"id": one.id, "resourceType": one.kind, "resourceName": one.name},
-            });
-            if let Err(error) = &one.result {
-                properties["statusCode"] = json!(error.status().canonical_reason().unwrap_or_default().replace(' ', ""));
-                properties["statusMessage"] = json!({"error": error.body()});
-            }
-            json!({"id": format!("{id}/operations/{operation}"), "operationId": operation, "properties": properties})
-        })
-        .collect()
+pub(super) fn steps(
+    cx: &Context<'_>,
+    id: &str,
+    deployed: &[Deployed],
+    deleted: &[Deleted],
+) -> Vec<Value> {
+    let made = deployed.iter().map(|one| Step {
+        operation: "Create",
+        good: "Created",
+        takes: cx.knobs.takes(&one.kind, Work::Create),
+        target: [&one.id, &one.kind, &one.name],
+        result: &one.result,
+    });
+    let gone = deleted.iter().map(|one| Step {
+        operation: "Delete",
+        good: "OK",
+        takes: cx.knobs.takes(&one.kind, Work::Delete),
+        target: [&one.id, &one.kind, &one.name],
+        result: &one.result,
+    });
+    made.chain(gone).map(|step| step.shown(cx, id)).collect()
+}
+
+/// What a deployment did to one resource.
+struct Step<'s> {
+    operation: &'s str,
+    /// The status code of one that went well.
+    good: &'s str,
+    takes: Duration,
+    /// Id, type and name.
+    target: [&'s String; 3],
+    result: &'s Result<(), Error>,
+}
+
+impl Step<'_> {
+    fn shown(&self, cx: &Context<'_>, id: &str) -> Value {
+        let operation = Uuid::new_v4().simple().to_string().to_uppercase();
+        let [target, kind, name] = self.target;
+        let mut properties = json!({
+            "provisioningOperation": self.operation,
+            "provisioningState": if self.result.is_ok() { "Succeeded" } else { "Failed" },
+            "timestamp": times::text(cx.now),
+            "duration": duration(self.takes),
+            "trackingId": Uuid::new_v4().to_string(),
+            "statusCode": self.good,
+            "targetResource": {"id": target, "resourceType": kind, "resourceName": name},
+        });
+        if let Err(error) = self.result {
+            let reason = error.status().canonical_reason().unwrap_or_default();
+            properties["statusCode"] = json!(reason.replace(' ', ""));
+            properties["statusMessage"] = json!({"error": error.body()});
+        }
+        json!({"id": format!("{id}/operations/{operation}"), "operationId": operation, "properties": properties})
+    }
 }

@@ -1,7 +1,9 @@
 //! Deploying a template: its resources are put in the order that they need each other.
 
 use super::error::{circle, invalid};
+use super::evaluate::Around;
 use super::limits::size;
+use super::loops::Turn;
 use super::plan::{Plan, Planned};
 use super::resources::{NoResources, Resources, pending};
 use super::template::{Place, Template};
@@ -33,6 +35,8 @@ pub(super) struct Deployed {
     pub(super) needs: Vec<(String, String, String)>,
     /// The resource before, where it was there.
     pub(super) before: Option<Value>,
+    /// How many batches of its loop come before it.
+    pub(super) batch: usize,
     pub(super) result: Result<(), Error>,
 }
 
@@ -66,6 +70,12 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// The resources whose conditions do not hold, by their ids in lower case.
+    pub(super) fn skipped(&self) -> Vec<String> {
+        let skipped = self.plan.all.iter().filter(|one| one.skipped);
+        skipped.map(|one| one.id.to_ascii_lowercase()).collect()
+    }
+
     /// Deploys what has not been deployed yet, and gives what became of each, in the order that it was done in.
     /// A resource that is refused stops what needs it and nothing else. A template that turns out not to be
     /// valid, or a circle, is an error of the whole.
@@ -93,7 +103,10 @@ impl<'a> Run<'a> {
                 .unwrap_or("string");
             let raw = declaration.get("value").unwrap_or(&Value::Null);
             let mut output = json!({"type": shown_type(kind)});
-            let value = self.template.evaluate(raw, self)?;
+            let value = match declaration.get("copy").filter(|copy| !copy.is_null()) {
+                Some(copy) => self.template.copied_output(copy, self)?,
+                None => self.template.evaluate(raw, self)?,
+            };
             self.template.meter.keep(size(&value).bytes)?;
             if !kind.to_ascii_lowercase().starts_with("secure") {
                 output["value"] = value;
@@ -228,6 +241,7 @@ impl<'a> Run<'a> {
             location: location.map(str::to_owned),
             needs,
             before,
+            batch: one.batch,
             result,
         });
         Ok(done)
@@ -252,20 +266,36 @@ impl<'a> Run<'a> {
 
     /// What a resource says it depends on.
     fn needed(&self, one: &Planned) -> Result<Vec<usize>, Error> {
+        let mut found = one.before.clone();
         let Some(all) = one.raw.get("dependsOn").filter(|all| !all.is_null()) else {
-            return Ok(vec![]);
+            return Ok(found);
         };
-        let all = self.template.evaluate(all, &NoResources)?;
+        let turn = one.turn.as_ref().map(Turn::as_loop);
+        let around = Around {
+            loops: turn.as_ref(),
+            ..Around::of(&NoResources)
+        };
+        let all = self.template.evaluate_around(all, around)?;
         let Value::Array(all) = all else {
             return Err(invalid(format!(
                 "The 'dependsOn' of the template resource '{}' is no array",
                 one.name
             )));
         };
-        let mut found = Vec::new();
         let mut known = vec![false; self.plan.all.len()];
+        for at in &found {
+            known[*at] = true;
+        }
         for needed in &all {
             let needed = needed.as_str().unwrap_or_default();
+            if let Some(made) = self.plan.made_by_loop(needed) {
+                for at in made {
+                    if !std::mem::replace(&mut known[*at], true) {
+                        found.push(*at);
+                    }
+                }
+                continue;
+            }
             let at = self.plan.find(needed).ok_or_else(|| {
                 invalid(format!(
                     "The resource '{needed}' is not defined in the template. Please see https://aka.ms/arm-syntax-resources for usage details"
@@ -281,6 +311,11 @@ impl<'a> Run<'a> {
     /// The body of the resource's PUT.
     fn body(&self, one: &Planned) -> Result<Value, Error> {
         let mut body = Map::new();
+        let turn = one.turn.as_ref().map(Turn::as_loop);
+        let around = Around {
+            loops: turn.as_ref(),
+            ..Around::of(self)
+        };
         for (member, raw) in &one.raw {
             if [
                 "type",
@@ -289,6 +324,7 @@ impl<'a> Run<'a> {
                 "dependsOn",
                 "condition",
                 "comments",
+                "copy",
                 "scope",
                 "metadata",
                 "existing",
@@ -304,9 +340,11 @@ impl<'a> Run<'a> {
                     .kind
                     .eq_ignore_ascii_case("Microsoft.Resources/deployments")
             {
-                self.nested(raw)?
+                self.nested(raw, around)?
             } else {
-                self.template.evaluate(raw, self)?
+                let copies = member == "properties";
+                self.template
+                    .evaluate_around(raw, Around { copies, ..around })?
             };
             body.insert(member.clone(), value);
         }
@@ -315,7 +353,7 @@ impl<'a> Run<'a> {
 
     /// A nested deployment's properties. Its template's expressions are its own where it says so
     /// (<https://learn.microsoft.com/azure/azure-resource-manager/templates/linked-templates#expression-evaluation-scope-in-nested-templates>).
-    fn nested(&self, raw: &Value) -> Result<Value, Error> {
+    fn nested(&self, raw: &Value, around: Around<'_>) -> Result<Value, Error> {
         let inner = raw
             .pointer("/expressionEvaluationOptions/scope")
             .and_then(Value::as_str);
@@ -323,11 +361,11 @@ impl<'a> Run<'a> {
         let template = outer
             .as_object_mut()
             .and_then(|members| members.remove("template"));
-        let mut properties = self.template.evaluate(&outer, self)?;
+        let mut properties = self.template.evaluate_around(&outer, around)?;
         if let Some(template) = template {
             properties["template"] = match inner {
                 Some(scope) if scope.eq_ignore_ascii_case("inner") => template,
-                _ => self.template.evaluate(&template, self)?,
+                _ => self.template.evaluate_around(&template, around)?,
             };
         }
         Ok(properties)

@@ -118,17 +118,6 @@ impl<'a> Template<'a> {
                     _ => "",
                 };
                 for (name, value) in members {
-                    let loops = match section {
-                        "resources" | "outputs" => true,
-                        "variables" => path.len() == 1,
-                        _ => false,
-                    };
-                    if name == "copy" && loops {
-                        return Err(invalid(format!(
-                            "'copy' at '{}' is not supported by the local Azure: write each instance out",
-                            shown(path)
-                        )));
-                    }
                     // A nested template has functions, parameters and variables of its own.
                     if section == "resources" && name == "template" {
                         continue;
@@ -190,16 +179,28 @@ fn check_counts(body: &Value) -> Result<(), Error> {
         ("variables", MOST_VARIABLES),
         ("outputs", MOST_OUTPUTS),
     ] {
-        let count = body[section].as_object().map_or(0, Map::len);
+        let declared = body[section].as_object();
+        let mut count = declared.map_or(0, Map::len);
+        // Variables that a loop makes each have their own.
+        if section == "variables"
+            && let Some(loops) = declared.and_then(|all| all.get("copy")?.as_array())
+        {
+            count = count - 1 + loops.len();
+        }
         at_most(most, section, count)?;
     }
-    at_most(MOST_RESOURCES, "resources", resource_count(body))
+    at_most(
+        MOST_RESOURCES,
+        "resources",
+        resource_count(&body["resources"]),
+    )
 }
 
-/// The resources that a template deploys: those within resources too, those of nested templates not.
-fn resource_count(body: &Value) -> usize {
+/// The resources that a template deploys: those within resources too, those of nested templates not. What a loop makes
+/// is one here: how often it turns is known later.
+pub(super) fn resource_count(resources: &Value) -> usize {
     let mut count = 0;
-    let mut left = vec![&body["resources"]];
+    let mut left = vec![resources];
     while let Some(resources) = left.pop() {
         let mut add = |resource: &'_ Value| {
             if resource["existing"] != Value::Bool(true) {

@@ -37,11 +37,20 @@ pub(super) fn answer(call: &Call<'_>, name: &str) -> Result<Response, Error> {
             let after = call.within(Method::GET, &one.id, &one.version, None)?;
             changes.push(change(&one.id, one.before.as_ref(), &after, ids_only));
         }
+        for one in &outcome.deleted {
+            let mut change = json!({"resourceId": one.id, "changeType": "Delete"});
+            if !ids_only {
+                change["before"] = settled(&one.before);
+            }
+            changes.push(change);
+        }
         if call.path.group.is_some() {
             let own: HashSet<String> = outcome
                 .deployed
                 .iter()
-                .map(|one| one.id.to_ascii_lowercase())
+                .map(|one| &one.id)
+                .chain(outcome.deleted.iter().map(|one| &one.id))
+                .map(|id| id.to_ascii_lowercase())
                 .collect();
             let below = Resource::key_of(&scope) + "/";
             call.cx

@@ -228,6 +228,7 @@ const FUNCTIONS: &[(&str, usize, usize, Function)] = &[
 /// Functions that need the deployment, not only their arguments.
 pub(in crate::arm::deployments) const CONTEXTUAL: &[&str] = &[
     "and",
+    "copyIndex",
     "deployer",
     "deployment",
     "environment",

@@ -2,6 +2,8 @@
 //! a worker's.
 
 mod anything;
+mod complete;
+mod copy;
 mod counts;
 mod growth;
 mod history;
