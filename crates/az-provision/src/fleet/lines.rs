@@ -94,7 +94,7 @@ fn check_flags(args: &All, list: &Path) -> Result<(), Failure> {
 }
 
 /// What the command line says for every line.
-fn common(args: &All) -> Line {
+pub(super) fn common(args: &All) -> Line {
     Line {
         name: None,
         resource_group: args.resource_group.clone(),
@@ -113,14 +113,14 @@ fn common(args: &All) -> Line {
 }
 
 /// Reads lines as command lines of one flag for each member: what a flag takes, its member takes.
-struct Reader {
+pub(super) struct Reader {
     command: Command,
     /// The flag of each member.
     flags: BTreeMap<String, String>,
 }
 
 impl Reader {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let command = Command::new("line")
             .no_binary_name(true)
             .disable_help_flag(true);
@@ -149,7 +149,7 @@ impl Reader {
     }
 
     /// A line, or what is wrong with it.
-    fn read(&mut self, common: &Line, value: Value) -> Result<Line, String> {
+    pub(super) fn read(&mut self, common: &Line, value: Value) -> Result<Line, String> {
         let Value::Object(members) = value else {
             return Err(
                 "an object was expected, as {\"name\": \"vm1\", \"resourceGroup\": \"g1\"}"

@@ -98,6 +98,37 @@ impl Request {
         })
     }
 
+    /// One that needs no session: with a key of its own, and what is said besides.
+    #[cfg(test)]
+    pub(crate) fn for_tests(
+        name: &MachineName,
+        args: &Machine,
+        password: Option<&str>,
+        custom_data: Option<&str>,
+    ) -> Self {
+        let words = args.assign_identity.as_deref();
+        Request {
+            name: name.clone(),
+            image: args.image.parse().expect("an image"),
+            size: args.size.clone(),
+            login: Login {
+                username: args.admin_username.clone().unwrap_or_default(),
+                password: password.map(SecretString::from),
+                keys: Keys::These(vec![]),
+                given: true,
+            },
+            network: Network::checked(name.as_str(), args).expect("a network"),
+            disk_gb: None,
+            storage_sku: None,
+            data_disks_gb: vec![],
+            priority: None,
+            zone: None,
+            identities: words.map(|words| read_identities(words).expect("identities")),
+            custom_data: custom_data.map(SecretString::from),
+            user_data: None,
+        }
+    }
+
     /// What its look in the catalogue depends on.
     pub(crate) fn looked_up(&self) -> (String, String) {
         (self.image.reference().to_string(), self.size.to_lowercase())
