@@ -297,7 +297,7 @@ impl Azure {
             let url = exchange["url"].as_str().unwrap_or_default();
             let service = url.starts_with("https://management.azure.com/")
                 || url.contains(".vault.azure.net/");
-            let asks = url.contains("/checkNameAvailability?");
+            let asks = url.contains("/checkNameAvailability?") || url.contains("/whatIf?");
             service && exchange["method"] != "GET" && !asks
         };
         self.log().iter().filter(write).count()

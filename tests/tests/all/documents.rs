@@ -149,6 +149,45 @@ fn a_program_runs_on_a_host_as_the_document_says() {
     assert!(written.contains("kv-hosts.vault.azure.net/secrets/quickstart-secret"));
 }
 
+#[test]
+fn a_fleet_is_deployed_by_one_host_and_by_many_as_the_document_says() {
+    let azure = Azure::start();
+    let list = block("scale.md", "--as-template fleet.jsonl");
+    let many = block("scale.md", "parallel --jobs");
+    // Who has no GNU parallel gets as much of it as the document needs: a process for each file, so many at once.
+    let script = format!(
+        r#"{AROUND}
+         command -v parallel >/dev/null || parallel() {{
+             while [ "$1" != az-provision ]; do shift; done
+             local words=()
+             while [ "$1" != ::: ]; do words+=("$1"); shift; done; shift
+             printf '%s\n' "$@" | xargs -P 4 -I '{{}}' "${{words[@]}}"
+         }}
+         {list}
+         {many}
+         ls parts; az-provision vm list --query '[].name' -o tsv"#
+    );
+    let ran = azure.shell(&script).assert().success();
+    let said = String::from_utf8_lossy(&ran.get_output().stdout).into_owned();
+    assert!(
+        said.contains("create    resource group 'fleet-1'"),
+        "{said}"
+    );
+    assert!(said.contains("fleet-0.jsonl\nfleet-1.jsonl\n"), "{said}");
+    for machine in ["web0", "web1", "db0"] {
+        assert!(
+            said.lines().any(|line| line == machine),
+            "{machine}: {said}"
+        );
+    }
+    // The parts have no new content but for where they were cut: each group was deployed once by each.
+    let puts = azure.log().into_iter().filter(|exchange| {
+        let url = exchange["url"].as_str().unwrap_or_default();
+        exchange["method"] == "PUT" && url.contains("/deployments/fleet-")
+    });
+    assert_eq!(puts.count(), 3, "what one host did is known to the others");
+}
+
 /// A block that no test runs is a block that somebody forgot.
 #[test]
 fn every_block_is_run_somewhere() {
@@ -157,6 +196,7 @@ fn every_block_is_run_somewhere() {
         ("README.md", "az login --service-principal"), // conformance, with the real az
         ("README.md", "az-local start && eval"), // the two parts are in the test of the local Azure
         ("benchmarks.md", "scripts/bench.sh local"), // half an hour; its options are checked with the script
+        ("scale.md", "scripts/scale.sh"),            // minutes, in the released form
     ];
     const HERE: &[(&str, &str)] = &[
         ("README.md", "az-cleanup all"),
@@ -166,6 +206,8 @@ fn every_block_is_run_somewhere() {
         ("README.md", "az-local run --"),
         ("machines.md", "scp -F"),
         ("hosts.md", "az-local host exec"),
+        ("scale.md", "--as-template fleet.jsonl"),
+        ("scale.md", "parallel --jobs"),
     ];
     let known = |document: &str, block: &str| {
         let mut all = ELSEWHERE.iter().chain(HERE);

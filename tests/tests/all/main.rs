@@ -14,6 +14,7 @@ mod documents;
 mod durability;
 mod environment;
 mod extensions;
+mod fleet;
 mod foreign_links;
 mod help;
 mod hosts;

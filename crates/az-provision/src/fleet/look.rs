@@ -146,22 +146,26 @@ fn wanted(
         }
     }
     session.none_of(refused)?;
-    // A new pair is made once nothing is wrong, and is the same for all.
+    Ok(all)
+}
+
+/// Gives the machines their users' public keys. A new pair is made here, the same for all; not where `is_plan` says that
+/// nothing is to be made.
+pub(super) fn keys(session: &Session, all: &mut [Wanted], is_plan: bool) -> Result<(), Failure> {
     let mut new_keys: Option<Vec<String>> = None;
     for machine in all.iter_mut().filter_map(|wanted| wanted.machine.as_mut()) {
         let request = &machine.request;
-        machine.keys = match (&new_keys, request.has_new_keys()) {
-            (Some(keys), true) => keys.clone(),
-            (_, is_new) => {
-                let keys = request.keys(session)?;
-                if is_new {
-                    new_keys = Some(keys.clone());
-                }
-                keys
-            }
+        let is_new = request.has_new_keys();
+        machine.keys = match &new_keys {
+            Some(keys) if is_new => keys.clone(),
+            _ if is_new && is_plan => vec!["<a new key>".to_owned()],
+            _ => request.keys(session)?,
         };
+        if is_new {
+            new_keys = Some(machine.keys.clone());
+        }
     }
-    Ok(all)
+    Ok(())
 }
 
 fn checked(

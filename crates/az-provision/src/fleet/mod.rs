@@ -30,8 +30,12 @@ pub(crate) async fn run(session: &Session, args: All, list: &Path) -> Result<(),
     let jobs = usize::from(args.jobs);
     let lines = lines::read(session, &args, list)?;
     let shown = session.progress("Looking at what is there");
-    let (wanted, known) = look::up(session, lines, jobs).await?;
+    let (mut wanted, known) = look::up(session, lines, jobs).await?;
     let tags = args.tags.to_json();
+    // No key is made for a list that is refused.
+    look::keys(session, &mut wanted, true)?;
+    wanted::resources(&wanted, &known, tags.as_ref())?;
+    look::keys(session, &mut wanted, args.plan)?;
     let nodes = wanted::resources(&wanted, &known, tags.as_ref())?;
     let mut locations = HashMap::new();
     for one in &wanted {

@@ -2,6 +2,7 @@
 //! (<https://learn.microsoft.com/rest/api/resources/deployments/what-if>).
 
 use super::asked::{asked, place, run};
+use super::run::Deployed;
 use crate::arm::call::Call;
 use crate::arm::error::Error;
 use crate::ground::wire::Response;
@@ -35,12 +36,12 @@ pub(super) fn answer(call: &Call<'_>, name: &str) -> Result<Response, Error> {
                 return Err(error.clone());
             }
             let after = call.within(Method::GET, &one.id, &one.version, None)?;
-            changes.push(change(&one.id, one.before.as_ref(), &after, ids_only));
+            changes.push(change(one, &after, ids_only));
         }
         for one in &outcome.deleted {
             let mut change = json!({"resourceId": one.id, "changeType": "Delete"});
             if !ids_only {
-                change["before"] = settled(&one.before);
+                change["before"] = settled(&one.before, &[]);
             }
             changes.push(change);
         }
@@ -73,9 +74,27 @@ pub(super) fn answer(call: &Call<'_>, name: &str) -> Result<Response, Error> {
     ))
 }
 
-fn change(id: &str, before: Option<&Value>, after: &Value, ids_only: bool) -> Value {
-    let after = settled(after);
-    let before = before.map(settled);
+/// Members that say who uses a resource: another one's making changes them, not this one's.
+fn users(kind: &str) -> &'static [&'static str] {
+    const USERS: &[(&str, &[&str])] = &[
+        ("Microsoft.Network/virtualNetworks", &["ipConfigurations"]),
+        (
+            "Microsoft.Network/networkSecurityGroups",
+            &["networkInterfaces", "subnets"],
+        ),
+        ("Microsoft.Network/publicIPAddresses", &["ipConfiguration"]),
+        ("Microsoft.Network/networkInterfaces", &["virtualMachine"]),
+    ];
+    let found = USERS
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(kind));
+    found.map_or(&[], |(_, members)| members)
+}
+
+fn change(one: &Deployed, after: &Value, ids_only: bool) -> Value {
+    let (id, users) = (&one.id, users(&one.kind));
+    let after = settled(after, users);
+    let before = one.before.as_ref().map(|before| settled(before, users));
     let mut delta = Vec::new();
     let kind = match &before {
         None => "Create",
@@ -101,17 +120,19 @@ fn change(id: &str, before: Option<&Value>, after: &Value, ids_only: bool) -> Va
     change
 }
 
-/// A resource without what changes by itself.
-fn settled(value: &Value) -> Value {
+/// A resource without what changes by itself, and without who uses it.
+fn settled(value: &Value, users: &[&str]) -> Value {
     match value {
         Value::Object(members) => Value::Object(
             members
                 .iter()
-                .filter(|(name, _)| !VOLATILE.contains(&name.as_str()))
-                .map(|(name, value)| (name.clone(), settled(value)))
+                .filter(|(name, _)| {
+                    !VOLATILE.contains(&name.as_str()) && !users.contains(&name.as_str())
+                })
+                .map(|(name, value)| (name.clone(), settled(value, users)))
                 .collect(),
         ),
-        Value::Array(values) => values.iter().map(settled).collect(),
+        Value::Array(values) => values.iter().map(|value| settled(value, users)).collect(),
         other => other.clone(),
     }
 }
