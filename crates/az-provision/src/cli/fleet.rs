@@ -1,6 +1,6 @@
 //! What a line of a list may say of a machine, and of the vault, identity and roles that go with it: `all --as-template`.
 
-use super::{Machine, Vault};
+use super::{vault::Vault, vm::Machine};
 use az_core::{
     arm::ResourceId,
     cli::Tags,
