@@ -4,6 +4,7 @@ use crate::{
     budget::Budget,
     cause,
     origin::{ForeignLink, OneOrigin},
+    pacer::{self, Pacer},
     pages::OnePages,
     resend::{OnlyAsks, OutOfTime, Repeatable, Resend},
 };
@@ -34,6 +35,8 @@ pub struct Connection {
     pub tool: &'static str,
     /// The time that there is for everything.
     pub budget: Budget,
+    /// When requests are sent.
+    pub pacer: Pacer,
 }
 
 impl Connection {
@@ -45,7 +48,13 @@ impl Connection {
                 OneOrigin::of(endpoint),
                 OnePages::policy(),
                 ClaimsChallenge::policy(),
-                Resend::policy(self.budget.clone(), repeatable),
+                Resend {
+                    budget: self.budget.clone(),
+                    repeatable,
+                    pacer: self.pacer.clone(),
+                    service: self.limited_as(endpoint),
+                }
+                .policy(),
             ],
             transport: Some(self.transport.clone()),
             // Ours is the one before.
@@ -55,6 +64,18 @@ impl Connection {
             },
             cloud: Some(self.cloud.configuration()),
             ..Default::default()
+        }
+    }
+
+    /// Whose limits count for what is asked at `endpoint`.
+    fn limited_as(&self, endpoint: &Url) -> pacer::Service {
+        let vaults = format!(".{}", self.cloud.vault_suffix());
+        match endpoint.host_str().unwrap_or_default() {
+            host if Some(host) == self.cloud.resource_manager_endpoint().host_str() => {
+                pacer::Service::ResourceManager
+            }
+            host if host.ends_with(&vaults) => pacer::Service::KeyVault,
+            _ => pacer::Service::Other,
         }
     }
 

@@ -31,6 +31,7 @@ pub mod keyvault;
 pub mod name;
 pub mod nearest;
 pub mod origin;
+pub mod pacer;
 pub mod pages;
 pub mod reach;
 pub mod resend;

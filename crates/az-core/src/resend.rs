@@ -1,12 +1,15 @@
 //! When a request is sent again: within the command's time, after a pause, and a write only where it certainly was not done.
 
-use crate::budget::{Budget, in_words};
+use crate::{
+    budget::{Budget, in_words},
+    pacer::{Held, Pacer, Refused, Service},
+};
 use az_credential::http::{is_certificate_refused, is_page, jittered, retry_after, whole};
 use azure_core::{
     Error,
     error::ErrorKind,
     http::{
-        Context, Method, Request, StatusCode,
+        Context, Method, Request, StatusCode, Url,
         policies::{Policy, PolicyResult},
     },
 };
@@ -57,16 +60,18 @@ enum Trouble {
     Silent,
 }
 
-/// Sends a request again as long as there is hope and time.
+/// Sends a request again as long as there is hope and time, each time when it is its turn.
 #[derive(Debug)]
 pub(crate) struct Resend {
-    budget: Budget,
-    repeatable: Repeatable,
+    pub(crate) budget: Budget,
+    pub(crate) repeatable: Repeatable,
+    pub(crate) pacer: Pacer,
+    pub(crate) service: Service,
 }
 
 impl Resend {
-    pub(crate) fn policy(budget: Budget, repeatable: Repeatable) -> Arc<dyn Policy> {
-        Arc::new(Resend { budget, repeatable })
+    pub(crate) fn policy(self) -> Arc<dyn Policy> {
+        Arc::new(self)
     }
 
     fn may_repeat(&self, ctx: &Context<'_>, request: &Request) -> bool {
@@ -116,7 +121,7 @@ impl Resend {
 /// Whether it is worth another try, after so many of the same kind and so much time.
 fn has_hope(trouble: Trouble, retries: u32, since: Duration) -> bool {
     match trouble {
-        // The service says that it will do it; the command's time is the bound.
+        // The pacer knows when.
         Trouble::Throttled => true,
         Trouble::NotSent => retries < 5 && since < LONGEST_SILENCE,
         Trouble::Unknown => retries < 8,
@@ -139,7 +144,32 @@ impl Policy for Resend {
         loop {
             body.reset().await?;
             request.set_body(body.clone());
-            let (answer, trouble) = self.once(ctx, request, next).await;
+            let (method, url) = (request.method(), request.url().clone());
+            // The wait for it is none for an answer.
+            let turn = self.pacer.turn(self.service, method, &url, &self.budget);
+            let turn = match turn.await {
+                Ok(turn) => turn,
+                Err(Held::Refused(answer)) => return Ok(answer),
+            };
+            let (answer, trouble) = match self.once(ctx, request, next).await {
+                (Ok(answer), Some(Trouble::Throttled)) => {
+                    let asked = retry_after(answer.headers());
+                    let Refused { pause, answer } = turn.refused(answer, asked);
+                    // What there is no time to wait for stands as it is.
+                    if pause.time >= self.budget.left() {
+                        return Ok(answer);
+                    }
+                    if pause.is_news {
+                        announce(&url, pause.time);
+                    }
+                    continue;
+                }
+                outcome => outcome,
+            };
+            if let Ok(answer) = &answer {
+                turn.answered(answer.headers());
+            }
+            drop(turn);
             let Some(trouble) = trouble else {
                 return answer;
             };
@@ -157,15 +187,21 @@ impl Policy for Resend {
             if pause >= self.budget.left() {
                 return answer;
             }
-            tracing::debug!(?trouble, ?pause, "sent again after a while");
-            if pause >= LONG_PAUSE {
-                let host = request.url().host_str().unwrap_or_default();
-                let seconds = pause.as_secs_f64().ceil();
-                tracing::warn!("{host} is busy: waiting for {seconds} s");
-            }
+            tracing::debug!(?trouble, "sent again after a while");
+            announce(&url, pause);
             tokio::time::sleep(pause).await;
             retries += 1;
         }
+    }
+}
+
+/// Says that a service is waited for, if it is for long.
+fn announce(url: &Url, pause: Duration) {
+    tracing::debug!(?pause, "a pause");
+    if pause >= LONG_PAUSE {
+        let host = url.host_str().unwrap_or_default();
+        let seconds = pause.as_secs_f64().ceil();
+        tracing::warn!("{host} is busy: waiting for {seconds} s");
     }
 }
 

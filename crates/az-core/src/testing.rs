@@ -1,6 +1,6 @@
 //! A service that does what a script says, for the tests of what asks it.
 
-use crate::{budget::Budget, connection::Connection};
+use crate::{budget::Budget, connection::Connection, pacer::Pacer};
 use az_credential::{Cloud, Env};
 use azure_core::{
     Bytes, Error,
@@ -72,6 +72,7 @@ impl Script {
             transport: Transport::new(self.clone()),
             tool: "a-tool",
             budget: Budget::new(total),
+            pacer: Pacer::default(),
         }
     }
 }

@@ -112,6 +112,7 @@ fn connection(wire: &Arc<Wire>) -> Connection {
         transport: Transport::new(wire.clone()),
         tool: "az-role",
         budget: Budget::new(Duration::from_secs(60)),
+        pacer: Default::default(),
     }
 }
 

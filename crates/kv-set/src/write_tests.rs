@@ -106,6 +106,7 @@ async fn run(steps: Vec<Step>) -> (Result<String, Failure>, Vec<String>) {
         transport: Transport::new(script.clone()),
         tool: "kv-set",
         budget: Budget::new(Duration::from_secs(120)),
+        pacer: Default::default(),
     };
     let vault = Vault::named(&connection.cloud, &"kv-go".parse().expect("valid"));
     let made = |repeatable| client(&connection, &vault, repeatable).expect("a client");

@@ -14,6 +14,7 @@ use crate::{
     caller::Caller,
     connection::{Connection, application_id},
     nearest::did_you_mean,
+    pacer::Pacer,
     shown::{shown, shown_json},
     subscription::{self, Subscription},
 };
@@ -60,6 +61,8 @@ pub struct State {
     under_way: UnderWay,
     /// The time that there is for everything.
     pub budget: Budget,
+    /// When requests are sent.
+    pub(super) pacer: Pacer,
     chain: OnceLock<Arc<DefaultAzureCredential>>,
     arm: OnceLock<Client>,
     subscription: OnceCell<Subscription>,
@@ -91,6 +94,7 @@ impl Session {
             transport: OnceLock::new(),
             under_way,
             budget,
+            pacer: Pacer::default(),
             chain: OnceLock::new(),
             arm: OnceLock::new(),
             subscription: OnceCell::new(),
@@ -148,6 +152,7 @@ impl Session {
             transport: self.transport()?,
             tool: self.tool,
             budget: self.budget.clone(),
+            pacer: self.pacer.clone(),
         })
     }
 
