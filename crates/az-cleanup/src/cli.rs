@@ -1,7 +1,9 @@
 //! What the user may say.
 
 use az_core::{
-    cli::{CommandLine, FOR_ANSWERS, FOR_OPERATIONS, GlobalArgs, SecretArgs, parse_duration},
+    cli::{
+        CommandLine, FOR_ANSWERS, FOR_OPERATIONS, GlobalArgs, ListArgs, SecretArgs, parse_duration,
+    },
     name::{GroupName, Location, VaultName},
 };
 use clap::{Args, Parser, Subcommand};
@@ -131,6 +133,8 @@ pub(crate) struct OneSecret {
     /// How long to go on asking while a new role assignment is not effective yet, as 10m
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "0s")]
     pub(crate) wait_for_access: Duration,
+    #[command(flatten)]
+    pub(crate) lists: ListArgs,
 }
 
 #[derive(Args, Debug)]

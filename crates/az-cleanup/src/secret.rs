@@ -6,7 +6,7 @@
 
 use crate::cli::{OneSecret, Secret as Command};
 use az_core::{
-    cli::{Doing, Failure, Session, Status, for_each, lines, secret_of_line},
+    cli::{Doing, Failure, List, Session, Status, for_each, secret_of_line},
     connection::Connection,
     keyvault::{
         Access, Repeatable, SecretRef, ServiceError, VaultError, client, explain, service_error,
@@ -42,9 +42,9 @@ pub(crate) async fn run(session: &Session, command: &Command) -> Result<(), Fail
         return session.print(&result);
     }
     let vault = args.secret.vault(session)?;
-    for_each(session, lines::read_stdin("names")?, |item| {
-        let secret = secret_of_line(&item, &vault);
-        async move { act(session, access, command, args, secret?).await }
+    let names = List::from_stdin("names", |item| secret_of_line(item, &vault)).await?;
+    for_each(session, &args.lists, names, |secret| async move {
+        act(session, access, command, args, secret).await
     })
     .await
 }

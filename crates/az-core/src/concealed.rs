@@ -14,7 +14,7 @@ pub const CONCEALED: &str = "<redacted>";
 /// The fewest letters of a secret that is looked for: a shorter one is part of many words.
 const FEWEST: usize = 6;
 /// The most that are known at a time. Of many things that are written, those that are under way are the last.
-const MOST: usize = 64;
+const MOST: usize = 512;
 
 /// What is said is said by the whole process, the log and the thread that watches for signals among it: so is what is not.
 static KNOWN: Mutex<VecDeque<Zeroizing<String>>> = Mutex::new(VecDeque::new());

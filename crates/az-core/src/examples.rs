@@ -261,6 +261,11 @@ pub const EXAMPLES: &[Example] = &[
     ),
     example(
         "kv-set",
+        "Many, of JSON lines; run again, it goes on where it stopped",
+        "printf '{\"name\": \"%s\", \"value\": \"v\"}\\n' one two three | kv-set - --skip-existing --fail-fast",
+    ),
+    example(
+        "kv-set",
         "When a secret expires, without a new version of it",
         "kv-set db-password --attributes-only --expires 2030-12-31T00:00:00Z",
     ),

@@ -56,6 +56,10 @@ const GROUP: Create = Create {
             "-l eastus",
         ),
         updated("tags", "tags.a", "--tags a=1", "--tags a=2"),
+        manner("jobs"),
+        manner("keep-going"),
+        manner("fail-fast"),
+        manner("unpaced"),
     ],
 };
 
@@ -242,6 +246,10 @@ const IDENTITY: Create = Create {
             "-l westus2",
         ),
         updated("tags", "tags.a", "--tags a=1", "--tags a=2"),
+        manner("jobs"),
+        manner("keep-going"),
+        manner("fail-fast"),
+        manner("unpaced"),
     ],
 };
 
@@ -267,6 +275,10 @@ const ASSIGNMENT: Create = Create {
         ),
         manner("condition-version"),
         manner("wait-for-principal"),
+        manner("jobs"),
+        manner("keep-going"),
+        manner("fail-fast"),
+        manner("unpaced"),
     ],
 };
 

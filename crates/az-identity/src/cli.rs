@@ -1,7 +1,7 @@
 //! What the user may say.
 
 use az_core::{
-    cli::{CommandLine, FOR_ANSWERS, FOR_OPERATIONS, GlobalArgs, MachineArgs, Tags},
+    cli::{CommandLine, FOR_ANSWERS, FOR_OPERATIONS, GlobalArgs, ListArgs, MachineArgs, Tags},
     name::{GroupName, Location},
 };
 use clap::{Args, Parser, Subcommand};
@@ -65,6 +65,8 @@ pub(crate) struct Create {
     pub(crate) location: Option<Location>,
     #[command(flatten)]
     pub(crate) tags: Tags,
+    #[command(flatten)]
+    pub(crate) lists: ListArgs,
 }
 
 #[derive(Args, Debug)]
@@ -75,6 +77,8 @@ pub(crate) struct Named {
     /// Its resource group
     #[arg(short = 'g', long)]
     pub(crate) resource_group: GroupName,
+    #[command(flatten)]
+    pub(crate) lists: ListArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -84,7 +88,7 @@ pub(crate) enum Vm {
     /// Take identities from virtual machines
     Remove(Change),
     /// Show the identities of virtual machines
-    Show(MachineArgs),
+    Show(Shown),
 }
 
 #[derive(Args, Debug)]
@@ -95,4 +99,14 @@ pub(crate) struct Change {
     /// - reads them from standard input
     #[arg(long, num_args = 0.., default_value = "[system]", value_name = "NAME|ID")]
     pub(crate) identities: Vec<String>,
+    #[command(flatten)]
+    pub(crate) lists: ListArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Shown {
+    #[command(flatten)]
+    pub(crate) machine: MachineArgs,
+    #[command(flatten)]
+    pub(crate) lists: ListArgs,
 }

@@ -3,30 +3,21 @@
 use crate::cli::{Create, Named};
 use az_core::{
     arm::{ResourceId, versions},
-    cli::{Doing, Failure, Session, Status, for_each, lines},
+    cli::{Doing, Failure, List, Session, Status, for_each, lines::Item},
     identity::{user_assigned_body, user_assigned_id},
     name::{GroupName, IdentityName, Location},
 };
 use serde_json::{Value, json};
 
-/// The names that were given: one, or those on standard input; all checked before anything is sent.
-fn names(name: &str) -> Result<Vec<lines::Item>, Failure> {
-    if name != "-" {
-        let item = lines::Item {
-            line: 1,
-            value: name.into(),
-        };
-        name_of(&item)?;
-        return Ok(vec![item]);
+/// The names that were given: one, or those on standard input.
+async fn names(name: &str) -> Result<List<'static, IdentityName>, Failure> {
+    match name {
+        "-" => List::from_stdin("identity names", name_of).await,
+        name => Ok(List::one(name.parse()?)),
     }
-    let items = lines::read_stdin("identity names")?;
-    for item in &items {
-        name_of(item).doing(format!("line {}", item.line))?;
-    }
-    Ok(items)
 }
 
-fn name_of(item: &lines::Item) -> Result<IdentityName, Failure> {
+fn name_of(item: &Item) -> Result<IdentityName, Failure> {
     let text = item
         .text("name")
         .ok_or_else(|| Failure::usage("a name, or an object with 'name', was expected"))?;
@@ -35,7 +26,7 @@ fn name_of(item: &lines::Item) -> Result<IdentityName, Failure> {
 
 /// Creates identities, or finds them there.
 pub(crate) async fn create(session: &Session, args: &Create) -> Result<(), Failure> {
-    let items = names(&args.name)?;
+    let names = names(&args.name).await?;
     let group = session.group_id(args.resource_group.as_str()).await?;
     let location = match &args.location {
         Some(location) => location.clone(),
@@ -49,10 +40,10 @@ pub(crate) async fn create(session: &Session, args: &Create) -> Result<(), Failu
     };
     let tags = args.tags.to_json();
     let (group, location, tags) = (&group, &location, &tags);
-    for_each(session, items, |item| async move {
+    for_each(session, &args.lists, names, |name| async move {
         create_one(
             session,
-            &user_assigned_id(group, &name_of(&item)?),
+            &user_assigned_id(group, &name),
             location,
             tags.as_ref(),
         )
@@ -96,10 +87,10 @@ async fn create_one(
 
 /// Reads identities.
 pub(crate) async fn show(session: &Session, args: &Named) -> Result<(), Failure> {
-    let items = names(&args.name)?;
+    let names = names(&args.name).await?;
     let group = &session.group_id(args.resource_group.as_str()).await?;
-    for_each(session, items, |item| async move {
-        let id = user_assigned_id(group, &name_of(&item)?);
+    for_each(session, &args.lists, names, |name| async move {
+        let id = user_assigned_id(group, &name);
         let found = session.arm()?.get(&id, versions::MANAGED_IDENTITY).await;
         Ok(shape(&found.doing(format!("identity '{}'", id.name()))?))
     })
@@ -122,10 +113,10 @@ pub(crate) async fn list(session: &Session, group: Option<&GroupName>) -> Result
 
 /// Deletes identities; one that is not there is no error, as for `az`.
 pub(crate) async fn delete(session: &Session, args: &Named) -> Result<(), Failure> {
-    let items = names(&args.name)?;
+    let names = names(&args.name).await?;
     let group = &session.group_id(args.resource_group.as_str()).await?;
-    for_each(session, items, |item| async move {
-        let id = user_assigned_id(group, &name_of(&item)?);
+    for_each(session, &args.lists, names, |name| async move {
+        let id = user_assigned_id(group, &name);
         let deleted = session
             .arm()?
             .delete(&id, versions::MANAGED_IDENTITY, &[])

@@ -1,9 +1,9 @@
 //! The identities of a virtual machine.
 
-use crate::cli::Change;
+use crate::cli::{Change, Shown};
 use az_core::{
     arm::{ResourceId, versions},
-    cli::{Doing, Failure, MachineArgs, Session, for_each_machine, read_identities},
+    cli::{Doing, Failure, Session, for_each_machine, read_identities},
     identity::{Identities, Word, kind, summary},
 };
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ async fn patch(session: &Session, id: &ResourceId, identity: Value) -> Result<Va
 /// Gives a machine identities; those that it has already stay.
 pub(crate) async fn assign(session: &Session, args: &Change) -> Result<(), Failure> {
     let words = &words(args)?;
-    for_each_machine(session, &args.machine, |machine| async move {
+    for_each_machine(session, &args.lists, &args.machine, |machine| async move {
         assign_one(session, words, &machine.id(session).await?).await
     })
     .await
@@ -71,7 +71,7 @@ async fn assign_one(session: &Session, words: &[Word], id: &ResourceId) -> Resul
 /// Takes identities from a machine; one that it has not got is no error. Prints what is left, as `az` does.
 pub(crate) async fn remove(session: &Session, args: &Change) -> Result<(), Failure> {
     let words = &words(args)?;
-    for_each_machine(session, &args.machine, |machine| async move {
+    for_each_machine(session, &args.lists, &args.machine, |machine| async move {
         remove_one(session, words, &machine.id(session).await?).await
     })
     .await
@@ -104,8 +104,8 @@ async fn remove_one(session: &Session, words: &[Word], id: &ResourceId) -> Resul
 }
 
 /// Reads machines' identities.
-pub(crate) async fn show(session: &Session, args: &MachineArgs) -> Result<(), Failure> {
-    for_each_machine(session, args, |machine| async move {
+pub(crate) async fn show(session: &Session, args: &Shown) -> Result<(), Failure> {
+    for_each_machine(session, &args.lists, &args.machine, |machine| async move {
         let id = machine.id(session).await?;
         let machine = session.arm()?.get(&id, versions::COMPUTE).await?;
         Ok(machine["identity"].clone())

@@ -1,22 +1,41 @@
 //! Resource groups.
 
 use crate::{
-    cli::{GroupCreate, Until},
+    cli::{GroupCreate, GroupsCreate, NameOrStdin, Until},
     plan::node::{Node, State, retagged},
     wait::{self, Watched},
 };
 use az_core::{
     arm::{Client, ResourceId, is_leaving, versions},
-    cli::{Doing, Failure, Session, Status},
+    cli::{Doing, Failure, List, Session, Status, for_each, lines::Item},
     name::{GroupName, Location},
 };
 use serde_json::{Value, json};
 
-/// `group create`.
-pub(crate) async fn create(session: &Session, args: &GroupCreate) -> Result<Value, Failure> {
-    let looked = look(session, args).await?;
-    looked.refuse()?;
-    looked.make(session).await
+/// `group create`, of one or of those on standard input.
+pub(crate) async fn create(session: &Session, args: &GroupsCreate) -> Result<(), Failure> {
+    let names = match &args.name {
+        NameOrStdin::Name(name) => List::one(name.clone()),
+        NameOrStdin::Stdin => List::from_stdin("group names", name_of).await?,
+    };
+    for_each(session, &args.lists, names, |name| async move {
+        let wanted = GroupCreate {
+            name,
+            location: args.location.clone(),
+            tags: args.tags.clone(),
+        };
+        let looked = look(session, &wanted).await?;
+        looked.refuse()?;
+        looked.make(session).await
+    })
+    .await
+}
+
+fn name_of(item: &Item) -> Result<GroupName, Failure> {
+    let text = item
+        .text("name")
+        .ok_or_else(|| Failure::usage("a name, or an object with 'name', was expected"))?;
+    Ok(text.parse()?)
 }
 
 /// A group that is wanted, and what is there of it.

@@ -61,7 +61,8 @@ async fn run(cli: Cli, session: Session) -> Result<(), Failure> {
     };
     let mut failure = None;
     let result = match cli.command {
-        Command::Group(Group::Create(args)) => group::create(&session, &args).await?,
+        // This prints for itself, a line for each of several groups.
+        Command::Group(Group::Create(args)) => return group::create(&session, &args).await,
         Command::Group(Group::Show(args)) => group::show(&session, &args.name).await?,
         Command::Group(Group::Exists(args)) => group::exists(&session, &args.name).await?,
         Command::Group(Group::Wait { group, until }) => {

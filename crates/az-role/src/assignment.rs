@@ -9,7 +9,7 @@ use crate::{
 };
 use az_core::{
     arm::{ArmError, ResourceId, versions},
-    cli::{Doing, Failure, Session, Status, for_each, lines},
+    cli::{self, Doing, Failure, Session, Status, for_each},
     graph::GraphError,
     role::{self, ASSIGNMENTS as TYPE},
 };
@@ -23,41 +23,16 @@ const LAST_TRY: Duration = Duration::from_secs(1);
 
 /// `assignment create`: for one assignee, or for each on standard input.
 pub(crate) async fn create(session: &Session, args: &Create) -> Result<(), Failure> {
-    let items = match (
-        &args.assignee.assignee_object_id,
-        args.assignee.assignee.as_deref(),
-    ) {
-        (None, Some("-")) => lines::read_stdin("assignees")?,
-        (Some(id), _) => vec![lines::Item {
-            line: 1,
-            value: id.as_str().into(),
-        }],
-        (None, name) => vec![lines::Item {
-            line: 1,
-            value: name.unwrap_or_default().into(),
-        }],
+    let whom = &args.assignee;
+    let list = match (&whom.assignee_object_id, whom.assignee.as_deref()) {
+        (Some(id), _) => cli::List::one(principal::known(id, args.assignee_principal_type)),
+        (None, Some("-")) => cli::List::from_stdin("assignees", Named::from_item).await?,
+        (None, name) => cli::List::one(Named::parse(name.unwrap_or_default())?),
     };
-    let mut named = Vec::with_capacity(items.len());
-    for item in &items {
-        let one = match &args.assignee.assignee_object_id {
-            Some(id) => principal::known(id, args.assignee_principal_type),
-            None => Named::from_item(item).map_err(|failure| match items.len() {
-                1 => failure,
-                _ => failure.doing(format!("line {}", item.line)),
-            })?,
-        };
-        named.push((item.line, one));
-    }
     // The role is the same for all; its look-up and the first assignee's go side by side.
     let role = tokio::sync::OnceCell::new();
     let role = &role;
-    let named = &named;
-    for_each(session, items, |item| async move {
-        let one = named
-            .iter()
-            .find(|(line, _)| *line == item.line)
-            .map(|(_, one)| one);
-        let one = one.ok_or_else(|| Failure::usage("an assignee was expected"))?;
+    for_each(session, &args.lists, list, |one| async move {
         let (role, mut principal) = try_join!(
             role.get_or_try_init(|| role::resolve(session, &args.role, &args.scope)),
             one.resolve(session),

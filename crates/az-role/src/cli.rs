@@ -2,7 +2,7 @@
 
 use az_core::{
     arm::ResourceId,
-    cli::{CommandLine, FOR_ANSWERS, FOR_OPERATIONS, GlobalArgs, parse_duration},
+    cli::{CommandLine, FOR_ANSWERS, FOR_OPERATIONS, GlobalArgs, ListArgs, parse_duration},
     name::GroupName,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -102,6 +102,8 @@ pub(crate) struct Create {
     /// How long to wait for an identity that was created just now to be known to Azure
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "2m")]
     pub(crate) wait_for_principal: Duration,
+    #[command(flatten)]
+    pub(crate) lists: ListArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

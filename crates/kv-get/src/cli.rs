@@ -1,6 +1,6 @@
 //! What the user may say.
 
-use az_core::cli::{CommandLine, FOR_ANSWERS, GlobalArgs, SecretArgs, parse_duration};
+use az_core::cli::{CommandLine, FOR_ANSWERS, GlobalArgs, ListArgs, SecretArgs, parse_duration};
 use clap::{ArgGroup, Args, Parser};
 use std::{path::PathBuf, time::Duration};
 
@@ -31,6 +31,9 @@ pub(crate) struct Cli {
     /// Where 'az keyvault secret download' and 'backup' write
     #[arg(short, long, hide = true, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) lists: ListArgs,
 
     #[command(flatten)]
     pub(crate) global: GlobalArgs,

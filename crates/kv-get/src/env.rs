@@ -2,7 +2,7 @@
 
 use crate::reader::Reader;
 use az_core::{
-    cli::{Doing, Failure, SIDE_BY_SIDE, Status},
+    cli::{Doing, Failure, Status},
     dotenv,
     keyvault::{SecretRef, Vault},
     name::SecretName,
@@ -18,6 +18,7 @@ pub(crate) async fn lines(
     vault: &Vault,
     names: Vec<SecretName>,
     include_managed: bool,
+    jobs: usize,
 ) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let names = if names.is_empty() {
         enabled(reader, include_managed).await?
@@ -39,7 +40,7 @@ pub(crate) async fn lines(
                     .hint("Name the secrets that are wanted, without this one.")
             })
         })
-        .buffered(SIDE_BY_SIDE)
+        .buffered(jobs)
         .try_collect()
         .await?;
     let mut all = Zeroizing::new(Vec::with_capacity(

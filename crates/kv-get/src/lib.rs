@@ -7,7 +7,7 @@ mod env;
 mod reader;
 
 use az_core::{
-    cli::{CommandLine, Failure, Session, Status, for_each, lines, secret_of_line},
+    cli::{CommandLine, Failure, List, Session, Status, for_each, lines, secret_of_line},
     dotenv,
     keyvault::{
         Access, SecretRef, sentence, shape_deleted, shape_deleted_item, shape_item, shape_secret,
@@ -174,7 +174,8 @@ async fn env(cli: &Cli, session: &Session, access: &Access<'_>) -> Result<(), Fa
     let names: Result<Vec<SecretName>, InvalidName> =
         given.iter().map(|name| dotenv::secret_name(name)).collect();
     let reader = Reader::new(session, access, &vault)?;
-    let lines = env::lines(&reader, &vault, names?, cli.instead.include_managed).await?;
+    let managed = cli.instead.include_managed;
+    let lines = env::lines(&reader, &vault, names?, managed, cli.lists.jobs()).await?;
     session.print_raw(&lines)
 }
 
@@ -187,12 +188,10 @@ async fn several(cli: &Cli, session: &Session, access: &Access<'_>) -> Result<()
     }
     let vault = cli.secret.vault(session)?;
     let reader = &Reader::new(session, access, &vault)?;
-    for_each(session, lines::read_stdin("names")?, |item| {
-        let secret = secret_of_line(&item, &vault);
-        async move {
-            let found = reader.get(&secret?).await?;
-            Ok::<Value, Failure>(shape_secret(&found, true))
-        }
+    let names = List::from_stdin("names", |item| secret_of_line(item, &vault)).await?;
+    for_each(session, &cli.lists, names, |secret| async move {
+        let found = reader.get(&secret).await?;
+        Ok::<Value, Failure>(shape_secret(&found, true))
     })
     .await
 }

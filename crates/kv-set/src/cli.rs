@@ -2,7 +2,7 @@
 
 use crate::encoding::Encoding;
 use az_core::{
-    cli::{CommandLine, FOR_ANSWERS, GlobalArgs, SecretArgs, Tags, parse_duration},
+    cli::{CommandLine, FOR_ANSWERS, GlobalArgs, ListArgs, SecretArgs, Tags, parse_duration},
     concealed::conceal,
 };
 use azure_core::time::{OffsetDateTime, parse_rfc3339};
@@ -37,6 +37,10 @@ pub(crate) struct Cli {
     #[arg(long, help_heading = "Value")]
     pub(crate) only_changed: bool,
 
+    /// Do not write a secret that is there, whatever its value
+    #[arg(long, help_heading = "Value", conflicts_with = "only_changed")]
+    pub(crate) skip_existing: bool,
+
     #[command(flatten)]
     pub(crate) properties: Properties,
     #[command(flatten)]
@@ -53,6 +57,9 @@ pub(crate) struct Cli {
     /// How long to go on asking while a new role assignment is not effective yet, as 10m
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "0s")]
     pub(crate) wait_for_access: Duration,
+
+    #[command(flatten)]
+    pub(crate) lists: ListArgs,
 
     #[command(flatten)]
     pub(crate) global: GlobalArgs,
@@ -106,7 +113,8 @@ pub(crate) struct Source {
 pub(crate) struct Instead {
     /// Change what is given here of the secret's latest version, or of --version, and make no new one; standard input is not
     /// read. As 'az keyvault secret set-attributes'
-    #[arg(long, visible_alias = "set-attributes", conflicts_with_all = ["value_file", "value_env", "value", "encoding", "only_changed", "show_value"])]
+    #[arg(long, visible_alias = "set-attributes", conflicts_with_all = ["value_file", "value_env", "value", "encoding", "only_changed",
+        "skip_existing", "show_value"])]
     pub(crate) attributes_only: bool,
 
     /// Write a secret for each variable of a file (.env), or for each member of its JSON object; - is standard input
@@ -116,7 +124,7 @@ pub(crate) struct Instead {
     /// Restore a secret with all its versions from a backup that 'kv-get --backup' or 'az keyvault secret backup' wrote; - is
     /// standard input
     #[arg(long, value_name = "FILE|-", conflicts_with_all = ["name", "name_flag", "id", "value_file", "value_env", "value", "encoding", "only_changed",
-        "show_value", "content_type", "tags", "expires", "not_before", "disabled", "enabled"])]
+        "skip_existing", "show_value", "content_type", "tags", "expires", "not_before", "disabled", "enabled"])]
     pub(crate) restore: Option<PathBuf>,
 }
 

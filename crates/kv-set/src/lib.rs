@@ -10,12 +10,13 @@ mod restore;
 mod run;
 mod secret;
 mod source;
+mod turns;
 mod variables;
 mod write;
 
 use attributes::Attributes;
 use az_core::{
-    cli::{CommandLine, Doing, Failure, Session, for_each, lines},
+    cli::{CommandLine, Failure, List, Session, for_each},
     keyvault::sentence,
 };
 use cli::Cli;
@@ -24,8 +25,8 @@ use run::Run;
 use secrecy::ExposeSecret;
 use secret::NewSecret;
 use serde_json::Value;
-use std::{collections::HashMap, process::ExitCode};
-use tokio::sync::Mutex;
+use std::process::ExitCode;
+use turns::Turns;
 
 /// The whole program: its command line, what it does, its exit status.
 pub fn main() -> ExitCode {
@@ -158,25 +159,17 @@ async fn several(cli: &Cli, session: &Session) -> Result<(), Failure> {
     }
     no_version(cli)?;
     let vault = cli.secret.vault(session)?;
-    let items = lines::read_stdin("secrets")?;
     // Versions of one secret are written in the order of their lines.
-    let turns: HashMap<String, Mutex<()>> = items
-        .iter()
-        .filter_map(|item| item.text("name"))
-        .map(|name| (name.to_lowercase(), Mutex::default()))
-        .collect();
-    // A bad line is found before anything is written.
-    for item in &items {
-        NewSecret::from_json(&item.value, &cli.properties).doing(format!("line {}", item.line))?;
-    }
-    let run = Run::new(cli, session, vault)?;
-    let (run, turns) = (&run, &turns);
-    for_each(session, items, |item| async move {
+    let turns = Turns::default();
+    let list = List::from_stdin("secrets", |item| {
         let secret = NewSecret::from_json(&item.value, &cli.properties)?;
-        let _turn = match turns.get(&secret.name.as_str().to_lowercase()) {
-            Some(turn) => Some(turn.lock().await),
-            None => None,
-        };
+        let turn = turns.next(&secret);
+        Ok((secret, turn))
+    });
+    let list = list.await?;
+    let run = &Run::new(cli, session, vault)?;
+    for_each(session, &cli.lists, list, |(secret, mut turn)| async move {
+        turn.comes().await;
         run.set(&secret).await
     })
     .await

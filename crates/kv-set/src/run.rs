@@ -20,6 +20,14 @@ use azure_security_keyvault_secrets::models::{
 };
 use serde_json::{Value, json};
 
+/// What is there of a secret.
+enum There {
+    Not,
+    Is(Box<Secret>),
+    /// It is disabled.
+    Unseen,
+}
+
 /// One run of the tool against one vault.
 pub(crate) struct Run<'a> {
     session: &'a Session,
@@ -28,7 +36,17 @@ pub(crate) struct Run<'a> {
     /// None in a dry run, which asks nobody.
     azure: Option<(Connection, Clients)>,
     show_value: bool,
-    only_changed: bool,
+    unless: Unless,
+}
+
+/// When a secret is not written that is there.
+#[derive(Clone, Copy, PartialEq)]
+enum Unless {
+    Never,
+    /// It is as it is to be.
+    Same,
+    /// Whatever it is.
+    There,
 }
 
 impl<'a> Run<'a> {
@@ -52,7 +70,11 @@ impl<'a> Run<'a> {
             access,
             azure,
             show_value: cli.show_value,
-            only_changed: cli.only_changed,
+            unless: match (cli.only_changed, cli.skip_existing) {
+                (true, _) => Unless::Same,
+                (_, true) => Unless::There,
+                _ => Unless::Never,
+            },
         })
     }
 
@@ -69,13 +91,21 @@ impl<'a> Run<'a> {
             secret.name,
             self.vault.name()
         );
-        if self.only_changed {
-            let there = match self.unchanged(clients, secret).await {
-                Ok(there) => there,
+        secret.conceal();
+        if self.unless != Unless::Never {
+            match self.there(clients, secret).await {
+                Ok(There::Not) => {}
+                Ok(There::Unseen) if self.unless == Unless::There => {
+                    return Ok(self.unseen(secret));
+                }
+                Ok(There::Unseen) => {}
+                Ok(There::Is(there))
+                    if self.unless == Unless::There || secret.is_said_by(&there) =>
+                {
+                    return Ok(shape_secret(&there, self.show_value));
+                }
+                Ok(There::Is(_)) => {}
                 Err(error) => return Err(self.explained(connection, error).await.doing(doing)),
-            };
-            if let Some(there) = there {
-                return Ok(shape_secret(&there, self.show_value));
             }
         }
         let written = match write::write(clients, &self.access, secret).await {
@@ -86,27 +116,29 @@ impl<'a> Run<'a> {
         Ok(shape_secret(&written.doing(doing)?, self.show_value))
     }
 
-    /// What is there, if it is what would be written.
-    async fn unchanged(
-        &self,
-        clients: &Clients,
-        secret: &NewSecret,
-    ) -> azure_core::Result<Option<Secret>> {
+    /// What is there of a secret.
+    async fn there(&self, clients: &Clients, secret: &NewSecret) -> azure_core::Result<There> {
         let get = || async {
             let there = clients.reader.get_secret(secret.name.as_str(), None);
             there.await?.into_model().and_then(checked_value)
         };
         match self.access.wait_for(get).await {
-            Ok(there) => Ok(Some(there).filter(|there| secret.is_said_by(there))),
-            // Nothing is there, or its value cannot be seen.
-            Err(error)
-                if service_error(&error)
-                    .is_some_and(|error| error.status == 404 || error.code == "SecretDisabled") =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(error),
+            Ok(there) => Ok(There::Is(Box::new(there))),
+            Err(error) => match service_error(&error) {
+                Some(answer) if answer.code == "SecretDisabled" => Ok(There::Unseen),
+                Some(answer) if answer.status == 404 => Ok(There::Not),
+                _ => Err(error),
+            },
         }
+    }
+
+    /// What is known of a secret that is there and disabled: Key Vault shows nothing of it.
+    fn unseen(&self, secret: &NewSecret) -> Value {
+        json!({
+            "attributes": {"enabled": false},
+            "id": self.vault.secret_url(&secret.name),
+            "name": secret.name.as_str(),
+        })
     }
 
     /// Changes what is said of a version; in a dry run, prints the request instead.

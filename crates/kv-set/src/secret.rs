@@ -57,7 +57,6 @@ impl NewSecret {
         value: SecretString,
         properties: &Properties,
     ) -> Result<Self, Error> {
-        conceal(value.expose_secret());
         let secret = NewSecret {
             name,
             value,
@@ -67,7 +66,13 @@ impl NewSecret {
             expires: properties.expires,
             not_before: properties.not_before,
         };
+        secret.conceal();
         secret.checked()
+    }
+
+    /// From now on its value is not shown, as one of the last that were concealed.
+    pub(crate) fn conceal(&self) {
+        conceal(self.value.expose_secret());
     }
 
     /// A secret from a JSON object; what the object does not say comes from the arguments.

@@ -2,6 +2,7 @@
 //! what waits in one file leaves the processors to the others.
 
 mod bad_days;
+mod bulk;
 mod check_first;
 mod cleanup;
 mod completion;

@@ -1,6 +1,6 @@
 //! Which virtual machines: the arguments.
 
-use super::{failure::Failure, lines, session::Session};
+use super::{failure::Failure, lines, lines::Item, list::List, session::Session};
 use crate::{
     arm::ResourceId,
     name::{GroupName, MachineName},
@@ -33,7 +33,10 @@ pub enum Machine {
 }
 
 impl MachineArgs {
-    /// The machines, with what they are called in messages, checked before anything is sent.
+    /// The machines, with what they are called in messages, all checked before anything is sent.
+    ///
+    /// # Errors
+    /// None is named, or one is none.
     pub fn machines(&self) -> Result<Vec<(String, Machine)>, Failure> {
         if self.ids.is_empty() {
             let name = self.name.clone().ok_or_else(|| {
@@ -49,19 +52,31 @@ impl MachineArgs {
                 continue;
             }
             for item in lines::read_stdin("machines")? {
-                let text = item.text("id").ok_or_else(|| {
-                    Failure::usage(format!(
-                        "line {}: an id, or an object with 'id', was expected",
-                        item.line
-                    ))
-                })?;
-                let id =
-                    id(text).map_err(|failure| failure.doing(format!("line {}", item.line)))?;
-                machines.push((format!("line {}", item.line), Machine::Id(id)));
+                let called = format!("line {}", item.line);
+                let machine = machine_of(&item).map_err(|failure| failure.doing(&called))?;
+                machines.push((called, machine));
             }
         }
         Ok(machines)
     }
+
+    /// The same as a list; where standard input is all of it, it is read as it is worked on.
+    ///
+    /// # Errors
+    /// Those of [`MachineArgs::machines`].
+    pub async fn list(&self) -> Result<List<'static, Machine>, Failure> {
+        match self.ids == ["-"] {
+            true => List::from_stdin("machines", machine_of).await,
+            false => Ok(List::of(self.machines()?)),
+        }
+    }
+}
+
+fn machine_of(item: &Item) -> Result<Machine, Failure> {
+    let text = item
+        .text("id")
+        .ok_or_else(|| Failure::usage("an id, or an object with 'id', was expected"))?;
+    Ok(Machine::Id(id(text)?))
 }
 
 impl Machine {

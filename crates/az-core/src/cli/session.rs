@@ -6,7 +6,7 @@ use super::{
     output::{self, Format, Query},
     prompt,
     report::{report, say},
-    under_way::{Progress, UnderWay},
+    under_way::{Bar, Progress, UnderWay},
 };
 use crate::{
     arm::{self, ArmError, Client, DryRun, ResourceId, versions},
@@ -350,12 +350,14 @@ impl Session {
         let mut result = result.clone();
         add_resource_group(&mut result);
         let result = &result;
-        self.write(&output::render_line(
-            result,
-            text,
-            self.format(),
-            self.query.as_ref(),
-        )?)
+        let line = output::render_line(result, text, self.format(), self.query.as_ref())?;
+        if !std::io::stdout().is_terminal() {
+            return self.write(&line);
+        }
+        // It is not to be written into a bar.
+        let mut written = Ok(());
+        self.under_way.say_between(|| written = self.write(&line));
+        written
     }
 
     /// Prints one of several on one line as it is to be sent: without what results are given besides.
@@ -433,6 +435,11 @@ impl Session {
     /// Shows on a terminal what is being waited for, until the returned guard is dropped.
     pub fn progress(&self, message: impl Into<String>) -> Progress {
         self.under_way.message(message.into())
+    }
+
+    /// Shows on a terminal how far a list is, until the returned guard is dropped.
+    pub(super) fn bar(&self) -> Bar {
+        self.under_way.bar()
     }
 
     /// Shows on a terminal a line for each resource that is made, with its time; each stays when its resource is there.

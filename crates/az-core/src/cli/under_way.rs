@@ -2,12 +2,13 @@
 
 use super::args::GlobalArgs;
 use crate::{
-    arm::{Watch, Watched, Write},
+    arm::{self, Watch, Watched},
     shown::shown,
 };
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::{
     collections::BTreeMap,
+    fmt::Write,
     io::IsTerminal,
     sync::{
         Arc, Mutex, PoisonError,
@@ -63,6 +64,17 @@ impl UnderWay {
         Progress(self.line("{spinner} {msg}", message))
     }
 
+    /// A bar for a list, until it is dropped.
+    pub(super) fn bar(&self) -> Bar {
+        if !self.0.is_shown {
+            return Bar(ProgressBar::hidden());
+        }
+        let bar = self.0.bars.add(ProgressBar::no_length());
+        bar.set_style(style(COUNTED));
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Bar(bar)
+    }
+
     /// The writes that run, in the order in which they began.
     pub(super) fn list(&self) -> Vec<String> {
         self.writes().running.values().cloned().collect()
@@ -78,9 +90,7 @@ impl UnderWay {
             return ProgressBar::hidden();
         }
         let bar = self.0.bars.add(ProgressBar::new_spinner());
-        let style = ProgressStyle::with_template(template)
-            .unwrap_or_else(|_| ProgressStyle::default_spinner());
-        bar.set_style(style.tick_strings(&["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "✓"]));
+        bar.set_style(style(template));
         bar.set_message(shown(&message).into_owned());
         bar.enable_steady_tick(Duration::from_millis(120));
         bar
@@ -91,8 +101,49 @@ impl UnderWay {
     }
 }
 
+/// How far a list is, where its length is not known, and where it is.
+const COUNTED: &str = "{spinner} {human_pos} done, {per_sec}";
+const MEASURED: &str = "{spinner} {bar:30} {human_pos} of {human_len}, {per_sec}, {eta} left";
+
+fn style(template: &str) -> ProgressStyle {
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner());
+    style
+        .tick_strings(&["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "✓"])
+        .with_key("per_sec", |state: &ProgressState, out: &mut dyn Write| {
+            let _ = write!(out, "{:.1}/s", state.per_sec());
+        })
+}
+
+/// How far a list is. It goes when this is dropped.
+pub(super) struct Bar(ProgressBar);
+
+impl Bar {
+    /// So many there are in all, as far as that is known.
+    pub(super) fn knows_of(&self, total: Option<u64>) {
+        let Some(total) = total.filter(|total| self.0.length() != Some(*total)) else {
+            return;
+        };
+        if self.0.length().is_none() {
+            self.0.set_style(style(MEASURED));
+        }
+        self.0.set_length(total);
+    }
+
+    /// One more is done.
+    pub(super) fn advance(&self) {
+        self.0.inc(1);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
 impl Watch for UnderWay {
-    fn begins(&self, write: &Write) -> Box<dyn Watched> {
+    fn begins(&self, write: &arm::Write) -> Box<dyn Watched> {
         let mut writes = self.writes();
         let number = writes.next;
         writes.next += 1;

@@ -38,7 +38,9 @@ pub(super) struct Lane {
     refused: u32,
     /// When the last of them came.
     refused_at: Option<Instant>,
-    /// One request finds out whether the service takes them again.
+    /// The first request goes by itself.
+    is_new: bool,
+    /// One request finds out whether the service takes them, or takes them again.
     is_probing: bool,
 }
 
@@ -54,7 +56,7 @@ pub(super) struct Sent {
 pub(super) enum Next {
     /// It goes.
     Now {
-        /// It is the first one after a refusal, and the others wait for what becomes of it.
+        /// It is the first one, or that after a refusal, and the others wait for what becomes of it.
         is_probe: bool,
     },
     /// It looks again then.
@@ -66,8 +68,10 @@ pub(super) enum Next {
 }
 
 impl Lane {
-    pub(super) fn new(limit: Option<Limit>, now: Instant) -> Self {
+    /// One of which nothing was used. With `first_alone` the first request is answered before others are sent.
+    pub(super) fn new(limit: Option<Limit>, first_alone: bool, now: Instant) -> Self {
         Lane {
+            is_new: first_alone,
             limit,
             tokens: match limit {
                 Some(Limit::Bucket { capacity, .. }) => capacity,
@@ -94,7 +98,7 @@ impl Lane {
             }
             self.held = None;
         }
-        if self.refused > 0 {
+        if self.refused > 0 || self.is_new {
             return match self.is_probing {
                 true => Next::AfterTheProbe,
                 false => Next::Now { is_probe: true },
@@ -146,7 +150,7 @@ impl Lane {
     /// A request is sent; gives its number.
     pub(super) fn take(&mut self, now: Instant) -> u64 {
         self.count += 1;
-        self.is_probing = self.refused > 0;
+        self.is_probing = self.refused > 0 || self.is_new;
         self.last = Some(now);
         match self.limit {
             Some(Limit::Bucket { .. }) => self.tokens = (self.tokens - 1.0).max(0.0),
@@ -162,8 +166,9 @@ impl Lane {
         self.count
     }
 
-    /// The request that was to find out whether the service takes them again is no longer under way.
+    /// The request that was to find out whether the service takes them is no longer under way.
     pub(super) fn probed(&mut self) {
+        self.is_new = false;
         self.is_probing = false;
     }
 

@@ -96,6 +96,12 @@ impl Key {
         }
     }
 
+    /// Whether the first answer tells how to sign in: a vault's client asks once without a token, and each of many that began
+    /// at once would ask so (<https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses>).
+    pub(super) fn learns_to_sign_in(&self) -> bool {
+        matches!(self.kind, Kind::NewSecrets | Kind::Transactions)
+    }
+
     /// What is documented of it.
     pub(super) fn limit(&self) -> Option<Limit> {
         match self.kind {

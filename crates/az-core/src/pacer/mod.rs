@@ -128,11 +128,11 @@ impl Pacer {
 
     fn shared(&self, key: Key) -> Arc<Shared> {
         let mut lanes = lock(&self.0.lanes);
-        let limit = key.limit();
+        let (limit, first_alone) = (key.limit(), key.learns_to_sign_in());
         let new = || {
             Arc::new(Shared {
                 queue: tokio::sync::Mutex::new(()),
-                lane: Mutex::new(Lane::new(limit, Instant::now())),
+                lane: Mutex::new(Lane::new(limit, first_alone, Instant::now())),
                 changed: Notify::new(),
                 refusal: Mutex::new(None),
             })

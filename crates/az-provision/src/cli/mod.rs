@@ -15,8 +15,8 @@ pub(crate) use vm::{
 
 use crate::doctor::cli::Doctor;
 use az_core::{
-    cli::{CommandLine, FOR_ANSWERS, FOR_OPERATIONS, GlobalArgs, Tags},
-    name::{GroupName, Location, MachineName, VaultName},
+    cli::{CommandLine, FOR_ANSWERS, FOR_OPERATIONS, GlobalArgs, ListArgs, Tags},
+    name::{GroupName, InvalidName, Location, MachineName, VaultName},
 };
 use clap::{Args, Parser, Subcommand};
 use std::{path::PathBuf, time::Duration};
@@ -73,7 +73,7 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Group {
     /// Create a resource group
-    Create(GroupCreate),
+    Create(GroupsCreate),
     /// Show a resource group
     Show(GroupName1),
     /// Say whether a resource group exists: true or false
@@ -94,14 +94,38 @@ pub(crate) enum Group {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct GroupCreate {
-    /// The group's name
-    #[arg(short, long, visible_alias = "resource-group", short_alias = 'g')]
-    pub(crate) name: GroupName,
+pub(crate) struct GroupsCreate {
+    /// The group's name; - reads names from standard input, a line each
+    #[arg(short, long, visible_alias = "resource-group", short_alias = 'g', value_parser = parse_name_or_stdin)]
+    pub(crate) name: NameOrStdin,
     /// Where its metadata is kept, as eastus
     #[arg(short, long)]
     pub(crate) location: Location,
     #[command(flatten)]
+    pub(crate) tags: Tags,
+    #[command(flatten)]
+    pub(crate) lists: ListArgs,
+}
+
+/// One group's name, or those of standard input.
+#[derive(Clone, Debug)]
+pub(crate) enum NameOrStdin {
+    Name(GroupName),
+    Stdin,
+}
+
+fn parse_name_or_stdin(text: &str) -> Result<NameOrStdin, InvalidName> {
+    match text {
+        "-" => Ok(NameOrStdin::Stdin),
+        name => name.parse().map(NameOrStdin::Name),
+    }
+}
+
+/// A group that is wanted.
+#[derive(Clone, Debug)]
+pub(crate) struct GroupCreate {
+    pub(crate) name: GroupName,
+    pub(crate) location: Location,
     pub(crate) tags: Tags,
 }
 

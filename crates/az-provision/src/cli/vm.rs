@@ -2,7 +2,7 @@
 
 use super::until::Until;
 use az_core::{
-    cli::{MachineArgs, Tags},
+    cli::{ListArgs, MachineArgs, Tags},
     concealed::conceal,
     name::{GroupName, Location, MachineName, NetworkName},
 };
@@ -105,6 +105,8 @@ pub(crate) struct VmActs {
     /// Do not wait for the operation to end
     #[arg(long)]
     pub(crate) no_wait: bool,
+    #[command(flatten)]
+    pub(crate) lists: ListArgs,
 }
 
 #[derive(Args, Debug)]
@@ -157,6 +159,8 @@ pub(crate) struct VmWait {
     pub(crate) machines: MachineArgs,
     #[command(flatten)]
     pub(crate) until: Until,
+    #[command(flatten)]
+    pub(crate) lists: ListArgs,
 }
 
 /// A machine that something is done to.

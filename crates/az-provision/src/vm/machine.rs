@@ -6,7 +6,7 @@ use crate::{
 };
 use az_core::{
     arm::{Client, ResourceId, versions},
-    cli::{Doing, Failure, Session, for_each_of},
+    cli::{Doing, Failure, List, Session, for_each},
     identity,
     name::{GroupName, Location, MachineName},
 };
@@ -129,20 +129,26 @@ pub(crate) async fn delete(session: &Session, args: &VmActs, force: bool) -> Res
     } else {
         &[]
     };
-    for_each_of(session, machines, |machine| async move {
-        let doing = format!("deleting virtual machine '{}'", machine.name());
-        let id = machine.id(session).await?;
-        let arm = session.arm()?;
-        let answer = arm
-            .delete(&id, versions::COMPUTE, query)
-            .await
-            .doing(&doing)?;
-        if !args.no_wait {
-            let _shown = session.progress(format!("Deleting virtual machine {}", machine.name()));
-            arm.wait(answer).await.doing(&doing)?;
-        }
-        Ok(Value::Null)
-    })
+    for_each(
+        session,
+        &args.lists,
+        List::of(machines),
+        |machine| async move {
+            let doing = format!("deleting virtual machine '{}'", machine.name());
+            let id = machine.id(session).await?;
+            let arm = session.arm()?;
+            let answer = arm
+                .delete(&id, versions::COMPUTE, query)
+                .await
+                .doing(&doing)?;
+            if !args.no_wait {
+                let _shown =
+                    session.progress(format!("Deleting virtual machine {}", machine.name()));
+                arm.wait(answer).await.doing(&doing)?;
+            }
+            Ok(Value::Null)
+        },
+    )
     .await
 }
 
@@ -211,7 +217,8 @@ pub(crate) async fn wait(session: &Session, args: &VmWait) -> Result<(), Failure
         return Err(Failure::usage("in which resource group is the machine?")
             .hint("Give --resource-group NAME, or --ids ID."));
     }
-    for_each_of(session, args.machines.machines()?, |machine| async move {
+    let machines = args.machines.list().await?;
+    for_each(session, &args.lists, machines, |machine| async move {
         let watched = Watched {
             what: format!("virtual machine '{}'", machine.name()),
             id: machine.id(session).await?,

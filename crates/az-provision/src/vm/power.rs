@@ -41,7 +41,7 @@ impl Action {
 
 /// Does the action, and waits until it is done. A machine that is in that state already stays in it.
 pub(crate) async fn run(session: &Session, args: &VmActs, action: Action) -> Result<(), Failure> {
-    for_each_machine(session, &args.machines, |machine| async move {
+    for_each_machine(session, &args.lists, &args.machines, |machine| async move {
         let (verb, query, gerund) = action.words();
         let doing = format!("{gerund} virtual machine '{}'", machine.name());
         let id = machine.id(session).await?;
