@@ -149,7 +149,7 @@ impl Policy for Resend {
             let turn = self.pacer.turn(self.service, method, &url, &self.budget);
             let turn = match turn.await {
                 Ok(turn) => turn,
-                Err(Held::Refused(answer)) => return Ok(answer),
+                Err(Held(answer)) => return Ok(answer),
             };
             let (answer, trouble) = match self.once(ctx, request, next).await {
                 (Ok(answer), Some(Trouble::Throttled)) => {

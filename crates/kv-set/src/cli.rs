@@ -67,7 +67,8 @@ pub(crate) struct Cli {
 
 const AFTER: &str = "\
 Several secrets: 'kv-set -' reads JSON objects from standard input, one a line, with name and value, and as you like \
-contentType, tags and attributes (enabled, expires, notBefore), as kv-get prints them; it prints a line for each.
+contentType, tags and attributes (enabled, expires, notBefore), as kv-get prints them; it prints a line for each. \
+--skip-existing goes on with a list that was cut, --only-changed writes what differs.
 
 A file of variables: 'kv-set --from .env' writes a secret for each KEY=VALUE, or for each member of a JSON object. A vault \
 takes only letters, digits and hyphens in a name: DB_PASSWORD is written as DB-PASSWORD, and 'kv-get --env' names it \

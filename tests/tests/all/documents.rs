@@ -1,6 +1,6 @@
 //! The commands in the README and in `docs/`, run as they stand there.
 
-use end_to_end::{Azure, PASSWORD, binary};
+use end_to_end::{Azure, GROUP, PASSWORD, VAULT, VM, binary};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -188,6 +188,29 @@ fn a_fleet_is_deployed_by_one_host_and_by_many_as_the_document_says() {
     assert_eq!(puts.count(), 3, "what one host did is known to the others");
 }
 
+#[test]
+fn lists_are_worked_on_as_the_document_says() {
+    let azure = Azure::start().with_secrets().with_vm();
+    let block = block("bulk.md", "--skip-existing");
+    let script = format!(
+        r#"set -eu -o pipefail
+         export KEY_VAULT_NAME={VAULT}
+         scope=$(az-provision group show -n {GROUP} --query id -o tsv)
+         echo '[{{"name": "one", "value": "1"}}, {{"name": "two", "value": "2"}}]' >secrets.json
+         echo 'THREE=3' >.env
+         {block}"#
+    );
+    azure.shell(&script).assert().success();
+    let count = |line: &str| azure.json(line).as_array().map(Vec::len);
+    assert_eq!(
+        count(&format!("kv-get --list --vault-name {VAULT}")),
+        Some(3)
+    );
+    assert_eq!(count(&format!("az-identity list -g {GROUP}")), Some(20));
+    let machine = azure.json(&format!("az-identity vm show -g {GROUP} -n {VM}"));
+    assert_eq!(machine["type"], "SystemAssigned");
+}
+
 /// A block that no test runs is a block that somebody forgot.
 #[test]
 fn every_block_is_run_somewhere() {
@@ -208,6 +231,7 @@ fn every_block_is_run_somewhere() {
         ("hosts.md", "az-local host exec"),
         ("scale.md", "--as-template fleet.jsonl"),
         ("scale.md", "parallel --jobs"),
+        ("bulk.md", "--skip-existing"),
     ];
     let known = |document: &str, block: &str| {
         let mut all = ELSEWHERE.iter().chain(HERE);

@@ -105,7 +105,7 @@ fn a_dotenv_of_windows_is_read_with_its_comments() {
         .run(&line)
         .assert()
         .success()
-        .stdout(contains("ada").not());
+        .stdout(contains("\"ada\"").not());
     azure
         .run(&format!(
             "kv-get --env DB_PASSWORD db-user --vault-name {VAULT}"

@@ -1,6 +1,6 @@
 //! What the requests of one limit have left of it, and whether the service takes any.
 
-use super::{Pause, limits::Limit};
+use super::limits::Limit;
 use az_credential::http::jittered;
 use std::{collections::VecDeque, time::Duration};
 use tokio::time::Instant;
@@ -49,6 +49,14 @@ pub(super) struct Lane {
 pub(super) struct Sent {
     pub(super) at: Instant,
     pub(super) number: u64,
+}
+
+/// How long all wait after a request was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pause {
+    pub(crate) time: Duration,
+    /// Nobody was waiting before.
+    pub(crate) is_news: bool,
 }
 
 /// What the next request is to do.

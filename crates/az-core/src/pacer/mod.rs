@@ -12,7 +12,7 @@ use azure_core::{
     Bytes,
     http::{AsyncRawResponse, Method, StatusCode, Url, headers::Headers},
 };
-use lane::{Lane, Next, Sent};
+use lane::{Lane, Next, Pause, Sent};
 pub(crate) use limits::Service;
 use limits::{Key, remaining};
 use std::{
@@ -57,6 +57,12 @@ struct Refusal {
     body: Bytes,
 }
 
+impl From<Refusal> for AsyncRawResponse {
+    fn from(said: Refusal) -> Self {
+        AsyncRawResponse::from_bytes(said.status, said.headers, said.body)
+    }
+}
+
 /// A request that is under way, until it is said what became of it or this is dropped.
 #[derive(Debug)]
 pub(crate) struct Turn {
@@ -66,11 +72,8 @@ pub(crate) struct Turn {
     is_probe: bool,
 }
 
-/// A request that is not sent.
-pub(crate) enum Held {
-    /// The service has said that it takes none for longer than there is time: this is what it said.
-    Refused(AsyncRawResponse),
-}
+/// A request that is not sent: the service takes none for longer than there is time. This is what it said.
+pub(crate) struct Held(pub(crate) AsyncRawResponse);
 
 impl Pacer {
     /// From now on no documented limit is kept to; what the services refuse is still waited for by all.
@@ -115,9 +118,7 @@ impl Pacer {
                     if wait >= budget.left()
                         && let Some(said) = lock(&shared.refusal).clone()
                     {
-                        let answer =
-                            AsyncRawResponse::from_bytes(said.status, said.headers, said.body);
-                        return Err(Held::Refused(answer));
+                        return Err(Held(said.into()));
                     }
                     sleep_until(until).await;
                 }
@@ -141,14 +142,6 @@ impl Pacer {
     }
 }
 
-/// How long all wait after a request was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Pause {
-    pub(crate) time: Duration,
-    /// Nobody was waiting before.
-    pub(crate) is_news: bool,
-}
-
 impl Turn {
     /// The service has answered, and did not refuse the request as one too many.
     pub(crate) fn answered(&self, headers: &Headers) {
@@ -170,7 +163,7 @@ impl Turn {
         let pause = lock(&self.shared.lane).refused(self.sent, Instant::now(), asked);
         Refused {
             pause,
-            answer: AsyncRawResponse::from_bytes(refusal.status, refusal.headers, refusal.body),
+            answer: refusal.into(),
         }
     }
 }

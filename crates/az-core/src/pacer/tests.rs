@@ -235,8 +235,7 @@ async fn who_cannot_wait_so_long_hears_what_the_service_said() {
         &[("retry-after", "3600".to_owned())],
     );
     turn.refused(said, Some(LONG));
-    let Err(Held::Refused(answer)) = pacer.turn(Service::Other, Method::Get, &url, &budget).await
-    else {
+    let Err(Held(answer)) = pacer.turn(Service::Other, Method::Get, &url, &budget).await else {
         panic!("it waits");
     };
     assert_eq!(answer.status(), StatusCode::TooManyRequests);
