@@ -14,6 +14,8 @@ use tokio::sync::mpsc;
 
 /// The most bytes of one item. A secret has 25 kB, a machine as `az` prints it less.
 const LONGEST_ITEM: u64 = 4 * 1024 * 1024;
+/// The most letters of a number, which no list has.
+const LONGEST_NUMBER: usize = 1000;
 /// How many items are read before they are asked for.
 const READ_AHEAD: usize = 32;
 
@@ -272,10 +274,13 @@ impl<R: BufRead> Items<R> {
                 let mut word = String::new();
                 while let Ok(Some(byte)) = self.from.peek()
                     && (byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
-                    && word.len() < 100
+                    && word.len() <= LONGEST_NUMBER
                 {
                     word.push(char::from(byte));
                     self.from.skip();
+                }
+                if word.len() > LONGEST_NUMBER {
+                    return Err(self.no_json("a number is too long"));
                 }
                 serde_json::from_str(&word)
             }

@@ -16,6 +16,8 @@ const RECOVERS: f64 = 0.05;
 /// held at the rate at which they come back, with the bucket that full; several find a rate that they all can have without
 /// knowing of each other, as each sees in its answers what is left.
 const SPARED: f64 = 0.1;
+/// How many requests go before the first answer says what others have left of a bucket.
+const UNTIL_KNOWN: u32 = 4;
 
 /// What the requests of one limit have left of it.
 #[derive(Debug)]
@@ -30,6 +32,10 @@ pub(super) struct Lane {
     share: f64,
     /// When the tokens and the share were last looked at.
     at: Instant,
+    /// Of a bucket: whether an answer has said what is in it.
+    is_known: bool,
+    /// How many requests are under way.
+    inside: u32,
     /// How many requests were sent.
     count: u64,
     /// None is sent until then.
@@ -71,8 +77,8 @@ pub(super) enum Next {
     At(Instant),
     /// The service takes none until then.
     Held(Instant),
-    /// It waits for what becomes of the one that finds out.
-    AfterTheProbe,
+    /// It waits for what becomes of one that is under way.
+    AfterAnother,
 }
 
 impl Lane {
@@ -89,6 +95,8 @@ impl Lane {
             sent: VecDeque::new(),
             share: 1.0,
             at: now,
+            is_known: false,
+            inside: 0,
             count: 0,
             held: None,
             refused: 0,
@@ -108,9 +116,13 @@ impl Lane {
         }
         if self.refused > 0 || self.is_new {
             return match self.is_probing {
-                true => Next::AfterTheProbe,
+                true => Next::AfterAnother,
                 false => Next::Now { is_probe: true },
             };
+        }
+        let is_bucket = matches!(self.limit, Some(Limit::Bucket { .. }));
+        if is_paced && is_bucket && self.inside >= self.at_once() {
+            return Next::AfterAnother;
         }
         let time = match self.limit {
             Some(limit) if is_paced => self.allows(limit, now),
@@ -119,6 +131,14 @@ impl Lane {
         match time > now {
             true => Next::At(time),
             false => Next::Now { is_probe: false },
+        }
+    }
+
+    /// How many requests may be under way: the fewer, the less is left of a bucket, as others may have as many under way.
+    fn at_once(&self) -> u32 {
+        match self.is_known {
+            true => ((self.tokens / 2.0) as u32).max(1),
+            false => UNTIL_KNOWN,
         }
     }
 
@@ -158,6 +178,7 @@ impl Lane {
     /// A request is sent; gives its number.
     pub(super) fn take(&mut self, now: Instant) -> u64 {
         self.count += 1;
+        self.inside += 1;
         self.is_probing = self.refused > 0 || self.is_new;
         self.last = Some(now);
         match self.limit {
@@ -174,10 +195,13 @@ impl Lane {
         self.count
     }
 
-    /// The request that was to find out whether the service takes them is no longer under way.
-    pub(super) fn probed(&mut self) {
-        self.is_new = false;
-        self.is_probing = false;
+    /// A request is no longer under way.
+    pub(super) fn left(&mut self, was_probe: bool) {
+        self.inside = self.inside.saturating_sub(1);
+        if was_probe {
+            self.is_new = false;
+            self.is_probing = false;
+        }
     }
 
     /// The service took a request, and says how many more it takes, if it counted it.
@@ -186,6 +210,7 @@ impl Lane {
         if self.refused_at.is_none_or(|refused| one.at >= refused) {
             self.refused = 0;
         }
+        self.is_known = true;
         if let Some(Limit::Bucket { capacity, .. }) = self.limit {
             // Those that were sent after it were not counted by then. What the service did not count is given back.
             let after = u32::try_from(self.count - one.number).unwrap_or(u32::MAX);

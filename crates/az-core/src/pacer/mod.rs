@@ -122,7 +122,7 @@ impl Pacer {
                     }
                     sleep_until(until).await;
                 }
-                Next::AfterTheProbe => shared.changed.notified().await,
+                Next::AfterAnother => shared.changed.notified().await,
             }
         }
     }
@@ -177,9 +177,7 @@ pub(crate) struct Refused {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if self.is_probe {
-            lock(&self.shared.lane).probed();
-        }
+        lock(&self.shared.lane).left(self.is_probe);
         self.shared.changed.notify_one();
     }
 }

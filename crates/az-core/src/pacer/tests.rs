@@ -155,6 +155,23 @@ async fn processes_that_share_a_limit_find_a_rate_for_all_of_them() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_comes_later_sees_first_what_is_left() {
+    let arm = &Bucket::new(200.0, 10.0);
+    // A pipe: one process has done its work when the other begins.
+    for _ in 0..2 {
+        many(
+            &Pacer::default(),
+            Service::ResourceManager,
+            arm,
+            (400, 32),
+            WAY,
+        )
+        .await;
+        assert_eq!(arm.borrow().refused, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_vault_is_asked_as_fast_as_it_takes_whatever_way_it_counts() {
     let (pacer, vault) = (Pacer::default(), Bucket::of_a_vault());
     let took = many(&pacer, Service::KeyVault, &vault, (3000, 32), WAY).await;
@@ -179,7 +196,7 @@ async fn a_refusal_holds_back_all_until_the_service_takes_requests_again() {
     many(&pacer, Service::ResourceManager, &arm, (100, 8), WAY).await;
     let arm = arm.borrow();
     // Those that were under way.
-    assert_eq!(arm.refused, 8);
+    assert_eq!(arm.refused, 4);
     let first = arm.taken[0] - began;
     assert!(first >= Duration::from_secs(10), "{first:?}");
     // One finds out first.
@@ -207,7 +224,8 @@ async fn what_is_not_counted_is_not_paced() {
     let (pacer, arm) = (Pacer::default(), Bucket::new(1e6, 1.0));
     arm.borrow_mut().says_what_is_left = false;
     let took = many(&pacer, Service::ResourceManager, &arm, (1000, 10), WAY).await;
-    assert_eq!(took, WAY * 100);
+    // A few go first.
+    assert!(took <= WAY * 102, "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]
