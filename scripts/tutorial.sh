@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Runs the whole tutorial, step by step, and cleans up.
 #
-#   scripts/tutorial.sh [--local] [--identity system|user]
+#   scripts/tutorial.sh [--local [--release]] [--identity system|user]
 #
 # --local     builds what is missing and runs on a local Azure of its own, offline; without --identity, for both
-#             kinds of identity. Without --local it runs on the subscription that you are signed in to. The programs
-#             that go to the machine are static where Rust has what that takes (scripts/build-static.sh).
+#             kinds of identity. Without --local it runs on the subscription that you are signed in to.
+# --release   with the programs as they are released, which takes some minutes more to build; those that go to the
+#             machine are static where Rust has what that takes (scripts/build-static.sh).
 # --identity  which managed identity writes the secret (default in the cloud: system).
 #
 # AZ_LOCAL_REQUEST_LOG=FILE keeps what was sent to the local Azure.
@@ -16,6 +17,7 @@ set -euo pipefail
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 local_azure=false
+release=false
 identities=
 
 usage() {
@@ -26,6 +28,7 @@ usage() {
 while [ $# -gt 0 ]; do
     case $1 in
         --local) local_azure=true ;;
+        --release) release=true ;;
         --identity)
             [ $# -ge 2 ] || usage
             identities=$2
@@ -42,15 +45,28 @@ case $identities in
     *) usage ;;
 esac
 
+$local_azure || ! $release || usage
+
 if $local_azure; then
     echo "Building the tools and the local Azure …" >&2
-    (cd "$here/.." && cargo build --release --locked --quiet)
+    target=${CARGO_TARGET_DIR:-$here/../target}
     # This computer's own programs run on a machine that is this computer, too.
-    "$here/build-static.sh" >&2 || echo "The machine gets the programs that were built for this computer." >&2
-    tools=${AZ_TOOLS_DIR:-${CARGO_TARGET_DIR:-$here/../target}/release}
-    PATH=$(cd "$tools" && pwd):$PATH
+    STATIC_DIR=/nonexistent
+    if $release; then
+        (cd "$here/.." && cargo build --release --locked --quiet)
+        if "$here/build-static.sh" >&2; then
+            STATIC_DIR=$target/static
+        else
+            echo "The machine gets the programs that were built for this computer." >&2
+        fi
+        tools=${AZ_TOOLS_DIR:-$target/release}
+    else
+        # The profile of the tests, of which nothing is built again for this.
+        (cd "$here/.." && cargo build --locked --quiet)
+        tools=${AZ_TOOLS_DIR:-$target/debug}
+    fi
     AZ_TOOLS_DIR=$(cd "$tools" && pwd)
-    STATIC_DIR=${CARGO_TARGET_DIR:-$here/../target}/static
+    PATH=$AZ_TOOLS_DIR:$PATH
     export PATH AZ_TOOLS_DIR STATIC_DIR TUTORIAL_IDENTITIES="${identities:-system user}"
     log=()
     [ -z "${AZ_LOCAL_REQUEST_LOG:-}" ] || log=(--request-log "$AZ_LOCAL_REQUEST_LOG")
