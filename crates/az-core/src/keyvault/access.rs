@@ -9,6 +9,11 @@ use tokio::time::Instant;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
+/// The code of a refusal whose body is none of Key Vault's.
+const WITHOUT_A_WORD: &str = "HTTP403";
+/// How many of them are taken for a bad moment.
+const MOST_WITHOUT_A_WORD: usize = 3;
+
 /// How long a command goes on asking while its role assignment is not effective. The time counts for the
 /// whole command, however many requests it makes.
 pub struct Access<'a> {
@@ -29,7 +34,8 @@ impl<'a> Access<'a> {
         }
     }
 
-    /// Asks until the answer is another than `ForbiddenByRbac`, or the time is up.
+    /// Asks until the answer is another than `ForbiddenByRbac`, or the time is up. A refusal without a word is asked about some
+    /// times more: what would have said why may have been lost on its way.
     ///
     /// # Errors
     /// Whatever `ask` failed with at last.
@@ -39,17 +45,26 @@ impl<'a> Access<'a> {
         Fut: Future<Output = azure_core::Result<T>>,
     {
         let mut pause = FIRST_PAUSE;
+        let mut wordless = 0;
         loop {
             let error = match ask().await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
             let left = self.deadline.saturating_duration_since(Instant::now());
-            let denied = service_error(&error).is_some_and(|error| error.code == "ForbiddenByRbac");
+            let code = service_error(&error).map(|error| error.code);
+            let denied = match code.as_deref() {
+                Some("ForbiddenByRbac") => true,
+                Some(WITHOUT_A_WORD) => {
+                    wordless += 1;
+                    wordless <= MOST_WITHOUT_A_WORD
+                }
+                _ => false,
+            };
             if !denied || left.is_zero() {
                 return Err(error);
             }
-            if !self.said.replace(true) {
+            if wordless == 0 && !self.said.replace(true) {
                 (self.say)(&format!(
                     "no access yet (ForbiddenByRbac): waiting for up to {:?} until the role assignment is effective",
                     self.wait
@@ -72,8 +87,12 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn denied(code: &'static str) -> azure_core::Error {
-        let body =
-            format!(r#"{{"error": {{"code": "Forbidden", "innererror": {{"code": "{code}"}}}}}}"#);
+        answered(format!(
+            r#"{{"error": {{"code": "Forbidden", "innererror": {{"code": "{code}"}}}}}}"#
+        ))
+    }
+
+    fn answered(body: String) -> azure_core::Error {
         let response =
             RawResponse::from_bytes(StatusCode::Forbidden, Headers::new(), Bytes::from(body));
         let kind = ErrorKind::HttpResponse {
@@ -106,6 +125,23 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_late_role_assignment_is_waited_for_and_said_once() {
         assert_eq!(asked(600, 20, "ForbiddenByRbac").await, (true, 21, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_without_a_word_is_asked_about_some_times() {
+        for (good_after, good) in [(1, true), (3, true), (4, false)] {
+            let asked = AtomicUsize::new(0);
+            let access = Access::new(Duration::from_secs(600), |_| {
+                panic!("nothing is known of it")
+            });
+            let answer = access.wait_for(|| async {
+                match asked.fetch_add(1, Ordering::Relaxed) < good_after {
+                    true => Err(answered("{}".to_owned())),
+                    false => Ok(()),
+                }
+            });
+            assert_eq!(answer.await.is_ok(), good, "{good_after}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
