@@ -267,6 +267,10 @@ impl Draft {
         if let Value::Object(members) = body {
             resource.extend(members);
         }
+        // The published schemas of templates ask for it, of groups and identities too, which have nothing in it.
+        resource
+            .entry("properties")
+            .or_insert_with(|| Value::Object(Map::new()));
         if !needs.is_empty() {
             resource.insert("dependsOn".to_owned(), needs.into());
         }

@@ -318,6 +318,29 @@ const READ_ONLY: &[(&str, &str, &str)] = &[
     (EXTENSIONS, "**/statuses/*/displayStatus", "string"),
     (EXTENSIONS, "**/statuses/*/message", "string"),
     (EXTENSIONS, "**/statuses/*/time", "string"),
+    (DEPLOYMENTS, "/properties/correlationId", "string"),
+    (DEPLOYMENTS, "/properties/timestamp", "string"),
+    (DEPLOYMENTS, "/properties/duration", "string"),
+    (DEPLOYMENTS, "/properties/templateHash", "string"),
+    (DEPLOYMENTS, "/properties/outputs", "object"),
+    (DEPLOYMENTS, "/properties/error", "object"),
+    (DEPLOYMENTS, "/properties/outputResources", "array"),
+    (DEPLOYMENTS, "/properties/outputResources/*", "object"),
+    (DEPLOYMENTS, "/properties/outputResources/*/id", "string"),
+    (DEPLOYMENTS, "/properties/dependencies", "array"),
+    (DEPLOYMENTS, "/properties/dependencies/*", "object"),
+    (DEPLOYMENTS, "**/dependsOn", "array"),
+    (DEPLOYMENTS, "**/dependsOn/*", "object"),
+    (DEPLOYMENTS, "**/id", "string"),
+    (DEPLOYMENTS, "**/resourceType", "string"),
+    (DEPLOYMENTS, "**/resourceName", "string"),
+    (DEPLOYMENTS, "/properties/providers", "array"),
+    (DEPLOYMENTS, "/properties/providers/*", "object"),
+    (DEPLOYMENTS, "/properties/providers/*/namespace", "string"),
+    (DEPLOYMENTS, "**/resourceTypes", "array"),
+    (DEPLOYMENTS, "**/resourceTypes/*", "object"),
+    (DEPLOYMENTS, "**/locations", "array"),
+    (DEPLOYMENTS, "**/locations/*", "string?"),
     (IDENTITIES, "/properties/clientId", "string"),
     (IDENTITIES, "/properties/principalId", "string"),
     (IDENTITIES, "/properties/tenantId", "string"),
@@ -366,6 +389,7 @@ const ASSIGNMENTS: &str = "Microsoft.Authorization/roleAssignments";
 const DEFINITIONS: &str = "Microsoft.Authorization/roleDefinitions";
 const MACHINES: &str = "Microsoft.Compute/virtualMachines";
 const EXTENSIONS: &str = "Microsoft.Compute/virtualMachines/extensions";
+const DEPLOYMENTS: &str = "Microsoft.Resources/deployments";
 const IDENTITIES: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
 const INTERFACES: &str = "Microsoft.Network/networkInterfaces";
 const NETWORKS: &str = "Microsoft.Network/virtualNetworks";
@@ -619,6 +643,10 @@ fn check_read_only(value: &Value, path: &str, kind: &str, wrong: &mut Vec<String
         }
         // Rules that Azure itself makes are as those that a template names.
         Some(_) if path.ends_with("/defaultSecurityRules/*/properties") => {}
+        // A template's outputs are its author's, and an error's details those of whoever failed.
+        Some(_)
+            if kind == DEPLOYMENTS
+                && matches!(path, "/properties/outputs" | "/properties/error") => {}
         Some(_) => match value {
             Value::Object(members) => members.iter().for_each(|(name, value)| {
                 check_read_only(value, &format!("{path}/{name}"), kind, wrong)
