@@ -73,6 +73,18 @@ fn logs(world: &World) -> Vec<PathBuf> {
         .collect()
 }
 
+/// The schema names the sizes of its first years; a location offers others. A template has its machines further in.
+fn with_known_sizes(value: &mut Value) {
+    if let Some(size) = value.pointer_mut("/hardwareProfile/vmSize") {
+        *size = end_to_end::SIZE.into();
+    }
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(with_known_sizes),
+        Value::Object(members) => members.values_mut().for_each(with_known_sizes),
+        _ => {}
+    }
+}
+
 fn requests(world: &World) -> Result<(), Missing> {
     let checker = checker()?;
     let python = world.clients.checker()?;
@@ -91,12 +103,7 @@ fn requests(world: &World) -> Result<(), Missing> {
             if !sent_by_a_tool(&exchange) || is_extension {
                 continue;
             }
-            // The schema names the sizes of its first years; a location offers others.
-            if let Some(size) =
-                exchange.pointer_mut("/requestBody/properties/hardwareProfile/vmSize")
-            {
-                *size = end_to_end::SIZE.into();
-            }
+            with_known_sizes(&mut exchange["requestBody"]);
             writeln!(ours, "{exchange}").expect("a temporary file can be written");
         }
     }
