@@ -57,6 +57,14 @@ impl Places {
         }
     }
 
+    /// What is wrong where nobody is trusted at all.
+    fn empty(&self) -> String {
+        match &self.file {
+            Some(file) => format!("'{}' has no certificate of an authority", file.display()),
+            None => "there is no certificate of an authority on this computer".to_owned(),
+        }
+    }
+
     /// Calls `each` with one certificate after the other, until it gives something. Whatever is no certificate, and a
     /// folder's file that cannot be read, is passed over, as by OpenSSL.
     fn find<T>(
@@ -244,11 +252,12 @@ impl ServerCertVerifier for SystemRoots {
                 Ok(verified)
             }
             Ok(None) => {
-                let unknown = Error::InvalidCertificate(CertificateError::UnknownIssuer);
                 let said = refused.map(Err).or_else(|| {
                     anybody.map(|authority| shown.is_vouched_for(&authority, &self.provider))
                 });
-                said.unwrap_or(Err(unknown))
+                // Neither one that is called like the issuer, nor any other.
+                let nobody = || Error::General(self.places.empty());
+                said.unwrap_or_else(|| Err(nobody()))
             }
             Err(Unreadable { path, reason }) => Err(Error::General(format!(
                 "the certificates of '{}' cannot be read: {reason}",
@@ -420,10 +429,10 @@ mod tests {
             let name = if asked == 0 { "other.example" } else { "vault.example" };
             let (_place, ours) = roots(&file, &folder);
             let theirs = of_all(&of(&|at| is(trusted, at)));
-            let wanted = theirs.map_or(
-                Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)),
-                |theirs| verify(theirs.as_ref(), &chain, name),
-            );
+            // With none there is no such verifier.
+            let wanted = theirs.map_or(Err(Error::General(ours.places.empty())), |theirs| {
+                verify(theirs.as_ref(), &chain, name)
+            });
             // Twice: the second answer is of those who have vouched before.
             for _ in 0..2 {
                 prop_assert_eq!(&verify(&ours, &chain, name), &wanted);

@@ -604,3 +604,15 @@ fn one_deployment_that_fails_does_not_stop_the_others() {
         "{on:?}"
     );
 }
+
+#[test]
+fn a_deployment_without_a_list_asks_for_the_list_alone() {
+    let azure = Azure::start();
+    let refused = azure
+        .run("az-provision all --deploy -l eastus")
+        .assert()
+        .code(2);
+    let said = end_to_end::stderr(&refused);
+    assert!(said.contains("--as-template"), "{said}");
+    assert!(!said.contains("--vault-name"), "{said}");
+}

@@ -140,24 +140,24 @@ pub(crate) struct GroupName1 {
 #[command(after_help = PLAN)]
 pub(crate) struct All {
     /// The resource group's name
-    #[arg(short = 'g', long, required_unless_present = "as_template")]
+    #[arg(short = 'g', long, required_unless_present_any = ["as_template", "deploy"])]
     pub(crate) resource_group: Option<GroupName>,
     /// Where to create everything
-    #[arg(short, long, required_unless_present = "as_template")]
+    #[arg(short, long, required_unless_present_any = ["as_template", "deploy"])]
     pub(crate) location: Option<Location>,
     /// The machine's name
     #[arg(
         long,
         visible_alias = "name",
         short = 'n',
-        required_unless_present = "as_template"
+        required_unless_present_any = ["as_template", "deploy"]
     )]
     pub(crate) vm_name: Option<MachineName>,
     /// The vault's name
     #[arg(
         long,
         visible_alias = "keyvault-name",
-        required_unless_present = "as_template"
+        required_unless_present_any = ["as_template", "deploy"]
     )]
     pub(crate) vault_name: Option<VaultName>,
     #[command(flatten)]

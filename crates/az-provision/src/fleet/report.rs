@@ -30,8 +30,11 @@ pub(super) fn print(
             Some(group) => format!("resource group '{group}'"),
             None => format!("subscription '{}'", one.place.name()),
         };
-        let count = one.resources.len();
-        let line = format!("{place}: {} with {count} resources", one.name);
+        let count = match one.resources.len() {
+            1 => "1 resource".to_owned(),
+            many => format!("{many} resources"),
+        };
+        let line = format!("{place}: {} with {count}", one.name);
         let _ = writeln!(text, "{state:10}{}", shown(&line));
         for change in &changes {
             let _ = writeln!(text, "{:10}  {}", "", shown(change));
