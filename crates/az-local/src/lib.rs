@@ -38,8 +38,10 @@ pub use ground::folder::{
 pub use ground::shown::{escaped, escaped_json};
 pub use ground::stderr;
 pub use hosting::HostOptions;
+pub use instance::isolation::Machines;
 pub use instance::{OpenError, Options, Program};
 pub use local_azure::LocalAzure;
+pub use machines::apart::AGENT;
 pub use machines::environment::{Environment, Shell};
 pub use machines::ssh::{client_config, sftp, unread};
 pub use managed_identity::HostKind;

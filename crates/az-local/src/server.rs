@@ -8,7 +8,7 @@ use crate::instance::{Instance, OpenError, Options};
 use crate::machines::environment::Environment;
 use crate::machines::programs;
 use crate::machines::ssh::client_config;
-use crate::proxy;
+use crate::proxy::{self, gateway};
 use crate::state::StateError;
 use std::io;
 use std::net::Ipv4Addr;
@@ -95,10 +95,12 @@ impl Server {
         let result = tokio::select! {
             () = self.control.run(Arc::clone(&self.instance), stop) => (None, None),
             () = proxy::run(Arc::clone(&self.instance), self.listener) => (None, None),
+            () = gateway::run(Arc::clone(&self.instance)) => (None, None),
             asker = stopped.recv() => (None, asker),
             result = end => (Some(result), None),
         };
         // The machines go down with their network.
+        instance.isolation.end_all();
         programs::end_all_behind(self.port);
         // Where it cannot be kept, the clock goes on some seconds of the computer's later.
         let _ = instance.keep_gain();

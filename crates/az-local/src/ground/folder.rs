@@ -82,6 +82,16 @@ impl Folder {
         self.machines().join(vm_id).join("home")
     }
 
+    /// What a machine that runs apart has written.
+    pub(crate) fn machine_disk(&self, vm_id: &str) -> PathBuf {
+        self.machines().join(vm_id).join("disk")
+    }
+
+    /// What machines that run apart begin with.
+    pub(crate) fn machine_image(&self) -> PathBuf {
+        self.path.join("image")
+    }
+
     /// What a host has, as long as it is there.
     pub(crate) fn host(&self, id: &str) -> PathBuf {
         self.hosts().join(id)

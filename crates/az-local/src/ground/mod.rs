@@ -18,6 +18,7 @@ pub(crate) mod self_signed;
 pub(crate) mod shown;
 pub mod stderr;
 pub(crate) mod trust_store;
+pub(crate) mod watched;
 pub(crate) mod wildcard;
 pub(crate) mod wire;
 pub(crate) mod workers;

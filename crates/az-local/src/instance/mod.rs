@@ -1,5 +1,6 @@
 //! A running instance: its state, clock, keys and settings, shared by all that serve it.
 
+pub(crate) mod isolation;
 #[cfg(feature = "mutations")]
 pub(crate) mod mutation;
 pub(crate) mod seed;
@@ -23,6 +24,7 @@ use crate::state::settings::Settings;
 use crate::state::signing_keys::{SigningKeys, StoredKey};
 use crate::state::throttles::Throttles;
 use crate::state::{Range, Resource, StateError, Store, Transaction};
+use isolation::{Isolation, Machines};
 use std::cell::RefCell;
 use std::io;
 use std::path::PathBuf;
@@ -46,6 +48,8 @@ pub struct Options {
     pub request_log: Option<PathBuf>,
     /// The program that `ssh` and machines need.
     pub program: Program,
+    /// How the machines' programs run.
+    pub machines: Machines,
     /// What all knobs begin with; without, they stay as kept.
     pub profile: Option<Profile>,
     /// Knobs, and what they are turned to.
@@ -185,6 +189,7 @@ pub(crate) struct Instance {
     pub(crate) ssh: SshBounds,
     pub(crate) offline: bool,
     pub(crate) program: Program,
+    pub(crate) isolation: Isolation,
     /// The port that the proxy had before, or was told to take.
     pub(crate) wanted_port: Option<u16>,
     #[cfg(feature = "mutations")]
@@ -283,6 +288,7 @@ impl Instance {
             ssh: SshBounds::default(),
             offline: options.offline,
             program: options.program.clone(),
+            isolation: Isolation::new(options.machines),
             wanted_port: settings.port,
             #[cfg(feature = "mutations")]
             mutation: crate::instance::mutation::Current::default(),

@@ -10,6 +10,7 @@ pub(crate) fn carry_out(instance: &Arc<Instance>, effects: Effects) {
     for machine in effects.ended {
         // Nobody may be connected.
         let _ = instance.ended.send(machine.vm_id.clone());
+        instance.isolation.end(&machine.vm_id);
         programs::end_all(&machine.vm_id);
         if machine.gone {
             instance.folder.remove_machine(&machine.vm_id);

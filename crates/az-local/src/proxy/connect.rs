@@ -19,8 +19,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
 use serde_json::Value;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 
 /// How long TLS may take to begin in a tunnel that was asked for.
@@ -52,7 +54,7 @@ async fn open(
     client: Client,
     request: hyper::Request<Incoming>,
 ) -> Result<hyper::Response<Body>, Response> {
-    let Some((mut host, port)) = request
+    let Some((host, port)) = request
         .uri()
         .authority()
         .and_then(|authority| Some((authority.host().to_ascii_lowercase(), authority.port_u16()?)))
@@ -63,27 +65,64 @@ async fn open(
             "CONNECT needs a host and a port.",
         ));
     };
-    let emulated = match hosts::classify(&host) {
+    match way(&instance, &client, &host, port).await? {
+        Way::Here { host, tls } => {
+            tokio::spawn(async move {
+                // A client that goes away before it has its tunnel, or does not trust the certificate, is
+                // the only one to be told, by its own closed connection.
+                if let Ok(upgraded) = hyper::upgrade::on(request).await {
+                    serve_stream(instance, client, host, tls, TokioIo::new(upgraded)).await;
+                }
+            });
+            Ok(hyper::Response::new(whole(Full::default())))
+        }
+        Way::Machine(address) => machines::connect(instance, client, request, address, port).await,
+        Way::ThisComputer | Way::Onward => {
+            onward::tunnel(request, &host, port, instance.offline).await
+        }
+    }
+}
+
+/// Where a connection leads.
+pub(super) enum Way {
+    /// To what is answered here, in TLS where there is any.
+    Here {
+        host: String,
+        tls: Option<Arc<ServerConfig>>,
+    },
+    /// To the machine that has this public address.
+    Machine(Ipv4Addr),
+    /// To a program on this computer.
+    ThisComputer,
+    /// To somebody else's host.
+    Onward,
+}
+
+/// Where a connection to a host (in lower case) and port leads, or why nowhere.
+pub(super) async fn way(
+    instance: &Arc<Instance>,
+    client: &Client,
+    host: &str,
+    port: u16,
+) -> Result<Way, Response> {
+    let emulated = match hosts::classify(host) {
         // The desk has no such network. A plain request is left unanswered there; undici asks for its tunnel again and again
         // until it is told.
         Host::Emulated(Service::Imds) if client.machine.is_none() => {
-            return Err(unreachable(&host));
+            return Err(unreachable(host));
         }
         Host::Emulated(service) => Some(service),
-        Host::Unreachable => return Err(unreachable(&host)),
-        Host::Public(address) => {
-            return machines::connect(instance, client, request, address, port).await;
-        }
-        Host::Unemulated if hosts::is_certifiable(hosts::without_root(&host)) => None,
-        Host::Unemulated => return Err(dispatch::unemulated(&host)),
-        Host::Other if instance.offline => return Err(offline(&host)),
-        Host::Other | Host::Loopback => {
-            return onward::tunnel(request, &host, port, instance.offline).await;
-        }
+        Host::Unreachable => return Err(unreachable(host)),
+        Host::Public(address) => return Ok(Way::Machine(address)),
+        Host::Unemulated if hosts::is_certifiable(hosts::without_root(host)) => None,
+        Host::Unemulated => return Err(dispatch::unemulated(host)),
+        Host::Other if instance.offline => return Err(offline(host)),
+        Host::Loopback => return Ok(Way::ThisComputer),
+        Host::Other => return Ok(Way::Onward),
     };
-    host.truncate(hosts::without_root(&host).len());
+    let host = hosts::without_root(host).to_owned();
     if emulated == Some(Service::KeyVault) {
-        let exists = vault_exists(&instance, &host).await;
+        let exists = vault_exists(instance, &host).await;
         if !exists.map_err(|error| failed(&error.to_string()))? {
             return Err(no_such_host(&host));
         }
@@ -102,7 +141,7 @@ async fn open(
         false => {
             let brief = instance
                 .faults
-                .certificate(|| faulty::connected(&client, &host));
+                .certificate(|| faulty::connected(client, &host));
             let tls = match brief {
                 None => instance.authority.server(&host),
                 Some(time) => instance.authority.server_for(&host, time),
@@ -110,8 +149,7 @@ async fn open(
             Some(tls.map_err(|error| failed(&error.to_string()))?)
         }
     };
-    tokio::spawn(serve_tunnel(instance, client, request, host, tls));
-    Ok(hyper::Response::new(whole(Full::default())))
+    Ok(Way::Here { host, tls })
 }
 
 fn failed(message: &str) -> Response {
@@ -122,22 +160,18 @@ fn failed(message: &str) -> Response {
     )
 }
 
-/// Ends a tunnel here, in TLS where there is any, and answers what comes through it.
-async fn serve_tunnel(
+/// Answers what comes through a connection, in TLS where there is any.
+pub(super) async fn serve_stream<S>(
     instance: Arc<Instance>,
     client: Client,
-    request: hyper::Request<Incoming>,
     host: String,
     tls: Option<Arc<ServerConfig>>,
-) {
-    // A client that goes away before it has its tunnel, or does not trust the certificate, is
-    // the only one to be told, by its own closed connection.
-    let Ok(upgraded) = hyper::upgrade::on(request).await else {
-        return;
-    };
-    let stream = TokioIo::new(upgraded);
+    stream: S,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     match tls {
-        None => serve(instance, client, "http", host, stream.into_inner()).await,
+        None => serve(instance, client, "http", host, TokioIo::new(stream)).await,
         Some(tls) => {
             let accepting = TlsAcceptor::from(tls).accept(stream);
             if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIMEOUT, accepting).await {
@@ -167,7 +201,7 @@ async fn serve(
 }
 
 /// Looks the vault's name up, as a resolver would.
-async fn vault_exists(instance: &Arc<Instance>, host: &str) -> Result<bool, StateError> {
+pub(super) async fn vault_exists(instance: &Arc<Instance>, host: &str) -> Result<bool, StateError> {
     let working = Arc::clone(instance);
     let host = host.to_owned();
     let looked_up = instance.workers.run(move || {
@@ -179,7 +213,13 @@ async fn vault_exists(instance: &Arc<Instance>, host: &str) -> Result<bool, Stat
     looked_up.await.unwrap_or(Ok(false))
 }
 
-fn log_refusal(instance: &Instance, client: &Client, authority: &str, refusal: &Response) {
+/// Writes to the request log that a connection was refused, and why.
+pub(super) fn log_refusal(
+    instance: &Instance,
+    client: &Client,
+    authority: &str,
+    refusal: &Response,
+) {
     let Some(log) = &instance.log else {
         return;
     };

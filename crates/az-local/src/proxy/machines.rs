@@ -17,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::json;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Connects the caller to the machine behind an address, if its network lets it.
 pub(super) async fn connect(
@@ -26,31 +27,51 @@ pub(super) async fn connect(
     address: Ipv4Addr,
     port: u16,
 ) -> Result<hyper::Response<Body>, Response> {
-    let looking = Arc::clone(&instance);
-    let found = instance
-        .workers
-        .run(move || look_up(&looking, &client, address, port));
-    let machine = match found.await {
-        Some(Ok(Ok(machine))) => machine,
-        Some(Ok(Err(unreached))) => {
-            let message = unreached.to_string();
-            return Err(refuse(status(&unreached), unreached.code(), &message));
-        }
-        Some(Err(error)) => return Err(failed(&error.to_string())),
-        None => return Err(failed("the look-up failed unexpectedly")),
-    };
+    let machine = find(&instance, client, address, port).await?;
     tokio::spawn(async move {
         // Whoever is gone before the tunnel is open wants none.
-        let Ok(upgraded) = hyper::upgrade::on(request).await else {
-            return;
-        };
-        let name = machine.name().to_owned();
-        let served = ssh::serve(instance, machine, address, TokioIo::new(upgraded)).await;
-        if let Err(error) = served {
-            stderr::say(format_args!("'{name}': {error}"));
+        if let Ok(upgraded) = hyper::upgrade::on(request).await {
+            serve(instance, machine, address, TokioIo::new(upgraded)).await;
         }
     });
     Ok(hyper::Response::new(whole(Full::default())))
+}
+
+/// The machine behind an address, if its network lets the caller reach it.
+pub(super) async fn find(
+    instance: &Arc<Instance>,
+    client: Client,
+    address: Ipv4Addr,
+    port: u16,
+) -> Result<Resource, Response> {
+    let looking = Arc::clone(instance);
+    let found = instance
+        .workers
+        .run(move || look_up(&looking, &client, address, port));
+    match found.await {
+        Some(Ok(Ok(machine))) => Ok(machine),
+        Some(Ok(Err(unreached))) => {
+            let message = unreached.to_string();
+            Err(refuse(status(&unreached), unreached.code(), &message))
+        }
+        Some(Err(error)) => Err(failed(&error.to_string())),
+        None => Err(failed("the look-up failed unexpectedly")),
+    }
+}
+
+/// Is a machine's SSH server on a connection.
+pub(super) async fn serve<S>(
+    instance: Arc<Instance>,
+    machine: Resource,
+    address: Ipv4Addr,
+    stream: S,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let name = machine.name().to_owned();
+    if let Err(error) = ssh::serve(instance, machine, address, stream).await {
+        stderr::say(format_args!("'{name}': {error}"));
+    }
 }
 
 /// Finds the machine, and writes to the log that it was reached.

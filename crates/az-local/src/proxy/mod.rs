@@ -5,6 +5,7 @@
 
 mod answers;
 mod connect;
+pub(crate) mod gateway;
 mod machines;
 mod onward;
 

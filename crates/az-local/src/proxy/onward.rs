@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use std::io;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 
 /// How long a connection to another host may take to open.
@@ -28,7 +29,7 @@ pub(super) async fn tunnel(
     port: u16,
     offline: bool,
 ) -> Result<hyper::Response<Body>, Response> {
-    let opened = open(host, port, offline).await;
+    let opened = open(host, port, offline, true).await;
     let mut stream = opened.map_err(|error| unconnected(host, error))?;
     tokio::spawn(async move {
         if let Ok(upgraded) = hyper::upgrade::on(request).await {
@@ -36,6 +37,23 @@ pub(super) async fn tunnel(
         }
     });
     Ok(hyper::Response::new(whole(Full::default())))
+}
+
+/// Carries a machine's connection to somebody else's host. This computer is none: nothing of it can be seen from a machine.
+pub(super) async fn carry<S>(
+    mut stream: S,
+    host: &str,
+    port: u16,
+    offline: bool,
+) -> Result<(), Response>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let opened = open(host, port, offline, false).await;
+    let mut there = opened.map_err(|error| unconnected(host, error))?;
+    // Either side may go when it likes.
+    let _ = tokio::io::copy_bidirectional(&mut stream, &mut there).await;
+    Ok(())
 }
 
 /// Passes a plain request on, and its answer back.
@@ -51,7 +69,7 @@ pub(super) async fn forward(
         ));
     };
     let port = request.uri().port_u16().unwrap_or(80);
-    let stream = match open(&host, port, offline).await {
+    let stream = match open(&host, port, offline, true).await {
         Ok(stream) => stream,
         Err(error) => return own_answer(unconnected(&host, error)),
     };
@@ -93,8 +111,13 @@ pub(super) async fn forward(
     }
 }
 
-/// Connects to a host, after a look at where its name leads.
-async fn open(host: &str, port: u16, offline: bool) -> Result<TcpStream, Unconnected> {
+/// Connects to a host, after a look at where its name leads. `loopback`: it may be this computer.
+async fn open(
+    host: &str,
+    port: u16,
+    offline: bool,
+    loopback: bool,
+) -> Result<TcpStream, Unconnected> {
     // What a fuzzer makes up is not looked for.
     if cfg!(feature = "fuzzing") {
         return Err(Unconnected::Failed(io::ErrorKind::NotFound.into()));
@@ -107,7 +130,7 @@ async fn open(host: &str, port: u16, offline: bool) -> Result<TcpStream, Unconne
             .map_err(Unconnected::Failed)?
         {
             match hosts::classify_address(address.ip()) {
-                Host::Loopback => {}
+                Host::Loopback if loopback => {}
                 Host::Other if !offline => {}
                 _ => {
                     last = Some(Unconnected::Unreachable);

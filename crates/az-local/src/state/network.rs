@@ -35,6 +35,51 @@ pub(crate) struct SecurityRule<'a>(&'a Value);
 #[derive(Clone, Copy)]
 pub(crate) struct PublicAddress<'a>(&'a Resource);
 
+/// Where a machine is in its virtual network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Attachment {
+    /// The virtual network's key.
+    pub(crate) network: String,
+    pub(crate) address: Ipv4Addr,
+    /// How many bits of the address are the subnet's.
+    pub(crate) bits: u8,
+}
+
+/// Where a machine's primary interface is; none where something on the way is missing.
+pub(crate) fn attachment(
+    tx: &Transaction<'_>,
+    machine: &Resource,
+) -> Result<Option<Attachment>, StateError> {
+    let mut interfaces = machine::VirtualMachine::of(machine).interfaces();
+    let Some(joined) = interfaces.find(|joined| joined.primary) else {
+        return Ok(None);
+    };
+    let Some(interface) = tx.get::<Resource>(&Resource::key_of(joined.id))? else {
+        return Ok(None);
+    };
+    let mut configurations = NetworkInterface::of(&interface).configurations();
+    let place = configurations.find_map(|one| Some((one.private_address()?, one.subnet()?)));
+    let Some((address, subnet)) = place else {
+        return Ok(None);
+    };
+    let Some((network, name)) = Subnet::parts(subnet) else {
+        return Ok(None);
+    };
+    let key = Resource::key_of(network);
+    let Some(network) = tx.get::<Resource>(&key)? else {
+        return Ok(None);
+    };
+    let subnet = VirtualNetwork::of(&network).subnet(name);
+    let bits = subnet
+        .and_then(Subnet::prefix)
+        .and_then(|prefix| prefix.rsplit_once('/')?.1.parse().ok());
+    Ok(Some(Attachment {
+        network: key,
+        address,
+        bits: bits.unwrap_or(24),
+    }))
+}
+
 /// The `id` of what a member refers to.
 fn linked<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
     value.pointer(pointer)?.get("id")?.as_str()

@@ -17,6 +17,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    if let Some(status) = commands::agent::as_asked(std::env::args_os()) {
+        return ExitCode::from(status);
+    }
     let folder = |name| {
         std::env::var_os(name)
             .filter(|path| !path.is_empty())

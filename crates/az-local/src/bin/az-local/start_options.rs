@@ -1,6 +1,6 @@
 //! What the user may say of a new instance.
 
-use az_local::Profile;
+use az_local::{Machines, Profile};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,6 +17,16 @@ pub(crate) struct StartOptions {
     /// Refuse connections to hosts that are not Azure's, too
     #[arg(long)]
     pub(crate) offline: bool,
+    /// How the machines' programs run: `process`, as programs of this computer, or `namespace`, on a machine with users, files,
+    /// processes and a network of its own (Linux; docs/machines.md)
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        value_name = "process|namespace"
+    )]
+    pub(crate) machines: Machines,
     /// Append one JSON object for each exchange, secrets replaced
     #[arg(long, value_name = "FILE")]
     pub(crate) request_log: Option<PathBuf>,

@@ -1,11 +1,13 @@
 //! One program on a machine for one channel: its input and output, its signals, its end.
 
-use super::terminal::Wanted;
+use super::terminal::{EndOf, TerminalEnd, Wanted};
 use super::unread;
 use crate::ground::folder::FolderError;
 use crate::ground::quota::Taken;
+use crate::machines::place::Place;
 use crate::machines::programs::{Surroundings, shell};
-use pty_process::{OwnedReadPty, OwnedWritePty, Size};
+use az_machine::Machine;
+use pty_process::{OwnedWritePty, Size};
 use russh::server::{Handle, Msg};
 use russh::{ChannelId, ChannelWriteHalf, Sig};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -13,12 +15,13 @@ use std::ffi::OsString;
 use std::io;
 use std::mem::discriminant;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::net::unix::pipe;
+use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot};
 
 /// Bytes that are read from a program at once: a packet's worth.
@@ -66,7 +69,7 @@ pub(super) struct Process {
     input: mpsc::UnboundedSender<Input>,
     queued: Arc<AtomicUsize>,
     /// None once it has ended: its number is then anybody's.
-    group: Arc<Mutex<Option<Pid>>>,
+    group: Arc<Mutex<Option<Group>>>,
     _line: oneshot::Sender<()>,
 }
 
@@ -113,16 +116,35 @@ fn prepare(
     Ok(command)
 }
 
+/// What a client has asked for.
+pub(super) struct Asked<'a> {
+    pub(super) program: Program,
+    /// Who has signed in.
+    pub(super) user: &'a str,
+    pub(super) variables: &'a [(String, String)],
+    pub(super) terminal: Option<&'a Wanted>,
+}
+
 impl Process {
     /// Starts a program. Its output goes to the line's channel, which is closed after its end.
-    pub(super) fn start(
-        surroundings: &Surroundings,
-        program: &Program,
-        variables: &[(String, String)],
-        terminal: Option<&Wanted>,
+    pub(super) async fn start(
+        place: &Place,
+        asked: Asked<'_>,
         to: Line,
     ) -> Result<Self, StartError> {
-        let command = prepare(surroundings, program, variables, terminal)?;
+        match place {
+            Place::Here(surroundings) => Process::start_here(surroundings, &asked, to),
+            Place::Apart(machine) => Process::start_apart(machine, asked, to).await,
+        }
+    }
+
+    fn start_here(
+        surroundings: &Surroundings,
+        asked: &Asked<'_>,
+        to: Line,
+    ) -> Result<Self, StartError> {
+        let terminal = asked.terminal;
+        let command = prepare(surroundings, &asked.program, asked.variables, terminal)?;
         let (sender, receiver) = mpsc::unbounded_channel();
         let queued = Arc::new(AtomicUsize::new(0));
         let (line, cut) = oneshot::channel();
@@ -134,8 +156,15 @@ impl Process {
                 let _ = terminal.apply(&pts);
                 let child = pty_process::Command::from(Command::from(command)).spawn(pts)?;
                 let (read, write) = pty.into_split();
-                let feeding = feed_terminal(write, receiver, Arc::clone(&queued));
-                (child, Output::Terminal(read), tokio::spawn(feeding))
+                let resize = |write: &OwnedWritePty, size| {
+                    let _ = write.resize(size);
+                };
+                let feeding = feed_terminal(write, resize, receiver, Arc::clone(&queued));
+                (
+                    child,
+                    Output::Terminal(Box::new(read)),
+                    tokio::spawn(feeding),
+                )
             }
             None => {
                 let mut child = Command::from(command)
@@ -145,18 +174,68 @@ impl Process {
                     .process_group(0)
                     .spawn()?;
                 let feeding = feed_pipe(child.stdin.take(), receiver, Arc::clone(&queued));
-                let output = Output::Pipes(child.stdout.take(), child.stderr.take());
+                let output = Output::Pipes(boxed(child.stdout.take()), boxed(child.stderr.take()));
                 (child, output, tokio::spawn(feeding))
             }
         };
         let group = child
             .id()
-            .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+            .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))
+            .map(Group::Here);
         let group = Arc::new(Mutex::new(group));
         let ending = Arc::clone(&group);
         tokio::spawn(async move {
-            attend(child, &ending, output, to, cut).await;
+            attend(Running::Here(child), &ending, output, to, cut).await;
             // It may wait for a terminal that nobody reads, and would keep that open.
+            feeding.abort();
+        });
+        Ok(Process {
+            input: sender,
+            queued,
+            group,
+            _line: line,
+        })
+    }
+
+    async fn start_apart(
+        machine: &Arc<Machine>,
+        asked: Asked<'_>,
+        to: Line,
+    ) -> Result<Self, StartError> {
+        let terminal = asked.terminal;
+        let running = machine.run(&there(asked)).await?;
+        let id = running.id();
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let queued = Arc::new(AtomicUsize::new(0));
+        let (line, cut) = oneshot::channel();
+        let (output, feeding) = match terminal {
+            Some(terminal) => {
+                let end = Arc::new(TerminalEnd::of(running.output)?);
+                let _ = end.resize(&terminal.size);
+                // A mode that this system does not have is no reason to have no terminal.
+                let _ = terminal.apply(&*end);
+                let resize = |end: &EndOf, size| {
+                    let _ = end.0.resize(&size);
+                };
+                let write = EndOf(Arc::clone(&end));
+                let feeding = feed_terminal(write, resize, receiver, Arc::clone(&queued));
+                let output = Output::Terminal(Box::new(EndOf(end)));
+                (output, tokio::spawn(feeding))
+            }
+            None => {
+                let input = running.input.map(pipe::Sender::from_owned_fd).transpose()?;
+                let errors = running.errors.map(pipe::Receiver::from_owned_fd);
+                let stdout = pipe::Receiver::from_owned_fd(running.output)?;
+                let feeding = feed_pipe(input, receiver, Arc::clone(&queued));
+                let output = Output::Pipes(boxed(Some(stdout)), boxed(errors.transpose()?));
+                (output, tokio::spawn(feeding))
+            }
+        };
+        let group = Group::Apart(Arc::clone(machine), id);
+        let group = Arc::new(Mutex::new(Some(group)));
+        let ending = Arc::clone(&group);
+        tokio::spawn(async move {
+            attend(Running::Apart(running.ended), &ending, output, to, cut).await;
             feeding.abort();
         });
         Ok(Process {
@@ -190,14 +269,106 @@ impl Process {
 
     /// Sends a signal to the program and those that it started.
     pub(super) fn signal(&self, signal: &Sig) {
-        let group = lock(&self.group);
-        if let (Some(group), Some(signal)) = (*group, number(signal)) {
-            let _ = kill_process_group(group, signal);
+        if let (Some(group), Some(signal)) = (&*lock(&self.group), number(signal)) {
+            group.signal(signal);
         }
     }
 }
 
-fn lock(group: &Mutex<Option<Pid>>) -> MutexGuard<'_, Option<Pid>> {
+/// A program and those that it started.
+enum Group {
+    Here(Pid),
+    Apart(Arc<Machine>, u64),
+}
+
+impl Group {
+    fn signal(&self, signal: Signal) {
+        // One that has ended needs none.
+        match self {
+            Group::Here(group) => {
+                let _ = kill_process_group(*group, signal);
+            }
+            Group::Apart(machine, id) => {
+                let _ = machine.signal(*id, signal.as_raw());
+            }
+        }
+    }
+}
+
+/// A program that runs.
+enum Running {
+    Here(Child),
+    Apart(oneshot::Receiver<az_machine::Ended>),
+}
+
+/// How a program ended.
+#[derive(Clone, Copy)]
+enum Status {
+    Code(i32),
+    /// And whether its memory was dumped.
+    Signal(i32, bool),
+}
+
+impl Running {
+    async fn wait(&mut self) -> io::Result<Status> {
+        match self {
+            Running::Here(child) => {
+                let status = child.wait().await?;
+                Ok(match (status.code(), status.signal()) {
+                    (None, Some(signal)) => Status::Signal(signal, status.core_dumped()),
+                    (code, _) => Status::Code(code.unwrap_or_default()),
+                })
+            }
+            Running::Apart(ended) => Ok(match ended.await {
+                Ok(az_machine::Ended::Status(code)) => Status::Code(code),
+                Ok(az_machine::Ended::Signal(signal, dumped)) => Status::Signal(signal, dumped),
+                Ok(az_machine::Ended::WithTheMachine) | Err(_) => {
+                    Status::Signal(Signal::KILL.as_raw(), false)
+                }
+            }),
+        }
+    }
+}
+
+/// What a program on a machine apart is told.
+fn there(asked: Asked<'_>) -> az_machine::Program {
+    let (line, own) = match asked.program {
+        // What a fuzzer makes up is not run: what gives back what it is sent stands in for it.
+        _ if cfg!(feature = "fuzzing") => (vec!["cat".into()], false),
+        Program::Shell => (Vec::new(), false),
+        // The user's shell is the agent's to know; `sh` stands for it, as it reads a line alike.
+        Program::Line(line) => (vec![shell().into(), "-c".into(), line], false),
+        Program::Sftp => (vec!["sftp-server".into()], true),
+    };
+    let variables = asked.variables.iter();
+    let mut variables: Vec<(OsString, OsString)> = variables
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect();
+    if let Some(terminal) = asked.terminal {
+        variables.retain(|(name, _)| name != "TERM");
+        variables.push(("TERM".into(), (&terminal.name).into()));
+    }
+    az_machine::Program {
+        line,
+        own,
+        user: az_machine::User::Named {
+            name: asked.user.to_owned(),
+            administers: true,
+        },
+        variables,
+        folder: None,
+        stdio: match asked.terminal {
+            None => az_machine::Stdio::Pipes,
+            // Its size is set before anything is written.
+            Some(_) => az_machine::Stdio::Terminal(az_machine::Terminal {
+                rows: 24,
+                columns: 80,
+            }),
+        },
+    }
+}
+
+fn lock(group: &Mutex<Option<Group>>) -> MutexGuard<'_, Option<Group>> {
     group.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -210,13 +381,20 @@ pub(super) struct Line {
     pub(super) _place: Taken,
 }
 
+/// What a program writes.
+type Reading = Box<dyn AsyncRead + Send + Unpin>;
+
 enum Output {
-    Terminal(OwnedReadPty),
-    Pipes(Option<ChildStdout>, Option<ChildStderr>),
+    Terminal(Reading),
+    Pipes(Option<Reading>, Option<Reading>),
+}
+
+fn boxed(from: Option<impl AsyncRead + Send + Unpin + 'static>) -> Option<Reading> {
+    from.map(|from| Box::new(from) as Reading)
 }
 
 async fn feed_pipe(
-    mut pipe: Option<ChildStdin>,
+    mut pipe: Option<impl AsyncWrite + Unpin>,
     mut input: mpsc::UnboundedReceiver<Input>,
     queued: Arc<AtomicUsize>,
 ) {
@@ -236,8 +414,9 @@ async fn feed_pipe(
     }
 }
 
-async fn feed_terminal(
-    mut terminal: OwnedWritePty,
+async fn feed_terminal<W: AsyncWrite + Unpin>(
+    mut terminal: W,
+    resize: impl Fn(&W, Size),
     mut input: mpsc::UnboundedReceiver<Input>,
     queued: Arc<AtomicUsize>,
 ) {
@@ -248,7 +427,7 @@ async fn feed_terminal(
                 queued.fetch_sub(bytes.len(), Ordering::Relaxed);
             }
             Input::Resize(size) => {
-                let _ = terminal.resize(size);
+                resize(&terminal, size);
             }
             Input::End => {}
         }
@@ -257,8 +436,8 @@ async fn feed_terminal(
 
 /// Carries a program's output until its end, and reports how it ended; or hangs up on it when the line is cut.
 async fn attend(
-    mut child: Child,
-    group: &Mutex<Option<Pid>>,
+    mut child: Running,
+    group: &Mutex<Option<Group>>,
     output: Output,
     to: Line,
     cut: oneshot::Receiver<()>,
@@ -293,12 +472,12 @@ async fn attend(
 /// How the carrying of output ended.
 enum Ended {
     /// With the program.
-    Itself(io::Result<ExitStatus>),
+    Itself(io::Result<Status>),
     /// With the client, who does not look at the program's terminal any more.
     Unread,
 }
 
-async fn carry(child: &mut Child, output: Output, to: &Line) -> Ended {
+async fn carry(child: &mut Running, output: Output, to: &Line) -> Ended {
     let (channel, shared) = (&to.channel, &to.shared);
     match output {
         Output::Pipes(stdout, stderr) => {
@@ -353,8 +532,12 @@ async fn pump(
     }
 }
 
-async fn hang_up(mut child: Child, group: Option<Pid>) -> io::Result<ExitStatus> {
-    let signal = |signal| group.map(|group| kill_process_group(group, signal));
+async fn hang_up(mut child: Running, group: Option<Group>) -> io::Result<Status> {
+    let signal = |signal| {
+        if let Some(group) = &group {
+            group.signal(signal);
+        }
+    };
     signal(Signal::HUP);
     // One that was stopped hears nothing before it goes on.
     signal(Signal::CONT);
@@ -367,16 +550,14 @@ async fn hang_up(mut child: Child, group: Option<Pid>) -> io::Result<ExitStatus>
     }
 }
 
-async fn report(handle: &Handle, id: ChannelId, status: ExitStatus) -> Result<(), ()> {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => handle.exit_status_request(id, code as u32).await,
-        (None, Some(signal)) => {
-            let dumped = status.core_dumped();
+async fn report(handle: &Handle, id: ChannelId, status: Status) -> Result<(), ()> {
+    match status {
+        Status::Code(code) => handle.exit_status_request(id, code as u32).await,
+        Status::Signal(signal, dumped) => {
             handle
                 .exit_signal_request(id, name(signal), dumped, String::new(), String::new())
                 .await
         }
-        (None, None) => Ok(()),
     }
 }
 

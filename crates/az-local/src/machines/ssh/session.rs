@@ -1,16 +1,15 @@
 //! One SSH connection to one machine: signing in, and a program for each channel.
 
 use super::account::Accounts;
-use super::process::{Line, Process, Program};
+use super::process::{Asked, Line, Process, Program};
 use super::terminal::{self, Wanted};
 use super::unread::{Heard, Outputs};
 use crate::ground::gate::Stranger;
 use crate::ground::quota::{Quota, Taken};
 use crate::ground::stderr;
 use crate::instance::Instance;
-use crate::machines::programs::Surroundings;
-use crate::state::machine::{self, VirtualMachine};
-use crate::state::{Resource, StateError, Transaction};
+use crate::machines::place::Place;
+use crate::state::Resource;
 use russh::server::{
     Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session as Russh, VerifiedPublicKey,
 };
@@ -60,6 +59,8 @@ pub(super) struct Session {
     instance: Arc<Instance>,
     machine: Resource,
     account: Accounts,
+    /// Who has signed in.
+    user: String,
     stranger: Arc<Stranger>,
     quotas: Quotas,
     /// The connection's among those that may be there, once it is signed in.
@@ -81,29 +82,13 @@ impl Session {
             instance,
             machine,
             account,
+            user: String::new(),
             stranger,
             quotas,
             place: None,
             channels: HashMap::new(),
             outputs: Outputs::default(),
             heard: None,
-        }
-    }
-
-    /// What a program would find now; none on a machine that has gone down meanwhile.
-    async fn surroundings(&self) -> Result<Option<Surroundings>, StateError> {
-        let (instance, machine) = (Arc::clone(&self.instance), self.machine.clone());
-        let found = tokio::task::spawn_blocking(move || {
-            instance.store.write(|tx: &Transaction<'_>| {
-                let vm_id = VirtualMachine::of(&machine).vm_id()?;
-                machine::find_running(tx, &machine.id, vm_id)?
-                    .map(|there| Surroundings::of(&instance, tx, &there))
-                    .transpose()
-            })
-        });
-        match found.await {
-            Ok(found) => found,
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         }
     }
 
@@ -121,30 +106,35 @@ impl Session {
             ));
             return russh.channel_failure(id);
         };
-        let surroundings = self.surroundings().await;
+        let place_of_work = Place::of(&self.instance, &self.machine).await;
         let Some((channel, output)) = self.channels.get_mut(&id).and_then(|channel| {
             let output = channel.output.take()?;
             Some((channel, output))
         }) else {
             return russh.channel_failure(id);
         };
-        let started = surroundings
-            .map_err(|error| error.to_string())
-            .and_then(|there| there.ok_or_else(|| "it is not running".to_owned()))
-            .and_then(|surroundings| {
-                let terminal = channel.terminal.as_ref();
-                let handle = russh.handle();
-                let variables = &channel.variables;
-                let shared = self.outputs.begin(id);
-                let line = Line {
-                    channel: output,
-                    handle,
-                    shared,
-                    _place: place,
+        let handle = russh.handle();
+        let shared = self.outputs.begin(id);
+        let line = Line {
+            channel: output,
+            handle,
+            shared,
+            _place: place,
+        };
+        let started = match place_of_work {
+            Ok(Some(at)) => {
+                let asked = Asked {
+                    program,
+                    user: &self.user,
+                    variables: &channel.variables,
+                    terminal: channel.terminal.as_ref(),
                 };
-                Process::start(&surroundings, &program, variables, terminal, line)
-                    .map_err(|error| error.to_string())
-            });
+                let started = Process::start(&at, asked, line).await;
+                started.map_err(|error| error.to_string())
+            }
+            Ok(None) => Err("it is not running".to_owned()),
+            Err(error) => Err(error.to_string()),
+        };
         match started {
             Ok(process) => {
                 channel.process = Some(process);
@@ -199,11 +189,13 @@ impl Handler for Session {
         key: VerifiedPublicKey<'_>,
     ) -> Result<Auth, Self::Error> {
         let known = self.account.has_key(user, key.public_key);
+        self.user = user.to_owned();
         Ok(verdict(known, &self.account))
     }
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
         let known = self.account.has_password(user, password);
+        self.user = user.to_owned();
         Ok(verdict(known, &self.account))
     }
 

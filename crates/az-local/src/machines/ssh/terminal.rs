@@ -1,10 +1,19 @@
 //! A terminal as an SSH client asks for it (RFC 4254, 6.2 and 8).
 
-use pty_process::{Pts, Size};
+use crate::ground::watched::watched;
+use pty_process::Size;
 use russh::Pty;
 use rustix::termios::{
-    InputModes, LocalModes, OptionalActions, OutputModes, SpecialCodeIndex, tcgetattr, tcsetattr,
+    InputModes, LocalModes, OptionalActions, OutputModes, SpecialCodeIndex, Winsize, tcgetattr,
+    tcsetattr, tcsetwinsize,
 };
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// What a client wants of a terminal.
 #[derive(Clone)]
@@ -31,8 +40,8 @@ impl Wanted {
     }
 
     /// Sets the modes that the client's own terminal has. A terminal that takes none of them still works.
-    pub(super) fn apply(&self, terminal: &Pts) -> rustix::io::Result<()> {
-        let mut termios = tcgetattr(terminal)?;
+    pub(super) fn apply(&self, terminal: impl AsFd) -> rustix::io::Result<()> {
+        let mut termios = tcgetattr(&terminal)?;
         for (mode, value) in &self.modes {
             if let Some(index) = special_code(*mode) {
                 // 255 is "none" (RFC 4254, 8).
@@ -116,4 +125,74 @@ fn output_mode(mode: Pty) -> Option<OutputModes> {
         Pty::ONLRET => OutputModes::ONLRET,
         _ => return None,
     })
+}
+
+/// The other end of a terminal that a machine apart has.
+pub(super) struct TerminalEnd(AsyncFd<OwnedFd>);
+
+/// One that reads from it or writes to it.
+pub(super) struct EndOf(pub(super) Arc<TerminalEnd>);
+
+impl TerminalEnd {
+    pub(super) fn of(end: OwnedFd) -> io::Result<Self> {
+        let flags = rustix::fs::fcntl_getfl(&end)?;
+        rustix::fs::fcntl_setfl(&end, flags | rustix::fs::OFlags::NONBLOCK)?;
+        watched(end).map(TerminalEnd)
+    }
+
+    pub(super) fn resize(&self, size: &Size) -> io::Result<()> {
+        Ok(tcsetwinsize(self, Winsize::from(*size))?)
+    }
+}
+
+impl AsFd for TerminalEnd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.get_ref().as_fd()
+    }
+}
+
+impl AsyncRead for EndOf {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let end = &self.0.0;
+        loop {
+            let mut ready = ready!(end.poll_read_ready(cx))?;
+            let unfilled = buffer.initialize_unfilled();
+            match ready.try_io(|end| Ok(rustix::io::read(end, &mut *unfilled)?)) {
+                Ok(Ok(length)) => {
+                    buffer.advance(length);
+                    return Poll::Ready(Ok(()));
+                }
+                Ok(Err(error)) => return Poll::Ready(Err(error)),
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+impl AsyncWrite for EndOf {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let end = &self.0.0;
+        loop {
+            let mut ready = ready!(end.poll_write_ready(cx))?;
+            if let Ok(written) = ready.try_io(|end| Ok(rustix::io::write(end, bytes)?)) {
+                return Poll::Ready(written);
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
 }

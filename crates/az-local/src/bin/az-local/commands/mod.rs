@@ -1,5 +1,7 @@
 //! The commands, a file each, or a function for what only asks the running instance.
 
+#[cfg(target_os = "linux")]
+pub(crate) mod agent;
 mod child;
 mod credential;
 pub(crate) mod env;

@@ -41,6 +41,7 @@ pub(super) fn server_options(options: &StartOptions, persistent: bool) -> Result
         offline: options.offline,
         request_log: options.request_log.clone(),
         program: Program::Running,
+        machines: options.machines,
         profile: options.profile,
         throttle: options.throttle.map(|throttle| throttle == Switch::On),
         speed: options.speed,

@@ -1,0 +1,70 @@
+//! Where the kernel is not Linux, there are no machines.
+
+use crate::message::Ended;
+use crate::spec::{Program, Spec};
+use std::convert::Infallible;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::process::Command;
+use tokio::sync::oneshot;
+
+/// Why there is no machine.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The system has no namespaces.
+    #[error("only Linux has namespaces")]
+    NotLinux,
+}
+
+/// A machine, which is never there.
+pub struct Machine(Infallible);
+
+/// A machine that was started.
+pub struct Started {
+    /// The machine.
+    pub machine: Machine,
+    /// The other end of its network device.
+    pub packets: OwnedFd,
+}
+
+/// A program that runs on a machine.
+pub struct Running {
+    /// What it reads.
+    pub input: Option<OwnedFd>,
+    /// What it writes.
+    pub output: OwnedFd,
+    /// Its errors.
+    pub errors: Option<OwnedFd>,
+    /// Comes when it has ended.
+    pub ended: oneshot::Receiver<Ended>,
+    never: Infallible,
+}
+
+impl Running {
+    /// Its number.
+    pub fn id(&self) -> u64 {
+        match self.never {}
+    }
+}
+
+impl Machine {
+    /// Never starts one.
+    pub fn start(_: Command, _: &Spec) -> Result<Started, StartError> {
+        Err(StartError::NotLinux)
+    }
+
+    /// Is never called.
+    pub async fn run(&self, _: &Program) -> io::Result<Running> {
+        match self.0 {}
+    }
+
+    /// Is never called.
+    pub fn signal(&self, _: u64, _: i32) -> io::Result<()> {
+        match self.0 {}
+    }
+
+    /// Is never called.
+    pub fn end(&self) {
+        match self.0 {}
+    }
+}
