@@ -6,7 +6,7 @@ pub mod ssh;
 pub mod terminal;
 
 use assert_cmd::{Command, assert::Assert};
-use az_local::{LocalAzure, Options, Program};
+use az_local::{LocalAzure, Machines, Options, Program};
 use serde_json::Value;
 use std::{
     path::{Path, PathBuf},
@@ -74,6 +74,14 @@ pub fn binary(name: &str) -> PathBuf {
     binaries().join(name)
 }
 
+/// How machines run where a test does not say it: `AZ_TEST_MACHINES=namespace` has them run apart.
+pub fn machines() -> Machines {
+    match std::env::var("AZ_TEST_MACHINES").as_deref() {
+        Ok("namespace") => Machines::Namespace,
+        _ => Machines::Process,
+    }
+}
+
 /// A local Azure that is stopped when the test ends.
 pub struct Azure {
     folder: TempDir,
@@ -121,6 +129,7 @@ impl Azure {
             persistent: true,
             program: Program::At(binary("az-local")),
             request_log: Some(self.log.clone()),
+            machines: machines(),
             ..Options::default()
         };
         let here = LocalAzure::start_in(&self.data_dir(), &options).expect("a local Azure");
@@ -138,6 +147,9 @@ impl Azure {
         self.here = None;
         let mut start = self.local();
         start.args(["start", "--data-dir"]).arg(self.data_dir());
+        if !arguments.contains(&"--machines") && machines() == Machines::Namespace {
+            start.args(["--machines", "namespace"]);
+        }
         start.arg("--request-log").arg(&self.log).args(arguments);
         start.assert().success();
         self.env = self.environment("");

@@ -30,8 +30,8 @@ mod request;
 mod server;
 mod state;
 
-pub use control::client::{Client, ControlError};
-pub use control::{Command, Refusal};
+pub use control::client::{Client, ControlError, Entered};
+pub use control::{Command, Entry, MachinePlace, Refusal, Said};
 pub use ground::folder::{
     Folder, FolderError, check_own, lock, make_own, make_private, open_private, write_private,
 };

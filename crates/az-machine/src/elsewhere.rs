@@ -37,14 +37,16 @@ pub struct Running {
     pub errors: Option<OwnedFd>,
     /// Comes when it has ended.
     pub ended: oneshot::Receiver<Ended>,
-    never: Infallible,
+    /// Its number.
+    pub id: u64,
 }
 
-impl Running {
+/// A program that runs on a machine, on files of the caller's.
+pub struct RunningOn {
+    /// Comes when it has ended.
+    pub ended: oneshot::Receiver<Ended>,
     /// Its number.
-    pub fn id(&self) -> u64 {
-        match self.never {}
-    }
+    pub id: u64,
 }
 
 impl Machine {
@@ -55,6 +57,11 @@ impl Machine {
 
     /// Is never called.
     pub async fn run(&self, _: &Program) -> io::Result<Running> {
+        match self.0 {}
+    }
+
+    /// Is never called.
+    pub async fn run_on(&self, _: &Program, _: [OwnedFd; 3]) -> io::Result<RunningOn> {
         match self.0 {}
     }
 

@@ -24,10 +24,14 @@ mod channel;
 mod elsewhere;
 #[cfg(target_os = "linux")]
 mod machine;
+#[cfg(target_os = "linux")]
+mod signals;
 
 #[cfg(not(target_os = "linux"))]
-pub use elsewhere::{Machine, Running, StartError, Started};
+pub use elsewhere::{Machine, Running, RunningOn, StartError, Started};
 #[cfg(target_os = "linux")]
-pub use machine::{Machine, Running, StartError, Started};
+pub use machine::{Machine, Running, RunningOn, StartError, Started};
 pub use message::Ended;
+#[cfg(target_os = "linux")]
+pub use signals::Signals;
 pub use spec::{File, Layer, Program, Spec, Stdio, Terminal, User};

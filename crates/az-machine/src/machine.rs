@@ -64,14 +64,16 @@ pub struct Running {
     pub errors: Option<OwnedFd>,
     /// Comes when it has ended.
     pub ended: oneshot::Receiver<Ended>,
-    id: u64,
+    /// Its number for [`Machine::signal`].
+    pub id: u64,
 }
 
-impl Running {
+/// A program that runs on a machine, on files of the caller's.
+pub struct RunningOn {
+    /// Comes when it has ended.
+    pub ended: oneshot::Receiver<Ended>,
     /// Its number for [`Machine::signal`].
-    pub fn id(&self) -> u64 {
-        self.id
-    }
+    pub id: u64,
 }
 
 fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -122,20 +124,45 @@ impl Machine {
         })
     }
 
-    /// Starts a program.
+    /// Starts a program on pipes or a terminal, as it says.
     pub async fn run(&self, program: &Program) -> io::Result<Running> {
-        let id = self.last.fetch_add(1, Ordering::Relaxed);
-        let (told, started) = oneshot::channel();
-        let (tell, ended) = oneshot::channel();
         let mut pipes = None;
         let mut theirs = Vec::new();
-        if matches!(program.stdio, Stdio::Pipes) {
+        if !matches!(program.stdio, Stdio::Terminal(_)) {
             let (stdin, input) = pipe_with(PipeFlags::CLOEXEC)?;
             let (output, stdout) = pipe_with(PipeFlags::CLOEXEC)?;
             let (errors, stderr) = pipe_with(PipeFlags::CLOEXEC)?;
             theirs.extend([stdin, stdout, stderr]);
             pipes = Some((input, output, errors));
         }
+        let (RunningOn { ended, id }, terminal) = self.begin(program, theirs).await?;
+        let (input, output, errors) = match (pipes, terminal) {
+            (Some((input, output, errors)), _) => (Some(input), output, Some(errors)),
+            (None, Some(output)) => (None, output, None),
+            (None, None) => return Err(io::ErrorKind::InvalidData.into()),
+        };
+        Ok(Running {
+            input,
+            output,
+            errors,
+            ended,
+            id,
+        })
+    }
+
+    /// Starts a program on these files: its standard input, output and errors.
+    pub async fn run_on(&self, program: &Program, files: [OwnedFd; 3]) -> io::Result<RunningOn> {
+        Ok(self.begin(program, files.into()).await?.0)
+    }
+
+    async fn begin(
+        &self,
+        program: &Program,
+        theirs: Vec<OwnedFd>,
+    ) -> io::Result<(RunningOn, Option<OwnedFd>)> {
+        let id = self.last.fetch_add(1, Ordering::Relaxed);
+        let (told, started) = oneshot::channel();
+        let (tell, ended) = oneshot::channel();
         {
             let mut state = lock(&self.state);
             if state.gone {
@@ -144,37 +171,22 @@ impl Machine {
             state.starting.insert(id, told);
             state.running.insert(id, tell);
         }
-        let files: Vec<_> = theirs.iter().map(AsFd::as_fd).collect();
         let program = program.clone();
-        if let Err(error) = self.order(&Order::Run { id, program }, &files) {
+        let sent = {
+            let files: Vec<_> = theirs.iter().map(AsFd::as_fd).collect();
+            self.order(&Order::Run { id, program }, &files)
+        };
+        if let Err(error) = sent {
             let mut state = lock(&self.state);
             state.starting.remove(&id);
             state.running.remove(&id);
             return Err(error);
         }
-        drop(files);
         drop(theirs);
-        let terminal = match started.await {
-            Ok(Ok(terminal)) => terminal,
-            Ok(Err(refusal)) => return Err(io::Error::other(refusal)),
-            Err(_) => return Err(gone()),
-        };
-        match (pipes, terminal) {
-            (Some((input, output, errors)), _) => Ok(Running {
-                input: Some(input),
-                output,
-                errors: Some(errors),
-                ended,
-                id,
-            }),
-            (None, Some(output)) => Ok(Running {
-                input: None,
-                output,
-                errors: None,
-                ended,
-                id,
-            }),
-            (None, None) => Err(io::ErrorKind::InvalidData.into()),
+        match started.await {
+            Ok(Ok(terminal)) => Ok((RunningOn { ended, id }, terminal)),
+            Ok(Err(refusal)) => Err(io::Error::other(refusal)),
+            Err(_) => Err(gone()),
         }
     }
 

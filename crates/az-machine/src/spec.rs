@@ -80,6 +80,8 @@ pub struct Program {
 pub enum Stdio {
     /// A pipe each.
     Pipes,
+    /// Files of the caller's.
+    Files,
     /// A terminal of the machine's.
     Terminal(Terminal),
 }

@@ -196,7 +196,11 @@ fn a_canary_in_any_place_of_a_secret_is_not_seen_in_the_log() {
         &secret("secrets/one"),
         &json!({"value": next(), "tags": {"a": "b"}}),
     );
-    desk.send("PUT", &secret("secrets/number"), &json!({"value": 4_711_081_547_110_815_u64}));
+    desk.send(
+        "PUT",
+        &secret("secrets/number"),
+        &json!({"value": 4_711_081_547_110_815_u64}),
+    );
     desk.send("PUT", &secret("secrets/no_name"), &json!({"value": next()}));
     desk.send("GET", &secret("secrets/one"), &Value::Null);
     let backup = desk

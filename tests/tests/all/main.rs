@@ -1,6 +1,7 @@
 //! The tools, the scripts and other clients, each against a local Azure of its own. One program: it is linked once, and
 //! what waits in one file leaves the processors to the others.
 
+mod apart;
 mod bad_days;
 mod bulk;
 mod check_first;

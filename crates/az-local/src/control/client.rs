@@ -1,9 +1,13 @@
 //! Asking a running instance.
 
-use super::{Answer, Command, Contact, Envelope, Refusal};
+use super::{Answer, Command, Contact, Entry, Envelope, Refusal, Said, Word};
 use crate::ground::folder::{FolderError, check_own};
+use rustix::io::IoSlice;
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use serde::de::DeserializeOwned;
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -40,6 +44,47 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 pub struct Client {
     folder: PathBuf,
     contact: Contact,
+}
+
+/// A program that runs on a machine apart. Readable when it has ended.
+pub struct Entered {
+    folder: PathBuf,
+    stream: UnixStream,
+}
+
+impl Entered {
+    /// Sends it a signal, by its number.
+    pub fn signal(&mut self, signal: i32) -> io::Result<()> {
+        let mut line = serde_json::to_string(&Word::Signal(signal))?;
+        line.push('\n');
+        self.stream.write_all(line.as_bytes())
+    }
+
+    /// Waits for its end.
+    pub fn ended(self) -> Result<Said, ControlError> {
+        let mut line = String::new();
+        let read = BufReader::new(&self.stream).read_line(&mut line);
+        let folder = self.folder;
+        match read {
+            Ok(0) => return Err(ControlError::NotRunning(folder)),
+            Err(source) => return Err(ControlError::Io { folder, source }),
+            Ok(_) => {}
+        }
+        match serde_json::from_str(&line).map_err(|source| ControlError::Unreadable {
+            folder: folder.clone(),
+            source,
+        })? {
+            Answer::Done(value) => serde_json::from_value(value)
+                .map_err(|source| ControlError::Unreadable { folder, source }),
+            Answer::Refused { reason, message } => Err(ControlError::Refused { reason, message }),
+        }
+    }
+}
+
+impl AsFd for Entered {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
 }
 
 impl Client {
@@ -93,6 +138,21 @@ impl Client {
             .set_read_timeout(None)
             .map_err(|source| self.io(source))?;
         Ok((answer, stream))
+    }
+
+    /// Runs a program on a machine that runs apart, on these files: its standard input, output and errors.
+    pub fn enter(&self, entry: Entry, files: [BorrowedFd<'_>; 3]) -> Result<Entered, ControlError> {
+        let (_, stream) = self.hold::<serde_json::Value>(Command::Enter(entry))?;
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        control.push(SendAncillaryMessage::ScmRights(&files));
+        let byte = [IoSlice::new(b"\n")];
+        sendmsg(&stream, &byte, &mut control, SendFlags::empty())
+            .map_err(|error| self.io(error.into()))?;
+        Ok(Entered {
+            folder: self.folder.clone(),
+            stream,
+        })
     }
 
     /// The instance's folder.

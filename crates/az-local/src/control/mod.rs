@@ -4,16 +4,62 @@
 //! carries a token from the instance's folder besides.
 
 pub(crate) mod client;
+mod enter;
 mod federation;
 mod principals;
+mod refusal;
 pub(crate) mod reports;
 pub(crate) mod server;
 
 use crate::hosting::HostOptions;
+use crate::machines::environment::Environment;
 use crate::state::faults::Chaos;
 use crate::state::knobs::Knob;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+
+/// A program that is to run on a machine that runs apart, as its admin user.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Entry {
+    /// Needed where several have such a machine.
+    pub subscription: Option<String>,
+    /// Its resource group.
+    pub group: String,
+    /// Its name.
+    pub name: String,
+    /// The program and its arguments.
+    pub line: Vec<String>,
+    /// Names and values.
+    pub variables: Vec<(String, String)>,
+}
+
+/// What a command needs to run as if on a machine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum MachinePlace {
+    /// On this computer, with this environment.
+    Here(Environment),
+    /// On a machine apart: by [`Command::Enter`].
+    Apart,
+}
+
+/// What whoever has a program on a machine says to it.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Word {
+    /// By its number.
+    Signal(i32),
+}
+
+/// How such a program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Said {
+    /// By itself, with this status.
+    Status(i32),
+    /// By this signal.
+    Signal(i32),
+}
 
 /// What is asked of a running instance. Durations are milliseconds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -75,6 +121,8 @@ pub enum Command {
         /// Its name.
         name: String,
     },
+    /// To run a program on a machine that runs apart, on files that follow.
+    Enter(Entry),
     /// A host that gives managed identities, and what a command needs to run as if there; it goes with the connection.
     Host(HostOptions),
     /// Who such a host is.

@@ -1,10 +1,12 @@
 //! What the control socket's commands answer.
 
+use super::MachinePlace;
 use super::{Contact, Refusal};
 use crate::dispatch;
 use crate::graph::error::GraphError;
 use crate::hosting::error::HostError;
 use crate::instance::{Access, Instance};
+use crate::machines::apart;
 use crate::machines::environment::Environment;
 use crate::machines::programs::Surroundings;
 use crate::state::DeletedVault;
@@ -118,6 +120,8 @@ pub(super) fn find_desk(tx: &Transaction<'_>, number: usize) -> Result<Desk, Rep
 }
 
 pub(super) fn status(instance: &Instance, contact: &Contact) -> Result<Value, ReportError> {
+    let apart = apart::is_on(instance);
+    let (wanted, refusal) = instance.isolation.said();
     instance.store.read(|tx| {
         let mut tenants = Vec::new();
         for desk in tx.all::<Desk>(&Range::Below(""))? {
@@ -145,6 +149,7 @@ pub(super) fn status(instance: &Instance, contact: &Contact) -> Result<Value, Re
             "clock": clock(instance),
             "profile": instance.profile,
             "throttle": instance.throttles.are_on(),
+            "machines": {"wanted": wanted, "apart": apart, "reason": refusal},
             "knobs": instance.knobs(),
             "faults": instance.faults.list(),
             "tenants": tenants,
@@ -216,27 +221,55 @@ pub(super) fn machines(
     })
 }
 
+/// What a command needs to run as if on a machine.
 pub(super) fn machine(
     instance: &Arc<Instance>,
     subscription: Option<&str>,
     group: &str,
     name: &str,
 ) -> Result<Value, ReportError> {
+    let apart = apart::is_on(instance);
     dispatch::settled(instance, Access::Write, |tx| {
-        let mut found = all_machines(tx, subscription)?;
-        found.retain(|machine| {
-            machine.name().eq_ignore_ascii_case(name) && machine.group().eq_ignore_ascii_case(group)
-        });
-        let (group, name) = (group.to_owned(), name.to_owned());
-        let machine = match found.as_slice() {
-            [] => return Err(ReportError::NoMachine { group, name }),
-            [machine] if VirtualMachine::of(machine).is_running() => machine,
-            [_] => return Err(ReportError::Stopped { name }),
-            _ => return Err(ReportError::SeveralMachines { group, name }),
+        let machine = find_running(tx, subscription, group, name)?;
+        let place = if apart {
+            MachinePlace::Apart
+        } else {
+            let surroundings = Surroundings::of(instance, tx, &machine)?;
+            MachinePlace::Here(surroundings.into_environment())
         };
-        let surroundings = Surroundings::of(instance, tx, machine)?;
-        Ok(serde_json::to_value(surroundings.into_environment())?)
+        Ok(serde_json::to_value(place)?)
     })
+}
+
+/// A machine that runs.
+pub(super) fn running(
+    instance: &Arc<Instance>,
+    subscription: Option<&str>,
+    group: &str,
+    name: &str,
+) -> Result<Resource, ReportError> {
+    dispatch::settled(instance, Access::Read, |tx| {
+        find_running(tx, subscription, group, name)
+    })
+}
+
+fn find_running(
+    tx: &Transaction<'_>,
+    subscription: Option<&str>,
+    group: &str,
+    name: &str,
+) -> Result<Resource, ReportError> {
+    let mut found = all_machines(tx, subscription)?;
+    found.retain(|machine| {
+        machine.name().eq_ignore_ascii_case(name) && machine.group().eq_ignore_ascii_case(group)
+    });
+    let (group, name) = (group.to_owned(), name.to_owned());
+    match (found.pop(), found.is_empty()) {
+        (None, _) => Err(ReportError::NoMachine { group, name }),
+        (Some(machine), true) if VirtualMachine::of(&machine).is_running() => Ok(machine),
+        (Some(_), true) => Err(ReportError::Stopped { name }),
+        (Some(_), false) => Err(ReportError::SeveralMachines { group, name }),
+    }
 }
 
 /// Everything that a clean-up must have removed.

@@ -1,7 +1,9 @@
 //! Serving the control socket.
 
+use super::enter;
 use super::federation::{self, Played};
 use super::principals;
+use super::refusal::{refusal, refused};
 use super::reports::{self, ReportError};
 use super::{Answer, Command, Contact, Envelope, Refusal};
 use crate::ground::folder::{FolderError, write_private};
@@ -128,6 +130,14 @@ async fn serve(
                     Err(refusal) => refusal,
                 }
             }
+            Some(Envelope {
+                request: Command::Enter(entry),
+                ..
+            }) => {
+                // Its connection is the program's.
+                let _ = enter::serve(&instance, entry, &mut reader).await;
+                return;
+            }
             Some(envelope) => {
                 let (instance, contact) = (Arc::clone(&instance), contact.clone());
                 tokio::task::spawn_blocking(move || answer(&instance, &contact, envelope.request))
@@ -164,24 +174,13 @@ fn open_host(instance: &Arc<Instance>, options: &HostOptions) -> Result<(Hosting
     done.map_err(refusal)
 }
 
-fn refusal(error: ReportError) -> Answer {
-    refused(error.reason(), &error.to_string())
-}
-
-fn refused(reason: Refusal, message: &str) -> Answer {
-    Answer::Refused {
-        reason,
-        message: message.to_owned(),
-    }
-}
-
 fn answer(instance: &Arc<Instance>, contact: &Contact, command: Command) -> Answer {
     if let Err(error) = instance.keep_pace() {
         return refusal(error.into());
     }
     let done = match command {
         // A host is its connection's, which opens it.
-        Command::Stop | Command::Host(_) => Ok(serde_json::Value::Null),
+        Command::Stop | Command::Host(_) | Command::Enter(_) => Ok(serde_json::Value::Null),
         Command::HostIdentity(options) => {
             hosting::show(instance, &options).map_err(ReportError::from)
         }

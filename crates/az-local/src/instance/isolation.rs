@@ -4,19 +4,23 @@ use crate::state::network::Attachment;
 use crate::state::proxy_clients::MachineReference;
 use az_machine::Machine;
 use clap::ValueEnum;
+use serde::Serialize;
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::{OnceCell, mpsc};
 
 /// How a machine's programs run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub enum Machines {
     /// As programs of this computer, told by their environment where they are.
     #[default]
     Process,
     /// On a machine of Linux namespaces: users, files, processes, network and host name of its own.
     Namespace,
+    /// The latter where this computer allows it, else the former.
+    Auto,
 }
 
 /// The network of a machine that has come up.
@@ -32,7 +36,9 @@ pub(crate) type Slot = Arc<OnceCell<Arc<Machine>>>;
 
 /// The machines that run apart, by `vmId`.
 pub(crate) struct Isolation {
-    pub(crate) machines: Machines,
+    wanted: Machines,
+    /// What it is to be in fact, once it is known: whether machines run apart, and if not, why.
+    settled: OnceLock<Result<(), String>>,
     there: Mutex<HashMap<String, Slot>>,
     /// What those have that come up, for who carries their packets.
     networks: mpsc::UnboundedSender<Network>,
@@ -43,11 +49,30 @@ impl Isolation {
     pub(crate) fn new(machines: Machines) -> Self {
         let (networks, carrier) = mpsc::unbounded_channel();
         Isolation {
-            machines,
+            wanted: machines,
+            settled: OnceLock::new(),
             there: Mutex::default(),
             networks,
             carrier: Mutex::new(Some(carrier)),
         }
+    }
+
+    /// Whether machines run apart. `tried` says whether this computer allows it, and is asked once, where that matters.
+    pub(crate) fn is_on(&self, tried: impl FnOnce() -> Result<(), String>) -> bool {
+        match self.wanted {
+            Machines::Process => false,
+            Machines::Namespace => true,
+            Machines::Auto => self.settled.get_or_init(tried).is_ok(),
+        }
+    }
+
+    /// What was asked for, and why it is not so, if it is known not to be.
+    pub(crate) fn said(&self) -> (Machines, Option<&str>) {
+        let refusal = self
+            .settled
+            .get()
+            .and_then(|settled| settled.as_ref().err());
+        (self.wanted, refusal.map(String::as_str))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Slot>> {

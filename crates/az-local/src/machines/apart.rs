@@ -1,8 +1,9 @@
 //! Machines that run apart from this computer: what they are made of, and how they come up.
 
 use crate::ground::folder::{FolderError, make_private};
+use crate::ground::stderr;
 use crate::instance::Instance;
-use crate::instance::isolation::{Machines, Network};
+use crate::instance::isolation::Network;
 use crate::machines::image;
 use crate::state::machine::VirtualMachine;
 use crate::state::network::{self, Attachment};
@@ -43,7 +44,9 @@ pub(crate) async fn machine(
     instance: &Arc<Instance>,
     machine: &Resource,
 ) -> Result<Option<Arc<Machine>>, BootError> {
-    if instance.isolation.machines == Machines::Process {
+    let trying = Arc::clone(instance);
+    let is_on = tokio::task::spawn_blocking(move || is_on(&trying)).await;
+    if !is_on.unwrap_or(false) {
         return Ok(None);
     }
     let vm_id = VirtualMachine::of(machine).vm_id()?;
@@ -58,11 +61,42 @@ pub(crate) async fn machine(
     Ok(Some(Arc::clone(booted)))
 }
 
-fn boot(instance: &Instance, machine: &Resource) -> Result<Arc<Machine>, BootError> {
-    let vm = VirtualMachine::of(machine);
-    let vm_id = vm.vm_id()?;
-    let find = |tx: &Transaction<'_>| network::attachment(tx, machine);
-    let attachment: Option<Attachment> = instance.store.read(find)?;
+/// Whether this instance's machines run apart. Where that is left to it, it tries once whether this computer allows it.
+pub(crate) fn is_on(instance: &Instance) -> bool {
+    instance.isolation.is_on(|| {
+        let tried = try_out(instance);
+        if let Err(why) = &tried {
+            stderr::say(format_args!(
+                "machines run as programs of this computer, without isolation: {why}"
+            ));
+        }
+        tried
+    })
+}
+
+/// Makes a machine that nobody needs, and lets go of it.
+fn try_out(instance: &Instance) -> Result<(), String> {
+    let disk = tempfile::Builder::new()
+        .prefix("trial-")
+        .tempdir_in(instance.folder.path())
+        .map_err(|error| error.to_string())?;
+    let spec = Spec {
+        host_name: "trial".to_owned(),
+        disk: disk.path().to_owned(),
+        layers: vec![layer(Path::new("/usr"), "/usr")],
+        files: Vec::new(),
+        address: None,
+        mtu: MTU,
+        own_program: Vec::new(),
+    };
+    let agent = agent(instance).map_err(|error| error.to_string())?;
+    let started = Machine::start(agent, &spec).map_err(|error| error.to_string())?;
+    started.machine.end();
+    Ok(())
+}
+
+/// What plays a machine's first process.
+fn agent(instance: &Instance) -> Result<Command, BootError> {
     let program = instance
         .program
         .to_start()
@@ -73,13 +107,28 @@ fn boot(instance: &Instance, machine: &Resource) -> Result<Arc<Machine>, BootErr
         .env_clear()
         .stdout(Stdio::null())
         .current_dir("/");
+    Ok(agent)
+}
+
+fn layer(from: &Path, at: &str) -> Layer {
+    Layer {
+        from: from.to_owned(),
+        at: PathBuf::from(at),
+    }
+}
+
+fn boot(instance: &Instance, machine: &Resource) -> Result<Arc<Machine>, BootError> {
+    let vm = VirtualMachine::of(machine);
+    let vm_id = vm.vm_id()?;
+    let find = |tx: &Transaction<'_>| network::attachment(tx, machine);
+    let attachment: Option<Attachment> = instance.store.read(find)?;
     let disk = instance.folder.machine_disk(vm_id);
     make_private(&disk)?;
     let spec = spec(instance, machine, disk, attachment.as_ref())?;
     let Started {
         machine: made,
         packets,
-    } = Machine::start(agent, &spec)?;
+    } = Machine::start(agent(instance)?, &spec)?;
     let machine = MachineReference {
         key: Resource::key_of(&machine.id),
         vm_id: vm_id.to_owned(),
@@ -101,10 +150,6 @@ fn spec(
     let vm = VirtualMachine::of(machine);
     let host_name = vm.computer().unwrap_or(machine.name()).to_owned();
     let image = image::made(&instance.folder)?;
-    let layer = |from: &Path, at: &str| Layer {
-        from: from.to_owned(),
-        at: PathBuf::from(at),
-    };
     let mut layers = vec![layer(&image.join("etc"), "/etc")];
     // What the package manager knows of what is installed.
     for path in ["/usr", "/opt", "/var/lib/dpkg", "/var/lib/apt"] {

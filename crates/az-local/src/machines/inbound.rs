@@ -7,8 +7,8 @@ use crate::arm::operations;
 use crate::request::Context;
 use crate::state::machine::VirtualMachine;
 use crate::state::network::{
-    IpConfiguration, NetworkInterface, PublicAddress, SecurityGroup, SecurityRule, Subnet,
-    VirtualNetwork,
+    Attachment, IpConfiguration, NetworkInterface, PublicAddress, SecurityGroup, SecurityRule,
+    Subnet, VirtualNetwork,
 };
 use crate::state::{Resource, StateError, addresses, holds};
 use std::net::Ipv4Addr;
@@ -120,28 +120,24 @@ pub(crate) fn reach(
 
     let connection = Connection {
         from,
-        from_machine: from != DESK,
+        whence: if from == DESK {
+            Whence::Internet
+        } else {
+            Whence::Azure
+        },
         to: configuration.private_address(),
+        protocol: TCP,
         port,
+        out: false,
     };
     if let Err(unreached) = pass_groups(cx, &connection, &public, nic, configuration, address)? {
         return Ok(Err(unreached));
     }
 
-    let name = machine.name().to_owned();
-    let vm = VirtualMachine::of(&machine);
-    let state = match operations::running(cx, &machine)? {
-        _ if !vm.is_running() => Some(vm.power().to_owned()),
-        Some(state) if starts(&state) => Some("starting".to_owned()),
-        _ => None,
-    };
-    if let Some(state) = state {
-        return Ok(Err(Unreached::NotRunning {
-            address,
-            name,
-            state,
-        }));
+    if let Some(unreached) = is_down(cx, &machine, address)? {
+        return Ok(Err(unreached));
     }
+    let (name, vm) = (machine.name().to_owned(), VirtualMachine::of(&machine));
     if port != SSH || vm.is_windows() {
         return Ok(Err(Unreached::Refused {
             address,
@@ -150,6 +146,121 @@ pub(crate) fn reach(
         }));
     }
     Ok(Ok(machine))
+}
+
+/// Why a machine cannot be reached itself, if it cannot.
+fn is_down(
+    cx: &Context<'_>,
+    machine: &Resource,
+    address: Ipv4Addr,
+) -> Result<Option<Unreached>, StateError> {
+    let vm = VirtualMachine::of(machine);
+    let state = match operations::running(cx, machine)? {
+        _ if !vm.is_running() => vm.power().to_owned(),
+        Some(state) if starts(&state) => "starting".to_owned(),
+        _ => return Ok(None),
+    };
+    Ok(Some(Unreached::NotRunning {
+        address,
+        name: machine.name().to_owned(),
+        state,
+    }))
+}
+
+/// What a machine sends to an address of its own virtual network.
+pub(crate) struct Within<'a> {
+    pub(crate) from: &'a Attachment,
+    pub(crate) to: Ipv4Addr,
+    /// As security rules name it: `Tcp`, `Udp`, `Icmp`, `*`.
+    pub(crate) protocol: &'static str,
+    /// 0 where the protocol has none.
+    pub(crate) port: u16,
+}
+
+/// The protocol of most connections, as security rules name it.
+pub(crate) const TCP: &str = "Tcp";
+
+/// The machine that has an address of a virtual network, if the security rules on the way let what is sent pass: those of
+/// the sender's interface and subnet on its way out, those of the other's on its way in
+/// (<https://learn.microsoft.com/azure/virtual-network/network-security-group-how-it-works>).
+pub(crate) fn reach_within(
+    cx: &Context<'_>,
+    sent: &Within<'_>,
+) -> Result<Result<Resource, Unreached>, StateError> {
+    let address = sent.to;
+    let Some((interface, machine)) = owner_within(cx, &sent.from.network, address)? else {
+        return Ok(Err(Unreached::NoSuchAddress(address)));
+    };
+    let way = |out| Connection {
+        from: sent.from.address,
+        whence: Whence::Network,
+        to: Some(address),
+        protocol: sent.protocol,
+        port: sent.port,
+        out,
+    };
+    let sender = owner_within(cx, &sent.from.network, sent.from.address)?;
+    let ends = [
+        sender.map(|(interface, _)| (interface, sent.from.address, true)),
+        Some((interface, address, false)),
+    ];
+    for (interface, address, out) in ends.into_iter().flatten() {
+        let nic = NetworkInterface::of(&interface);
+        let mut configurations = nic.configurations();
+        let own = configurations.find(|one| one.private_address() == Some(address));
+        let Some(configuration) = own else {
+            continue;
+        };
+        for id in security_groups(cx, nic, configuration)? {
+            let Some(group) = find(cx, &id, groups::KIND.name)? else {
+                continue;
+            };
+            let verdict = way(out).judge(SecurityGroup::of(&group));
+            if !verdict.allowed {
+                return Ok(Err(Unreached::Denied {
+                    address: sent.to,
+                    port: sent.port,
+                    from: sent.from.address,
+                    group: group.name().to_owned(),
+                    rule: verdict.rule,
+                }));
+            }
+        }
+    }
+    match is_down(cx, &machine, address)? {
+        Some(unreached) => Ok(Err(unreached)),
+        None => Ok(Ok(machine)),
+    }
+}
+
+/// The interface that has an address of a virtual network, and its machine.
+fn owner_within(
+    cx: &Context<'_>,
+    network: &str,
+    address: Ipv4Addr,
+) -> Result<Option<(Resource, Resource)>, StateError> {
+    let Some(network) = cx.tx.get::<Resource>(network)? else {
+        return Ok(None);
+    };
+    for subnet in VirtualNetwork::of(&network).subnets() {
+        let around = subnet.prefix().and_then(Range::around);
+        let (Some(range), Some(id)) = (around, subnet.id()) else {
+            continue;
+        };
+        if !range.contains(address) {
+            continue;
+        }
+        let pool = Resource::key_of(id);
+        let Some(owner) = addresses::find(cx.tx, &pool, address.into())? else {
+            return Ok(None);
+        };
+        let Some(interface) = find(cx, &owner.owner, network_interfaces::KIND.name)? else {
+            return Ok(None);
+        };
+        let machine = NetworkInterface::of(&interface).machine(cx.tx)?;
+        return Ok(machine.map(|machine| (interface, machine)));
+    }
+    Ok(None)
 }
 
 /// Whether the security groups on the way let a connection pass.
@@ -214,14 +325,27 @@ fn find(cx: &Context<'_>, id: &str, kind: &str) -> Result<Option<Resource>, Stat
     Ok(resource.filter(|resource| resource.kind.eq_ignore_ascii_case(kind)))
 }
 
-/// A TCP connection, as security rules see it.
+/// A connection, as security rules see it.
 struct Connection {
     from: Ipv4Addr,
-    /// Whether `from` is one of Azure's own addresses.
-    from_machine: bool,
+    whence: Whence,
     /// The machine's private address: rules see what the public one was translated to.
     to: Option<Ipv4Addr>,
+    protocol: &'static str,
     port: u16,
+    /// Whether it is on its way out.
+    out: bool,
+}
+
+/// What an address is one of, to service tags.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whence {
+    /// Anybody's.
+    Internet,
+    /// One of Azure's own.
+    Azure,
+    /// The virtual network's.
+    Network,
 }
 
 /// A source port as clients have it.
@@ -244,14 +368,21 @@ impl Connection {
             },
             None => Verdict {
                 allowed: false,
-                rule: "DenyAllInBound".to_owned(),
+                rule: match self.out {
+                    true => "DenyAllOutBound".to_owned(),
+                    false => "DenyAllInBound".to_owned(),
+                },
             },
         }
     }
 
     fn fits(&self, rule: SecurityRule<'_>) -> bool {
-        rule.is_inbound()
-            && rule.is_for_tcp()
+        let direction = match self.out {
+            true => rule.is_outbound(),
+            false => rule.is_inbound(),
+        };
+        direction
+            && rule.is_for(self.protocol)
             && rule.sources().any(|prefix| self.comes_from(prefix))
             && rule.destinations().any(|prefix| self.goes_to(prefix))
             && rule.source_ports().any(|range| contains(range, EPHEMERAL))
@@ -272,9 +403,11 @@ impl Connection {
             .split_once('.')
             .map_or(prefix.as_str(), |(tag, _)| tag);
         match tag {
-            "*" | "any" | "internet" => true,
-            "azurecloud" => self.from_machine,
-            // VirtualNetwork and AzureLoadBalancer among them: nobody there has a public address.
+            "*" | "any" => true,
+            "internet" => self.whence != Whence::Network,
+            "azurecloud" => self.whence == Whence::Azure,
+            "virtualnetwork" => self.whence == Whence::Network,
+            // AzureLoadBalancer among them: nobody is there.
             _ => false,
         }
     }
@@ -334,9 +467,11 @@ mod tests {
     fn judged(rules: &[Value]) -> (bool, String) {
         let connection = Connection {
             from: DESK,
-            from_machine: false,
+            whence: Whence::Internet,
             to: Some(Ipv4Addr::new(10, 0, 0, 4)),
+            protocol: TCP,
             port: 22,
+            out: false,
         };
         let mut group = Resource::new("/g".to_owned(), groups::KIND.name);
         let properties = json!({"securityRules": rules});

@@ -16,12 +16,21 @@ pub(crate) enum Place {
     Apart(Arc<Machine>),
 }
 
+/// Why there is no place.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PlaceError {
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    Boot(#[from] BootError),
+}
+
 impl Place {
     /// A machine's, if it is still the one that it was and runs. One that is to run apart comes up.
     pub(crate) async fn of(
         instance: &Arc<Instance>,
         machine: &Resource,
-    ) -> Result<Option<Self>, BootError> {
+    ) -> Result<Option<Self>, PlaceError> {
         let (looking, wanted) = (Arc::clone(instance), machine.clone());
         let found = tokio::task::spawn_blocking(move || {
             looking.store.write(|tx: &Transaction<'_>| {

@@ -5,9 +5,10 @@ use crate::dispatch;
 use crate::ground::stderr;
 use crate::ground::wire::Response;
 use crate::instance::{Access, Instance};
-use crate::machines::inbound::{self, Unreached};
+use crate::machines::inbound::{self, Unreached, Within};
 use crate::machines::ssh;
-use crate::state::machine;
+use crate::state::machine::{self, VirtualMachine};
+use crate::state::network::Attachment;
 use crate::state::proxy_clients::Client;
 use crate::state::{Resource, StateError};
 use http::StatusCode;
@@ -48,7 +49,55 @@ pub(super) async fn find(
     let found = instance
         .workers
         .run(move || look_up(&looking, &client, address, port));
-    match found.await {
+    answered(found.await)
+}
+
+/// The machine that has an address of the caller's virtual network, if it may be reached there by SSH.
+pub(super) async fn find_within(
+    instance: &Arc<Instance>,
+    client: Client,
+    from: Attachment,
+    address: Ipv4Addr,
+    port: u16,
+) -> Result<Resource, Response> {
+    let looking = Arc::clone(instance);
+    let found = instance.workers.run(move || {
+        dispatch::settle(&looking)?;
+        let served = looking.serve(Access::Read, client.caller(), |cx| {
+            let sender = match &client.machine {
+                Some(reference) => machine::find_running(cx.tx, &reference.key, &reference.vm_id)?,
+                None => None,
+            };
+            // A machine that is gone or stopped has no network any more.
+            if sender.is_none() {
+                return Ok::<_, StateError>(Err(Unreached::NoSuchAddress(address)));
+            }
+            let sent = Within {
+                from: &from,
+                to: address,
+                protocol: inbound::TCP,
+                port,
+            };
+            let reached = inbound::reach_within(cx, &sent)?;
+            Ok(reached.and_then(|machine| match port {
+                inbound::SSH if !VirtualMachine::of(&machine).is_windows() => Ok(machine),
+                _ => Err(Unreached::Refused {
+                    address,
+                    port,
+                    name: machine.name().to_owned(),
+                }),
+            }))
+        });
+        served.result
+    });
+    answered(found.await)
+}
+
+/// What a look-up came to.
+fn answered(
+    found: Option<Result<Result<Resource, Unreached>, StateError>>,
+) -> Result<Resource, Response> {
+    match found {
         Some(Ok(Ok(machine))) => Ok(machine),
         Some(Ok(Err(unreached))) => {
             let message = unreached.to_string();

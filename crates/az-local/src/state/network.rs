@@ -241,8 +241,13 @@ impl<'a> SecurityRule<'a> {
         self.is("direction", &["Inbound"])
     }
 
-    pub(crate) fn is_for_tcp(self) -> bool {
-        self.is("protocol", &["*", "Tcp"])
+    pub(crate) fn is_outbound(self) -> bool {
+        self.is("direction", &["Outbound"])
+    }
+
+    /// Whether it is for a protocol: `Tcp`, `Udp`, `Icmp`, or one without a name (`*`).
+    pub(crate) fn is_for(self, protocol: &str) -> bool {
+        self.is("protocol", &["*", protocol])
     }
 
     fn is(self, member: &str, words: &[&str]) -> bool {

@@ -245,7 +245,7 @@ fn start(program: &Program, files: Vec<OwnedFd>) -> io::Result<(i32, Option<Owne
     let mut command = command(&wanted, &account);
     become_user(&mut command, &account);
     let (child, terminal) = match program.stdio {
-        Stdio::Pipes => {
+        Stdio::Pipes | Stdio::Files => {
             on_files(&mut command, files)?;
             (command.spawn()?, None)
         }

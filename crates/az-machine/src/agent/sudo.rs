@@ -3,8 +3,7 @@
 use super::wish::{self, Answer, Wish};
 use crate::channel;
 use crate::message::Ended;
-use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use crate::signals::Signals;
 use rustix::event::{PollFd, PollFlags, poll};
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -23,18 +22,6 @@ const KEPT: [&str; 9] = [
     "LS_COLORS",
     "XAUTHORITY",
     "TZ",
-];
-
-/// Signals that go on to the program.
-const PASSED_ON: [Signal; 8] = [
-    Signal::SIGHUP,
-    Signal::SIGINT,
-    Signal::SIGQUIT,
-    Signal::SIGTERM,
-    Signal::SIGUSR1,
-    Signal::SIGUSR2,
-    Signal::SIGWINCH,
-    Signal::SIGALRM,
 ];
 
 /// What the command line says.
@@ -163,10 +150,7 @@ pub fn main(words: impl Iterator<Item = OsString>) -> u8 {
 fn run(asked: Asked) -> Result<Ended, String> {
     let words = |error: io::Error| error.to_string();
     let agent = wish::agent().map_err(|_| "this is no machine of az-local's".to_owned())?;
-    let signals: SigSet = PASSED_ON.into_iter().collect();
-    signals.thread_block().map_err(|error| error.to_string())?;
-    let arriving =
-        SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC).map_err(|error| error.to_string())?;
+    let arriving = Signals::taken().map_err(words)?;
     let user = asked.user.clone().unwrap_or_else(|| "root".to_owned());
     let wish = Wish::Run {
         login: asked.login,
@@ -189,9 +173,8 @@ fn run(asked: Asked) -> Result<Ended, String> {
             Err(error) => return Err(error.to_string()),
         }
         if !ready[0].revents().is_empty()
-            && let Ok(Some(signal)) = arriving.read_signal()
+            && let Some(signal) = arriving.next()
         {
-            let signal = i32::try_from(signal.ssi_signo).unwrap_or_default();
             channel::send(&agent, &Wish::Signal(signal), &[]).map_err(words)?;
         }
         if !ready[1].revents().is_empty() {

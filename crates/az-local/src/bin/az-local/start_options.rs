@@ -17,14 +17,15 @@ pub(crate) struct StartOptions {
     /// Refuse connections to hosts that are not Azure's, too
     #[arg(long)]
     pub(crate) offline: bool,
-    /// How the machines' programs run: `process`, as programs of this computer, or `namespace`, on a machine with users, files,
-    /// processes and a network of its own (Linux; docs/machines.md)
+    /// How the machines' programs run: `process`, as programs of this computer; `namespace`, on a machine with users, files,
+    /// processes and a network of its own (Linux); `auto`, the latter where this computer allows it (docs/machines.md)
+    /// [default: process]
     #[arg(
         long,
         value_enum,
         default_value_t,
         hide_possible_values = true,
-        value_name = "process|namespace"
+        value_name = "process|namespace|auto"
     )]
     pub(crate) machines: Machines,
     /// Append one JSON object for each exchange, secrets replaced

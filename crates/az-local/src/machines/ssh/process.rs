@@ -204,7 +204,7 @@ impl Process {
     ) -> Result<Self, StartError> {
         let terminal = asked.terminal;
         let running = machine.run(&there(asked)).await?;
-        let id = running.id();
+        let id = running.id;
         let (sender, receiver) = mpsc::unbounded_channel();
         let queued = Arc::new(AtomicUsize::new(0));
         let (line, cut) = oneshot::channel();

@@ -8,6 +8,7 @@ use crate::ground::gate::Stranger;
 use crate::ground::quota::{Quota, Taken};
 use crate::ground::stderr;
 use crate::instance::Instance;
+use crate::machines::apart;
 use crate::machines::place::Place;
 use crate::state::Resource;
 use russh::server::{
@@ -167,10 +168,19 @@ impl Handler for Session {
     type Error = russh::Error;
 
     async fn authentication_banner(&mut self) -> Result<Option<String>, Self::Error> {
+        let instance = Arc::clone(&self.instance);
+        let apart = tokio::task::spawn_blocking(move || apart::is_on(&instance)).await;
+        let what = match apart {
+            Ok(true) => {
+                "with users, files, processes and a network of its own, on this computer's kernel and programs"
+            }
+            _ => {
+                "programs of this computer's own user, with no kernel, no root and no isolation of their own"
+            }
+        };
+        let name = self.machine.name();
         Ok(Some(format!(
-            "az-local: '{}' is a stand-in for a virtual machine: programs of this computer's own user, with no kernel, \
-             no root and no isolation of their own.\r\n",
-            self.machine.name()
+            "az-local: '{name}' is a stand-in for a virtual machine: {what}.\r\n"
         )))
     }
 

@@ -10,19 +10,31 @@ use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
 
-/// The device's other end.
+/// Packets that are passed on before others have their turn.
+const AT_ONCE: usize = 64;
+
+/// Whether a packet is somebody else's, who has it then.
+pub(super) type Taken = Box<dyn Fn(&[u8]) -> bool + Send>;
+
+/// The device's other end, for what nobody else takes.
 pub(super) struct Device {
     packets: AsyncFd<OwnedFd>,
+    taken: Taken,
     /// Told when the machine is gone.
     gone: watch::Sender<bool>,
 }
 
 impl Device {
     /// Takes a device, which does not block, and says when its machine is gone.
-    pub(super) fn new(packets: OwnedFd) -> io::Result<(Self, watch::Receiver<bool>)> {
+    pub(super) fn new(packets: OwnedFd, taken: Taken) -> io::Result<(Self, watch::Receiver<bool>)> {
         let (gone, is_gone) = watch::channel(false);
         let packets = watched(packets)?;
-        Ok((Device { packets, gone }, is_gone))
+        let device = Device {
+            packets,
+            taken,
+            gone,
+        };
+        Ok((device, is_gone))
     }
 }
 
@@ -32,11 +44,14 @@ impl AsyncRead for Device {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        loop {
+        for _ in 0..AT_ONCE {
             let mut ready = ready!(self.packets.poll_read_ready(cx))?;
             let unfilled = buffer.initialize_unfilled();
             match ready.try_io(|packets| Ok(read(packets, &mut *unfilled)?)) {
                 Ok(Ok(length)) => {
+                    if (self.taken)(&buffer.initialize_unfilled()[..length]) {
+                        continue;
+                    }
                     buffer.advance(length);
                     return Poll::Ready(Ok(()));
                 }
@@ -48,6 +63,9 @@ impl AsyncRead for Device {
                 Err(_) => {}
             }
         }
+        // Others are to have their turn.
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 

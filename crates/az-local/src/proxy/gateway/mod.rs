@@ -5,6 +5,8 @@
 
 mod device;
 mod names;
+mod packet;
+mod switch;
 
 use super::connect::{self, Way};
 use super::{answers, machines, onward};
@@ -13,15 +15,18 @@ use crate::ground::wire::Response;
 use crate::instance::Instance;
 use crate::instance::isolation::Network;
 use crate::machines::apart::MTU;
+use crate::state::network::Attachment;
 use crate::state::proxy_clients::Client;
-use device::Device;
+use device::{Device, Taken};
 use ipstack::{IpStack, IpStackConfig, IpStackStream, IpStackTcpStream, IpStackUdpStream};
 use names::Names;
+use packet::Packet;
 use std::future::pending;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use switch::{Port, Switch};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 /// Where machines ask for names.
 const DNS: u16 = 53;
@@ -37,22 +42,65 @@ pub(crate) async fn run(instance: Arc<Instance>) {
     let Some(mut networks) = instance.isolation.networks() else {
         return pending().await;
     };
-    let names = Arc::new(Names::default());
+    let (names, switch) = (Arc::new(Names::default()), Arc::new(Switch::default()));
     while let Some(network) = networks.recv().await {
-        tokio::spawn(carry(Arc::clone(&instance), Arc::clone(&names), network));
+        let (names, switch) = (Arc::clone(&names), Arc::clone(&switch));
+        tokio::spawn(carry(Arc::clone(&instance), names, switch, network));
     }
     pending().await
 }
 
 /// Carries one machine's packets until it is gone.
-async fn carry(instance: Arc<Instance>, names: Arc<Names>, network: Network) {
-    let Ok((device, mut gone)) = Device::new(network.packets) else {
-        return;
+async fn carry(instance: Arc<Instance>, names: Arc<Names>, switch: Arc<Switch>, network: Network) {
+    let machine = network.machine;
+    let port = match (network.attachment, network.packets.try_clone()) {
+        (Some(attachment), Ok(packets)) => {
+            let port = Port::new(machine.clone(), attachment, packets);
+            Some(Arc::new(port))
+        }
+        _ => None,
     };
-    let client = Client {
-        machine: Some(network.machine),
-        host: None,
+    let taken: Taken = match &port {
+        None => Box::new(|_| false),
+        Some(port) => {
+            switch.plug_in(port);
+            let (instance, switch) = (Arc::clone(&instance), Arc::clone(&switch));
+            let port = Arc::clone(port);
+            Box::new(move |bytes| {
+                Packet::read(bytes).is_some_and(|packet| switch.carry(&instance, &port, &packet))
+            })
+        }
     };
+    if let Ok((device, gone)) = Device::new(network.packets, taken) {
+        let machine = Joined {
+            client: Client {
+                machine: Some(machine),
+                host: None,
+            },
+            attachment: port.as_ref().map(|port| port.attachment.clone()),
+        };
+        answer(instance, names, machine, device, gone).await;
+    }
+    if let Some(port) = &port {
+        switch.unplug(port);
+    }
+}
+
+/// A machine on its network.
+#[derive(Clone)]
+struct Joined {
+    client: Client,
+    attachment: Option<Attachment>,
+}
+
+/// Answers what a machine sends to nobody else on its network.
+async fn answer(
+    instance: Arc<Instance>,
+    names: Arc<Names>,
+    machine: Joined,
+    device: Device,
+    mut gone: watch::Receiver<bool>,
+) {
     let mut config = IpStackConfig::default();
     config.mtu_unchecked(MTU);
     let mut stack = IpStack::new(config, device);
@@ -63,14 +111,15 @@ async fn carry(instance: Arc<Instance>, names: Arc<Names>, network: Network) {
             _ = gone.changed() => return,
         };
         // What is neither TCP nor UDP is not answered.
-        let (instance, names, client) = (Arc::clone(&instance), Arc::clone(&names), client.clone());
+        let (instance, names) = (Arc::clone(&instance), Arc::clone(&names));
+        let machine = machine.clone();
         let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
             continue;
         };
         match stream {
             Ok(IpStackStream::Tcp(stream)) => {
                 tokio::spawn(async move {
-                    connected(instance, &names, client, stream).await;
+                    connected(instance, &names, machine, stream).await;
                     drop(place);
                 });
             }
@@ -90,20 +139,49 @@ async fn carry(instance: Arc<Instance>, names: Arc<Names>, network: Network) {
 async fn connected(
     instance: Arc<Instance>,
     names: &Names,
-    client: Client,
+    machine: Joined,
     stream: IpStackTcpStream,
 ) {
     let to = stream.peer_addr();
-    let host = match names.of(to.ip()) {
-        Some(name) => name,
-        None => to.ip().to_string(),
+    let named = names.of(to.ip());
+    let host = named.clone().unwrap_or_else(|| to.ip().to_string());
+    let client = machine.client.clone();
+    let led = match (named, to.ip()) {
+        // Where no name leads, these are the virtual network's.
+        (None, IpAddr::V4(address)) if is_private(address) => {
+            lead_within(&instance, &machine, address, to.port(), stream).await
+        }
+        _ => lead(&instance, &client, &host, to.port(), stream).await,
     };
-    if let Err(refusal) = lead(&instance, &client, &host, to.port(), stream).await {
+    if let Err(refusal) = led {
         let authority = format!("{host}:{}", to.port());
         let working = Arc::clone(&instance);
         let log = move || connect::log_refusal(&working, &client, &authority, &refusal);
         let _ = instance.workers.run(log).await;
     }
+}
+
+/// Whether an address is one that virtual networks have (RFC 1918, and RFC 6598).
+fn is_private(address: Ipv4Addr) -> bool {
+    let [first, second, ..] = address.octets();
+    address.is_private() || (first == 100 && second & 0xc0 == 64)
+}
+
+/// Leads a connection to another machine of the network: its SSH server is here, and nothing else of it.
+async fn lead_within(
+    instance: &Arc<Instance>,
+    machine: &Joined,
+    address: Ipv4Addr,
+    port: u16,
+    stream: IpStackTcpStream,
+) -> Result<(), Response> {
+    let Some(from) = machine.attachment.clone() else {
+        return Err(answers::unreachable(&address.to_string()));
+    };
+    let client = machine.client.clone();
+    let other = machines::find_within(instance, client, from, address, port).await?;
+    machines::serve(Arc::clone(instance), other, address, stream).await;
+    Ok(())
 }
 
 async fn lead(

@@ -42,12 +42,18 @@ pub(super) fn command(
         }
     }
     prepared.envs(environment.set.iter().map(|(name, value)| (name, value)));
-    for variable in variables {
-        let (name, value) = variable
+    prepared.envs(given(variables)?);
+    Ok(prepared)
+}
+
+/// The variables that the user gives, as names and values.
+pub(super) fn given(variables: &[String]) -> Result<Vec<(String, String)>, Failure> {
+    let pairs = variables.iter().map(|variable| {
+        variable
             .split_once('=')
             .filter(|(name, _)| !name.is_empty())
-            .ok_or_else(|| Failure::Variable(variable.clone()))?;
-        prepared.env(name, value);
-    }
-    Ok(prepared)
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .ok_or_else(|| Failure::Variable(variable.clone()))
+    });
+    pairs.collect()
 }

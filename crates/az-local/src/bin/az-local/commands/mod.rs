@@ -116,6 +116,10 @@ fn describe(status: &Value) -> String {
             "off"
         },
     );
+    lines.push_str(match status["machines"]["apart"].as_bool() {
+        Some(true) => "machines run apart from this computer, in namespaces of their own\n",
+        _ => "machines run as programs of this computer, without isolation\n",
+    });
     // As 'az-local set' takes them.
     let knobs = status["knobs"].as_object().into_iter().flatten();
     let knobs: Vec<String> = knobs
