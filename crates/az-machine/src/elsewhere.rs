@@ -56,6 +56,11 @@ impl Machine {
     }
 
     /// Is never called.
+    pub fn is_gone(&self) -> bool {
+        match self.0 {}
+    }
+
+    /// Is never called.
     pub async fn run(&self, _: &Program) -> io::Result<Running> {
         match self.0 {}
     }

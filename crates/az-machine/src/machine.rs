@@ -10,7 +10,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use tokio::sync::oneshot;
 
 /// Why there is no machine.
@@ -91,37 +91,38 @@ impl Machine {
             None,
         )
         .map_err(io::Error::from)?;
-        let mut agent = agent.stdin(theirs).spawn()?;
-        match begin(&ours, &agent, spec) {
-            Ok(packets) => Ok(Started {
-                machine: Machine::of(ours, agent)?,
-                packets,
-            }),
-            Err(error) => {
-                // It ends when nobody speaks to it any more; this makes it certain.
-                drop(ours);
-                let _ = agent.kill();
-                let _ = agent.wait();
-                Err(error)
-            }
-        }
-    }
-
-    fn of(socket: OwnedFd, agent: Child) -> io::Result<Self> {
-        let socket = Arc::new(socket);
+        let socket = Arc::new(ours);
         let state = Arc::new(Mutex::new(State::default()));
+        let (tell, told) = mpsc::channel();
         let (listening, heard) = (Arc::clone(&socket), Arc::clone(&state));
+        let spec = spec.clone();
+        // The agent ends with the thread that has started it (`PR_SET_PDEATHSIG`): this one is there as long as the machine.
         std::thread::Builder::new()
             .name("machine".to_owned())
-            .stack_size(128 * 1024)
-            .spawn(move || listen(&listening, &heard))?;
-        Ok(Machine {
+            .stack_size(256 * 1024)
+            .spawn(move || {
+                let begun = begin(agent.stdin(theirs), &listening, &spec);
+                let is_there = begun.is_ok();
+                // The command holds the agent's end of the way to it, which is to close with the agent.
+                drop(agent);
+                if tell.send(begun).is_ok() && is_there {
+                    listen(&listening, &heard);
+                }
+            })?;
+        let (agent, packets) = told.recv().unwrap_or(Err(StartError::Silent))?;
+        let machine = Machine {
             socket,
             order: Mutex::new(()),
             state,
             last: AtomicU64::new(0),
             agent: Mutex::new(agent),
-        })
+        };
+        Ok(Started { machine, packets })
+    }
+
+    /// Whether the machine is not there any more, without having been ended from here.
+    pub fn is_gone(&self) -> bool {
+        lock(&self.state).gone
     }
 
     /// Starts a program on pipes or a terminal, as it says.
@@ -224,8 +225,24 @@ fn gone() -> io::Error {
     )
 }
 
-/// Leads the agent to the point where the machine is there.
-fn begin(socket: &OwnedFd, agent: &Child, spec: &Spec) -> Result<OwnedFd, StartError> {
+/// Starts the agent, and leads it to the point where the machine is there.
+fn begin(
+    agent: &mut Command,
+    socket: &OwnedFd,
+    spec: &Spec,
+) -> Result<(Child, OwnedFd), StartError> {
+    let mut agent = agent.spawn()?;
+    match lead(socket, agent.id(), spec) {
+        Ok(packets) => Ok((agent, packets)),
+        Err(error) => {
+            let _ = agent.kill();
+            let _ = agent.wait();
+            Err(error)
+        }
+    }
+}
+
+fn lead(socket: &OwnedFd, agent: u32, spec: &Spec) -> Result<OwnedFd, StartError> {
     let next = || -> Result<(Report, Vec<OwnedFd>), StartError> {
         match channel::receive(socket)? {
             Some((Report::Failed(why), _)) => Err(StartError::Refused(why)),
@@ -236,7 +253,7 @@ fn begin(socket: &OwnedFd, agent: &Child, spec: &Spec) -> Result<OwnedFd, StartE
     let (Report::Apart, _) = next()? else {
         return Err(StartError::Silent);
     };
-    map_users(agent.id())?;
+    map_users(agent)?;
     channel::send(socket, &Order::Mapped, &[])?;
     channel::send(socket, &Order::Begin(spec.clone()), &[])?;
     match next()? {

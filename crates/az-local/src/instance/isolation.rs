@@ -79,9 +79,14 @@ impl Isolation {
         self.there.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where a machine is, or is to be.
+    /// Where a machine is, or is to be: one that has ended by itself (its first process was killed) comes up anew.
     pub(crate) fn slot(&self, vm_id: &str) -> Slot {
-        Arc::clone(self.lock().entry(vm_id.to_owned()).or_default())
+        let mut there = self.lock();
+        let slot = there.entry(vm_id.to_owned()).or_default();
+        if slot.get().is_some_and(|machine| machine.is_gone()) {
+            *slot = Slot::default();
+        }
+        Arc::clone(slot)
     }
 
     /// Has a machine's packets carried.
