@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Real, unmodified clients on the local Azure, and our tools beside them.
 #
-#   scripts/conformance.sh [--mutate] [--list] [az|go|python|js|java|ansible|hosts|ssh|query|parity|credentials|contract|CASE ...]
+#   scripts/conformance.sh [--mutate] [--list] [az|go|python|js|java|ansible|hosts|ssh|apart|query|parity|credentials|contract|CASE ...]
 #
 # Prints a line a case and a closing count. Clients are installed below target/conformance at pinned versions; one
 # that cannot be installed is skipped, and fails the run where CI is set. With --mutate the local Azure answers

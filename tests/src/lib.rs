@@ -82,6 +82,15 @@ pub fn machines() -> Machines {
     }
 }
 
+/// Whether a test has nothing to see, for it is about machines that are programs of this computer.
+pub fn machines_are_apart() -> bool {
+    let apart = machines() == Machines::Namespace;
+    if apart {
+        eprintln!("about machines that are programs of this computer: nothing was tested");
+    }
+    apart
+}
+
 /// A local Azure that is stopped when the test ends.
 pub struct Azure {
     folder: TempDir,
@@ -110,6 +119,13 @@ impl Azure {
     pub fn apart() -> Self {
         let mut azure = Self::new(|folder| folder.join("requests.jsonl"));
         azure.start_here();
+        azure
+    }
+
+    /// The same as a process of its own, by `az-local start`, with more arguments for that.
+    pub fn apart_with(arguments: &[&str]) -> Self {
+        let mut azure = Self::new(|folder| folder.join("requests.jsonl"));
+        azure.launch(arguments);
         azure
     }
 
@@ -147,8 +163,12 @@ impl Azure {
         self.here = None;
         let mut start = self.local();
         start.args(["start", "--data-dir"]).arg(self.data_dir());
-        if !arguments.contains(&"--machines") && machines() == Machines::Namespace {
-            start.args(["--machines", "namespace"]);
+        if !arguments.contains(&"--machines") {
+            let machines = match machines() {
+                Machines::Namespace => "namespace",
+                _ => "process",
+            };
+            start.args(["--machines", machines]);
         }
         start.arg("--request-log").arg(&self.log).args(arguments);
         start.assert().success();

@@ -10,6 +10,7 @@ use crate::ground::folder::Folder;
 use crate::ground::gate::Gate;
 use crate::ground::request_log;
 use crate::ground::wire::{Origin, Request, Response};
+use crate::instance::isolation::Machines;
 use crate::instance::{Access, Instance, Options};
 use crate::keyvault;
 use crate::machines::ssh;
@@ -60,6 +61,7 @@ impl Azure {
     pub fn open() -> Result<Self, Failure> {
         let folder = tempfile::tempdir()?;
         let options = Options {
+            machines: Machines::Process,
             offline: true,
             // However long it is fuzzed.
             knobs: vec![(Knob::TokenLifetime, time::Duration::days(365))],

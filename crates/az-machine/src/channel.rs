@@ -15,7 +15,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 const LONGEST: usize = 64 * 1024 * 1024;
 
 /// Most files that come along with one message.
-const MOST_FILES: usize = 3;
+const MOST_FILES: usize = 4;
 
 /// Sends a message and the files that belong to it.
 pub(crate) fn send(

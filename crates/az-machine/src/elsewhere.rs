@@ -66,7 +66,7 @@ impl Machine {
     }
 
     /// Is never called.
-    pub async fn run_on(&self, _: &Program, _: [OwnedFd; 3]) -> io::Result<RunningOn> {
+    pub async fn run_on(&self, _: &Program, _: Vec<OwnedFd>) -> io::Result<RunningOn> {
         match self.0 {}
     }
 

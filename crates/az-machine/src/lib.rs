@@ -34,4 +34,4 @@ pub use machine::{Machine, Running, RunningOn, StartError, Started};
 pub use message::Ended;
 #[cfg(target_os = "linux")]
 pub use signals::Signals;
-pub use spec::{File, Layer, Program, Spec, Stdio, Terminal, User};
+pub use spec::{Executable, File, Layer, Program, Spec, Stdio, Terminal, User};

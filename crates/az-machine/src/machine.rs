@@ -151,9 +151,9 @@ impl Machine {
         })
     }
 
-    /// Starts a program on these files: its standard input, output and errors.
-    pub async fn run_on(&self, program: &Program, files: [OwnedFd; 3]) -> io::Result<RunningOn> {
-        Ok(self.begin(program, files.into()).await?.0)
+    /// Starts a program on these files: its standard input, output and errors, and its own file where that is given.
+    pub async fn run_on(&self, program: &Program, files: Vec<OwnedFd>) -> io::Result<RunningOn> {
+        Ok(self.begin(program, files).await?.0)
     }
 
     async fn begin(

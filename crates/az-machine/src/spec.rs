@@ -63,8 +63,8 @@ pub enum User {
 pub struct Program {
     /// The program and its arguments; nothing for the user's shell as a login shell.
     pub line: Vec<OsString>,
-    /// Whether it is the agent's own program, which takes the line as its arguments.
-    pub own: bool,
+    /// What is run.
+    pub file: Executable,
     /// Who runs it.
     pub user: User,
     /// Variables beside those that every program has (`HOME`, `USER`, `LOGNAME`, `SHELL`, `PATH`), which these do not replace.
@@ -73,6 +73,17 @@ pub struct Program {
     pub folder: Option<PathBuf>,
     /// What it reads from and writes to.
     pub stdio: Stdio,
+}
+
+/// Where a program's file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Executable {
+    /// On the machine, found by the line's first word.
+    There,
+    /// The agent's own, which takes the whole line as its arguments.
+    Own,
+    /// The caller's, which comes along after the standard files. No script: what reads it would not find it.
+    Given,
 }
 
 /// What a program reads from and writes to.

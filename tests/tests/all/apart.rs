@@ -344,3 +344,56 @@ fn what_the_package_manager_installs_is_the_machines_alone() {
     azure.create_vm("other");
     assert!(!on(&azure, "other", "hello").status.success());
 }
+
+#[test]
+fn custom_data_is_carried_out_once_at_the_first_start() {
+    let Some(azure) = azure() else { return };
+    let data = azure.scratch().join("cloud-config");
+    let config = "#cloud-config\n\
+                  write_files:\n  - path: /etc/greeting\n    content: aGVsbG8K\n    encoding: b64\n    permissions: '0600'\n\
+                  users:\n  - default\n  - name: ada\n    sudo: ALL=(ALL) NOPASSWD:ALL\n\
+                  runcmd:\n  - [sh, -c, 'id -un >> /var/started; cat /etc/greeting >> /var/started']\n  - echo $HOME >> /var/started\n";
+    std::fs::write(&data, config).expect("a file");
+    let line = format!(
+        "az-provision vm create -g {GROUP} -n {VM} --size {} --admin-username azureuser --admin-password-file - --custom-data {}",
+        end_to_end::SIZE,
+        data.display()
+    );
+    azure
+        .run(&line)
+        .write_stdin(end_to_end::PASSWORD)
+        .assert()
+        .success();
+    assert_eq!(says(&azure, VM, "cloud-init status --wait"), "status: done");
+    let started = says(
+        &azure,
+        VM,
+        "cat /var/started; stat -c %a /etc/greeting; sudo -u ada sudo id -un",
+    );
+    assert_eq!(started, "root\nhello\n/root\n600\nroot");
+    azure
+        .run(&format!("az-provision vm restart -g {GROUP} -n {VM}"))
+        .assert()
+        .success();
+    assert_eq!(
+        says(&azure, VM, "cloud-init status --wait; wc -l < /var/started"),
+        "status: done\n3"
+    );
+    // One that fails says so, and one that is none of both.
+    std::fs::write(&data, "#!/bin/sh\necho failing\nexit 3\n").expect("a file");
+    let line = line.replace(&format!("-n {VM}"), "-n failing");
+    azure
+        .run(&line)
+        .write_stdin(end_to_end::PASSWORD)
+        .assert()
+        .success();
+    let status = on(&azure, "failing", "cloud-init status --wait");
+    assert_eq!(
+        (status.status.code(), text(&status.stdout).as_str()),
+        (Some(1), "status: error")
+    );
+    assert_eq!(
+        says(&azure, "failing", "sudo cat /var/log/cloud-init-output.log"),
+        "failing"
+    );
+}

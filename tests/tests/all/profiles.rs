@@ -162,6 +162,9 @@ fn a_vault_takes_so_many_secrets_in_ten_seconds() {
 
 #[test]
 fn a_machine_asks_its_metadata_service_so_often_in_a_second() {
+    if end_to_end::machines_are_apart() {
+        return;
+    }
     let azure = Azure::with(&["--throttle"]).with_group().with_vm();
     let proxy = azure
         .on_machine(VM, "printenv HTTP_PROXY")

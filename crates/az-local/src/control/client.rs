@@ -140,12 +140,13 @@ impl Client {
         Ok((answer, stream))
     }
 
-    /// Runs a program on a machine that runs apart, on these files: its standard input, output and errors.
-    pub fn enter(&self, entry: Entry, files: [BorrowedFd<'_>; 3]) -> Result<Entered, ControlError> {
+    /// Runs a program on a machine that runs apart, on these files: its standard input, output and errors, and the program's
+    /// own where the machine has no such program.
+    pub fn enter(&self, entry: Entry, files: &[BorrowedFd<'_>]) -> Result<Entered, ControlError> {
         let (_, stream) = self.hold::<serde_json::Value>(Command::Enter(entry))?;
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
         let mut control = SendAncillaryBuffer::new(&mut space);
-        control.push(SendAncillaryMessage::ScmRights(&files));
+        control.push(SendAncillaryMessage::ScmRights(files));
         let byte = [IoSlice::new(b"\n")];
         sendmsg(&stream, &byte, &mut control, SendFlags::empty())
             .map_err(|error| self.io(error.into()))?;

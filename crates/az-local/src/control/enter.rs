@@ -7,7 +7,7 @@ use crate::instance::Instance;
 use crate::machines::apart;
 use crate::state::Resource;
 use crate::state::machine::VirtualMachine;
-use az_machine::{Ended, Program, Stdio, User};
+use az_machine::{Ended, Executable, Program, Stdio, User};
 use rustix::cmsg_space;
 use rustix::io::IoSliceMut;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
@@ -52,7 +52,10 @@ pub(super) async fn serve(
     let admin = VirtualMachine::of(&machine).admin().unwrap_or("root");
     let program = Program {
         line: entry.line.into_iter().map(Into::into).collect(),
-        own: false,
+        file: match files.len() {
+            3 => Executable::There,
+            _ => Executable::Given,
+        },
         user: User::Named {
             name: admin.to_owned(),
             administers: true,
@@ -110,12 +113,13 @@ async fn say(reader: &mut BufReader<&mut UnixStream>, answer: &Answer) -> io::Re
     reader.get_mut().write_all(text.as_bytes()).await
 }
 
-/// Receives one byte and the three files that come along with it.
-async fn receive(stream: &mut UnixStream) -> io::Result<[OwnedFd; 3]> {
+/// Receives one byte and the files that come along with it: three to read and to write, and the program's own where the
+/// machine has no such program.
+async fn receive(stream: &mut UnixStream) -> io::Result<Vec<OwnedFd>> {
     loop {
         stream.readable().await?;
         let received = stream.try_io(Interest::READABLE, || {
-            let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(3))];
+            let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(4))];
             let mut control = RecvAncillaryBuffer::new(&mut space);
             let mut byte = [0];
             let mut bytes = [IoSliceMut::new(&mut byte)];
@@ -128,11 +132,8 @@ async fn receive(stream: &mut UnixStream) -> io::Result<[OwnedFd; 3]> {
             Ok(rights.flatten().collect::<Vec<_>>())
         });
         match received {
-            Ok(files) => {
-                return files
-                    .try_into()
-                    .map_err(|_| io::ErrorKind::InvalidData.into());
-            }
+            Ok(files) if (3..=4).contains(&files.len()) => return Ok(files),
+            Ok(_) => return Err(io::ErrorKind::InvalidData.into()),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }

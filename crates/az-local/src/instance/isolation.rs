@@ -15,11 +15,11 @@ use tokio::sync::{OnceCell, mpsc};
 #[serde(rename_all = "lowercase")]
 pub enum Machines {
     /// As programs of this computer, told by their environment where they are.
-    #[default]
     Process,
     /// On a machine of Linux namespaces: users, files, processes, network and host name of its own.
     Namespace,
     /// The latter where this computer allows it, else the former.
+    #[default]
     Auto,
 }
 

@@ -4,8 +4,8 @@ use crate::ground::folder::{FolderError, make_private};
 use crate::ground::stderr;
 use crate::instance::Instance;
 use crate::instance::isolation::Network;
-use crate::machines::image;
-use crate::state::machine::VirtualMachine;
+use crate::machines::{first_boot, image};
+use crate::state::machine::{self, VirtualMachine};
 use crate::state::network::{self, Attachment};
 use crate::state::proxy_clients::MachineReference;
 use crate::state::{Resource, StateError, Transaction};
@@ -117,18 +117,45 @@ fn layer(from: &Path, at: &str) -> Layer {
     }
 }
 
+/// Brings a new machine up that has something to do by itself; none where machines do not run apart.
+pub(crate) fn begin(instance: &Arc<Instance>, id: &str) {
+    let begun = || -> Result<(), BootError> {
+        let find = |tx: &Transaction<'_>| machine::find(tx, id);
+        let Some(found) = instance.store.read::<_, StateError>(find)? else {
+            return Ok(());
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|_| BootError::Unexpected)?;
+        runtime.block_on(machine(instance, &found)).map(drop)
+    };
+    if let Err(error) = begun() {
+        stderr::say(format_args!("{id}: {error}"));
+    }
+}
+
 fn boot(instance: &Instance, machine: &Resource) -> Result<Arc<Machine>, BootError> {
     let vm = VirtualMachine::of(machine);
     let vm_id = vm.vm_id()?;
     let find = |tx: &Transaction<'_>| network::attachment(tx, machine);
     let attachment: Option<Attachment> = instance.store.read(find)?;
     let disk = instance.folder.machine_disk(vm_id);
+    let is_first = !disk.exists();
     make_private(&disk)?;
-    let spec = spec(instance, machine, disk, attachment.as_ref())?;
+    let mut spec = spec(instance, machine, disk, attachment.as_ref())?;
+    let first = vm.custom_data().filter(|_| is_first);
+    if first.is_some() {
+        spec.files.push(first_boot::begun());
+    }
     let Started {
         machine: made,
         packets,
     } = Machine::start(agent(instance)?, &spec)?;
+    let made = Arc::new(made);
+    if let Some(data) = first {
+        first_boot::begin(Arc::clone(&made), machine.name().to_owned(), data);
+    }
     let machine = MachineReference {
         key: Resource::key_of(&machine.id),
         vm_id: vm_id.to_owned(),
@@ -138,7 +165,7 @@ fn boot(instance: &Instance, machine: &Resource) -> Result<Arc<Machine>, BootErr
         attachment,
         packets,
     });
-    Ok(Arc::new(made))
+    Ok(made)
 }
 
 fn spec(
@@ -168,6 +195,11 @@ fn spec(
                 "127.0.0.1 localhost\n127.0.1.1 {host_name}\n::1 localhost ip6-localhost ip6-loopback\n"
             ),
         ),
+        File {
+            path: PathBuf::from("/usr/bin/cloud-init"),
+            content: first_boot::COMMAND.into(),
+            mode: 0o755,
+        },
         file(
             "/etc/resolv.conf",
             format!("nameserver {RESOLVER}\noptions timeout:2\n"),

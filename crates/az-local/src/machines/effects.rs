@@ -1,6 +1,6 @@
 //! Doing what a request asked for once its writes are kept.
 
-use super::{programs, scripts};
+use super::{apart, programs, scripts};
 use crate::instance::Instance;
 use crate::request::effects::Effects;
 use std::sync::Arc;
@@ -15,6 +15,10 @@ pub(crate) fn carry_out(instance: &Arc<Instance>, effects: Effects) {
         if machine.gone {
             instance.folder.remove_machine(&machine.vm_id);
         }
+    }
+    for id in effects.begun {
+        let instance = Arc::clone(instance);
+        std::thread::spawn(move || apart::begin(&instance, &id));
     }
     for script in effects.scripts {
         let instance = Arc::clone(instance);

@@ -3,6 +3,7 @@
 pub(crate) mod apart;
 pub(crate) mod effects;
 pub(crate) mod environment;
+pub(crate) mod first_boot;
 pub(crate) mod image;
 pub(crate) mod inbound;
 pub(crate) mod java;

@@ -8,7 +8,7 @@ use crate::ground::stderr;
 use crate::ground::wire::Caller;
 use crate::instance::{Access, Instance};
 use crate::request::effects::{Script, ScriptEnd};
-use az_machine::{Ended, Machine, Program, User};
+use az_machine::{Ended, Executable, Machine, Program, User};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -117,7 +117,7 @@ async fn apart(
     let values = script.parameters.iter().map(|(_, value)| value.as_str());
     let program = Program {
         line: line.into_iter().chain(values).map(OsString::from).collect(),
-        own: false,
+        file: Executable::There,
         user: User::Root,
         variables: variables(script)
             .map(|(name, value)| (name.into(), value.into()))

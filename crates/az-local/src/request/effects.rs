@@ -9,17 +9,20 @@ pub(crate) struct Effects {
     pub(crate) ended: Vec<EndedMachine>,
     /// Scripts that machines are given.
     pub(crate) scripts: Vec<Script>,
+    /// New machines that have something to do by themselves: their ids.
+    pub(crate) begun: Vec<String>,
 }
 
 impl Effects {
     /// How many there are of each.
-    pub(super) fn len(&self) -> (usize, usize) {
-        (self.ended.len(), self.scripts.len())
+    pub(super) fn len(&self) -> (usize, usize, usize) {
+        (self.ended.len(), self.scripts.len(), self.begun.len())
     }
 
     /// Forgets what came after.
-    pub(super) fn truncate(&mut self, (ended, scripts): (usize, usize)) {
+    pub(super) fn truncate(&mut self, (ended, scripts, begun): (usize, usize, usize)) {
         self.ended.truncate(ended);
+        self.begun.truncate(begun);
         self.scripts.truncate(scripts);
     }
 }

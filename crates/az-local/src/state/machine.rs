@@ -196,6 +196,11 @@ impl<'a> VirtualMachine<'a> {
     }
 
     /// What was given to the machine to be read at any time, in base64.
+    /// What its first start is to carry out, in base64.
+    pub(crate) fn custom_data(self) -> Option<&'a str> {
+        self.0.hidden.get("customData")?.as_str()
+    }
+
     pub(crate) fn user_data(self) -> Option<&'a str> {
         self.0.hidden.get("userData")?.as_str()
     }

@@ -134,7 +134,7 @@ pub(super) fn of(user: &User) -> io::Result<Account> {
 }
 
 /// Whether the machine has more than one user.
-fn several() -> bool {
+pub(super) fn several() -> bool {
     fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| {
         let last = map.split_whitespace().last();
         last.and_then(|count| count.parse::<u64>().ok())

@@ -1,5 +1,6 @@
 //! The machine's files.
 
+use super::accounts;
 use super::failed::{Failed, Tried};
 use crate::spec::{Layer, Spec};
 use rustix::fs::{Mode, symlink};
@@ -133,21 +134,32 @@ pub(super) fn lay_out(spec: &Spec, own: &Path) -> Result<(), Failed> {
 
     for file in &spec.files {
         let path = below(&root, &file.path);
-        write(&path, &file.content, file.mode).tried(file.path.display())?;
+        let written = write(&path, &file.content, file.mode);
+        where_allowed(written).tried(file.path.display())?;
     }
     for path in &spec.own_program {
         let path = below(&root, Path::new(path));
         if path.exists() {
             continue;
         }
-        write(&path, &[], 0o755).tried(path.display())?;
-        mount_bind(own, &path).tried(path.display())?;
+        let placed = write(&path, &[], 0o755).and_then(|()| Ok(mount_bind(own, &path)?));
+        where_allowed(placed).tried(path.display())?;
     }
 
     chdir(&root).tried("the machine's root")?;
     pivot_root(".", ".").tried("the machine's root")?;
     unmount(".", UnmountFlags::DETACH).tried("the computer's root")?;
     chdir("/").tried("the machine's root")
+}
+
+/// What was done, or could not be because the folder is the computer's and nobody on this machine is its owner.
+fn where_allowed(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !accounts::several() => {
+            Ok(())
+        }
+        done => done,
+    }
 }
 
 /// Puts the machine's own layer over a folder of the computer's.

@@ -4,7 +4,7 @@ use super::accounts::{self, Account};
 use super::wish::Answer;
 use crate::channel;
 use crate::message::{Ended, Order, Report};
-use crate::spec::{Program, Stdio, Terminal};
+use crate::spec::{Executable, Program, Stdio, Terminal};
 use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use pty_process::Size;
@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio as StandardStream};
@@ -88,10 +88,19 @@ impl Programs {
     }
 }
 
+/// Where a program's file is.
+pub(super) enum Found<'a> {
+    /// By its name.
+    There,
+    /// The agent's own.
+    Own,
+    /// One that is open here.
+    Open(BorrowedFd<'a>),
+}
+
 /// What is to run.
 pub(super) struct Wanted<'a> {
-    /// Whether it is the agent's own program.
-    pub(super) own: bool,
+    pub(super) file: Found<'a>,
     /// Nothing for the user's shell.
     pub(super) line: &'a [OsString],
     /// As if the user had signed in.
@@ -235,8 +244,17 @@ fn report(caller: &OwnedFd, quiet: &Mutex<()>, told: Option<Told>, ended: Ended)
 /// Starts a program: its number, and the other end of its terminal.
 fn start(program: &Program, files: Vec<OwnedFd>) -> io::Result<(i32, Option<OwnedFd>)> {
     let account = accounts::of(&program.user)?;
+    let mut files = files;
+    let given = match program.file {
+        Executable::Given => files.pop(),
+        _ => None,
+    };
     let wanted = Wanted {
-        own: program.own,
+        file: match (&given, program.file) {
+            (Some(given), _) => Found::Open(given.as_fd()),
+            (None, Executable::Own) => Found::Own,
+            (None, _) => Found::There,
+        },
         line: &program.line,
         login: program.line.is_empty(),
         variables: &program.variables,
@@ -284,18 +302,23 @@ fn on_files(command: &mut Command, files: Vec<OwnedFd>) -> io::Result<()> {
 }
 
 fn command(wanted: &Wanted<'_>, account: &Account) -> Command {
-    let mut command = match wanted.line.split_first() {
-        _ if wanted.own => {
+    let mut command = match (&wanted.file, wanted.line.split_first()) {
+        (Found::Own, _) => {
             let mut command = Command::new(OWN);
             command.args(wanted.line);
             command
         }
-        Some((first, rest)) if !wanted.login => {
+        (Found::Open(file), Some((first, rest))) => {
+            let mut command = Command::new(format!("/proc/self/fd/{}", file.as_raw_fd()));
+            command.arg0(first).args(rest);
+            command
+        }
+        (_, Some((first, rest))) if !wanted.login => {
             let mut command = Command::new(first);
             command.args(rest);
             command
         }
-        asked => {
+        (_, asked) => {
             let mut command = Command::new(&account.shell);
             if wanted.login {
                 // A leading dash makes it a login shell.

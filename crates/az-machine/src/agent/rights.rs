@@ -4,7 +4,7 @@
 //! own program stands at the path of `sudo`, and asks here.
 
 use super::accounts::{self, Account};
-use super::programs::{Programs, Wanted};
+use super::programs::{Found, Programs, Wanted};
 use super::wish::{Answer, Wish};
 use crate::channel;
 use rustix::net::sockopt::socket_peercred;
@@ -57,7 +57,7 @@ fn grant(asker: &OwnedFd, programs: &Arc<Programs>) {
     };
     let begun = {
         let wanted = Wanted {
-            own: false,
+            file: Found::There,
             line: &line,
             login,
             variables: &variables,

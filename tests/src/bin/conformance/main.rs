@@ -13,6 +13,7 @@ macro_rules! say {
 }
 
 mod ansible;
+mod apart;
 mod az;
 mod az_directory;
 mod az_resources;
@@ -46,6 +47,7 @@ const GROUPS: &[Group] = &[
     ("ansible", ansible::cases),
     ("hosts", hosts::cases),
     ("ssh", ssh::cases),
+    ("apart", apart::cases),
     ("query", query::cases),
     ("parity", parity::cases),
     ("credentials", credentials::cases),
@@ -58,7 +60,7 @@ fn az_cases() -> Vec<Case> {
     all.into_iter().flatten().collect()
 }
 
-const USAGE: &str = "usage: conformance [--mutate] [--list] [az|go|python|js|java|ansible|hosts|ssh|query|parity|credentials|contract|CASE ...]";
+const USAGE: &str = "usage: conformance [--mutate] [--list] [az|go|python|js|java|ansible|hosts|ssh|apart|query|parity|credentials|contract|CASE ...]";
 
 fn main() -> ExitCode {
     let mut wanted = Vec::new();

@@ -86,6 +86,11 @@ impl World {
         self.under_mutation(Azure::apart())
     }
 
+    /// The same as a process of its own, with more arguments for its start.
+    pub(crate) fn azure_with(&self, arguments: &[&str]) -> Azure {
+        self.under_mutation(Azure::apart_with(arguments))
+    }
+
     /// One that is recorded among the end-to-end tests' logs, if these are kept.
     pub(crate) fn recorded(&self) -> Azure {
         self.under_mutation(Azure::start())

@@ -245,6 +245,10 @@ fn new_properties(call: &Call<'_>, draft: &mut Draft, asked: &Value) -> Result<V
         .resource
         .hidden
         .insert("powerState".to_owned(), json!("running"));
+    if !image.windows && draft.resource.hidden.contains_key("customData") {
+        let id = draft.resource.id.clone();
+        call.cx.effects.borrow_mut().begun.push(id);
+    }
     Ok(json!({
         "vmId": Uuid::new_v4().to_string(),
         "timeCreated": times::text(call.cx.now),

@@ -19,7 +19,6 @@ pub(crate) struct StartOptions {
     pub(crate) offline: bool,
     /// How the machines' programs run: `process`, as programs of this computer; `namespace`, on a machine with users, files,
     /// processes and a network of its own (Linux); `auto`, the latter where this computer allows it (docs/machines.md)
-    /// [default: process]
     #[arg(
         long,
         value_enum,

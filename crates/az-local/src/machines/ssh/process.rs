@@ -6,7 +6,7 @@ use crate::ground::folder::FolderError;
 use crate::ground::quota::Taken;
 use crate::machines::place::Place;
 use crate::machines::programs::{Surroundings, shell};
-use az_machine::Machine;
+use az_machine::{Executable, Machine};
 use pty_process::{OwnedWritePty, Size};
 use russh::server::{Handle, Msg};
 use russh::{ChannelId, ChannelWriteHalf, Sig};
@@ -332,13 +332,15 @@ impl Running {
 
 /// What a program on a machine apart is told.
 fn there(asked: Asked<'_>) -> az_machine::Program {
-    let (line, own) = match asked.program {
+    let (line, file) = match asked.program {
         // What a fuzzer makes up is not run: what gives back what it is sent stands in for it.
-        _ if cfg!(feature = "fuzzing") => (vec!["cat".into()], false),
-        Program::Shell => (Vec::new(), false),
-        // The user's shell is the agent's to know; `sh` stands for it, as it reads a line alike.
-        Program::Line(line) => (vec![shell().into(), "-c".into(), line], false),
-        Program::Sftp => (vec!["sftp-server".into()], true),
+        _ if cfg!(feature = "fuzzing") => (vec!["cat".into()], Executable::There),
+        Program::Shell => (Vec::new(), Executable::There),
+        Program::Line(line) => {
+            let words = vec![shell().into(), "-c".into(), line];
+            (words, Executable::There)
+        }
+        Program::Sftp => (vec!["sftp-server".into()], Executable::Own),
     };
     let variables = asked.variables.iter();
     let mut variables: Vec<(OsString, OsString)> = variables
@@ -350,7 +352,7 @@ fn there(asked: Asked<'_>) -> az_machine::Program {
     }
     az_machine::Program {
         line,
-        own,
+        file,
         user: az_machine::User::Named {
             name: asked.user.to_owned(),
             administers: true,

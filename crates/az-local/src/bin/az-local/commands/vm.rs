@@ -67,8 +67,10 @@ fn enter(client: &Client, mut entry: Entry) -> Result<ExitCode, Failure> {
     }
     let signals = Signals::taken().map_err(Failure::Signals)?;
     let (input, output, errors) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
-    let files = [input.as_fd(), output.as_fd(), errors.as_fd()];
-    let mut entered = client.enter(entry, files)?;
+    let program = entry.line.first().and_then(|program| own_program(program));
+    let mut files = vec![input.as_fd(), output.as_fd(), errors.as_fd()];
+    files.extend(program.iter().map(AsFd::as_fd));
+    let mut entered = client.enter(entry, &files)?;
     loop {
         let mut ready = [
             PollFd::new(&signals, PollFlags::IN),
@@ -97,13 +99,46 @@ fn enter(client: &Client, mut entry: Entry) -> Result<ExitCode, Failure> {
     }
 }
 
+/// The computer's program of this name, where a machine has none: it sees only what is below these folders. A script is none,
+/// for what reads it would look for it there.
+#[cfg(target_os = "linux")]
+fn own_program(name: &str) -> Option<std::fs::File> {
+    use std::io::Read;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::{Path, PathBuf};
+
+    let found = if name.contains('/') {
+        PathBuf::from(name)
+    } else {
+        let path = std::env::var_os("PATH")?;
+        std::env::split_paths(&path)
+            .map(|folder| folder.join(name))
+            .find(|file| file.is_file())?
+    };
+    let found = found.canonicalize().ok()?;
+    let seen = ["/usr", "/opt", "/bin", "/sbin", "/lib"];
+    if seen
+        .iter()
+        .any(|folder| found.starts_with(Path::new(folder)))
+    {
+        return None;
+    }
+    let mut file = std::fs::File::open(&found).ok()?;
+    let is_program = file
+        .metadata()
+        .is_ok_and(|there| there.is_file() && there.permissions().mode() & 0o111 != 0);
+    let mut beginning = [0; 4];
+    let is_binary = file.read_exact(&mut beginning).is_ok() && beginning == *b"\x7fELF";
+    (is_program && is_binary).then_some(file)
+}
+
 /// Machines run apart on Linux only.
 #[cfg(not(target_os = "linux"))]
 fn enter(client: &Client, entry: Entry) -> Result<ExitCode, Failure> {
     use std::os::fd::AsFd;
     let (input, output, errors) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
     let files = [input.as_fd(), output.as_fd(), errors.as_fd()];
-    client.enter(entry, files)?.ended()?;
+    client.enter(entry, &files)?.ended()?;
     Ok(ExitCode::SUCCESS)
 }
 
