@@ -2,8 +2,9 @@
 
 use super::accounts;
 use super::failed::{Failed, Tried};
+use super::programs;
 use crate::spec::{Layer, Spec};
-use rustix::fs::{Mode, symlink};
+use rustix::fs::{Access, Mode, access, symlink};
 use rustix::mount::{
     MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_change,
     mount_remount, unmount,
@@ -133,17 +134,17 @@ pub(super) fn lay_out(spec: &Spec, own: &Path) -> Result<(), Failed> {
     make(&run.join("lock"), 0o1777).tried("/run/lock")?;
 
     for file in &spec.files {
-        let path = below(&root, &file.path);
-        let written = write(&path, &file.content, file.mode);
-        where_allowed(written).tried(file.path.display())?;
+        let path = place(&root, &file.path).tried(file.path.display())?;
+        write(&path, &file.content, file.mode).tried(file.path.display())?;
     }
-    for path in &spec.own_program {
-        let path = below(&root, Path::new(path));
-        if path.exists() {
+    for wanted in &spec.own_program {
+        let wanted = Path::new(wanted);
+        if below(&root, wanted).exists() {
             continue;
         }
-        let placed = write(&path, &[], 0o755).and_then(|()| Ok(mount_bind(own, &path)?));
-        where_allowed(placed).tried(path.display())?;
+        let path = place(&root, wanted).tried(wanted.display())?;
+        write(&path, &[], 0o755).tried(wanted.display())?;
+        mount_bind(own, &path).tried(wanted.display())?;
     }
 
     chdir(&root).tried("the machine's root")?;
@@ -152,14 +153,17 @@ pub(super) fn lay_out(spec: &Spec, own: &Path) -> Result<(), Failed> {
     chdir("/").tried("the machine's root")
 }
 
-/// What was done, or could not be because the folder is the computer's and nobody on this machine is its owner.
-fn where_allowed(done: io::Result<()>) -> io::Result<()> {
-    match done {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !accounts::several() => {
-            Ok(())
-        }
-        done => done,
+/// Where a file of the machine's goes: to its path, or, where that folder is the computer's and nobody on this machine is its
+/// owner, to the first folder of `PATH`.
+fn place(root: &Path, path: &Path) -> io::Result<PathBuf> {
+    let wanted = below(root, path);
+    let folder = wanted.parent().unwrap_or(root);
+    make(folder, 0o755)?;
+    if accounts::several() || access(folder, Access::WRITE_OK).is_ok() {
+        return Ok(wanted);
     }
+    let name = path.file_name().unwrap_or_default();
+    Ok(below(root, Path::new(programs::OWN_FOLDER)).join(name))
 }
 
 /// Puts the machine's own layer over a folder of the computer's.

@@ -25,6 +25,9 @@ pub(super) const OWN: &str = "/proc/self/exe";
 /// What a program finds as `PATH`, with what people install by hand first (Debian's and Ubuntu's `/etc/environment`).
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Where programs of the agent's are that have no place elsewhere.
+pub(super) const OWN_FOLDER: &str = "/run/az-machine";
+
 /// How long programs have to end by themselves.
 const GRACE: Duration = Duration::from_millis(500);
 
@@ -301,6 +304,13 @@ fn on_files(command: &mut Command, files: Vec<OwnedFd>) -> io::Result<()> {
     Ok(())
 }
 
+fn path() -> String {
+    match std::path::Path::new(OWN_FOLDER).is_dir() {
+        true => format!("{OWN_FOLDER}:{PATH}"),
+        false => PATH.to_owned(),
+    }
+}
+
 fn command(wanted: &Wanted<'_>, account: &Account) -> Command {
     let mut command = match (&wanted.file, wanted.line.split_first()) {
         (Found::Own, _) => {
@@ -338,7 +348,7 @@ fn command(wanted: &Wanted<'_>, account: &Account) -> Command {
         .env("USER", &account.name)
         .env("LOGNAME", &account.name)
         .env("SHELL", &account.shell)
-        .env("PATH", PATH);
+        .env("PATH", path());
     for (name, value) in wanted.variables {
         let is_own = command.get_envs().any(|(own, _)| own == name.as_os_str());
         if !is_own {
