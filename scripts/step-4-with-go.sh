@@ -6,10 +6,10 @@
 # The lines are the tutorial's. Two things are not: the package repository that it adds is Ubuntu's, so elsewhere Go is the
 # distribution's (Debian's backports), or what GO_PACKAGE names; and answers to questions are given beforehand.
 set -eu
-[ $# -eq 1 ] && [ -n "${KEY_VAULT_NAME:-}" ] || {
+if [ $# -ne 1 ] || [ -z "${KEY_VAULT_NAME:-}" ]; then
     sed -n '2,/^set /s/^# \{0,1\}//p' "$0" | sed '/^set /d' >&2
     exit 2
-}
+fi
 program=$(CDPATH='' cd -- "$(dirname -- "$1")" && pwd)/$(basename -- "$1")
 export DEBIAN_FRONTEND=noninteractive
 

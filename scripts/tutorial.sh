@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Runs the whole tutorial, step by step, and cleans up.
 #
-#   scripts/tutorial.sh [--local [--release]] [--identity system|user]
+#   scripts/tutorial.sh [--local [--release]] [--identity system|user] [--program go]
 #
 # --local     builds what is missing and runs on a local Azure of its own, offline; without --identity, for both
 #             kinds of identity. Without --local it runs on the subscription that you are signed in to.
 # --release   with the programs as they are released, which takes some minutes more to build; those that go to the
 #             machine are static where Rust has what that takes (scripts/build-static.sh).
+# --program   what writes the secret: with `go` the tutorial's own Go program, the file GO_PROGRAM, for which Go is installed
+#             on the machine as the tutorial says; locally that is a machine apart (docs/machines.md), and not offline.
 # --identity  which managed identity writes the secret (default in the cloud: system).
 #
 # AZ_LOCAL_REQUEST_LOG=FILE keeps what was sent to the local Azure.
@@ -19,6 +21,7 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 local_azure=false
 release=false
 identities=
+program=
 
 usage() {
     sed -n '2,/^set /s/^# \{0,1\}//p' "$0" | sed '/^set /d' >&2
@@ -35,6 +38,11 @@ while [ $# -gt 0 ]; do
             shift
             ;;
         --identity=*) identities=${1#*=} ;;
+        --program)
+            [ "${2:-}" = go ] || usage
+            program=go
+            shift
+            ;;
         -h | --help) usage 2>&1 ;;
         *) usage ;;
     esac
@@ -46,6 +54,16 @@ case $identities in
 esac
 
 $local_azure || ! $release || usage
+if [ "$program" = go ]; then
+    [ -r "${GO_PROGRAM:-}" ] || {
+        echo "tutorial.sh: --program go needs GO_PROGRAM=FILE, the tutorial's main.go" >&2
+        exit 2
+    }
+    GO_PROGRAM=$(CDPATH='' cd -- "$(dirname -- "$GO_PROGRAM")" && pwd)/$(basename -- "$GO_PROGRAM")
+    export GO_PROGRAM
+else
+    unset GO_PROGRAM
+fi
 
 if $local_azure; then
     echo "Building the tools and the local Azure …" >&2
@@ -68,12 +86,14 @@ if $local_azure; then
     AZ_TOOLS_DIR=$(cd "$tools" && pwd)
     PATH=$AZ_TOOLS_DIR:$PATH
     export PATH AZ_TOOLS_DIR STATIC_DIR TUTORIAL_IDENTITIES="${identities:-system user}"
+    how=(--offline)
+    [ "$program" != go ] || how=(--machines namespace)
     log=()
     [ -z "${AZ_LOCAL_REQUEST_LOG:-}" ] || log=(--request-log "$AZ_LOCAL_REQUEST_LOG")
     # shellcheck disable=SC2016
-    exec az-local run --offline ${log[@]+"${log[@]}"} -- bash -c '
+    exec az-local run "${how[@]}" ${log[@]+"${log[@]}"} -- bash -c '
         set -eu
-        for identity in $TUTORIAL_IDENTITIES; do "$0" --identity "$identity"; done
+        for identity in $TUTORIAL_IDENTITIES; do "$0" --identity "$identity" ${GO_PROGRAM:+--program go}; done
         left=$(az-local resources --count)
         [ "$left" -eq 0 ] || { echo "the local Azure still holds $left things:" >&2; az-local resources >&2; exit 1; }
         echo "The local Azure is empty again." >&2

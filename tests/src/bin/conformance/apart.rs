@@ -15,7 +15,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("apart/node-fetch-and-azure-identity", node),
         Case::new("apart/python-requests", python),
         Case::new("apart/java-managed-identity-credential", java),
-        Case::new("apart/the-tutorials-step-4", step_4),
+        Case::named("apart/the-tutorials-step-4", step_4),
     ]
 }
 

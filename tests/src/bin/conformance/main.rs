@@ -93,6 +93,7 @@ fn main() -> ExitCode {
         let group = |name: &str| name.split('/').next().unwrap_or_default().to_owned();
         cases.retain(|case| wanted.contains(&case.name) || wanted.contains(&group(&case.name)));
     }
+    cases.retain(|case| !case.named || list || wanted.contains(&case.name));
     if cases.is_empty() {
         eprintln!("no such case; --list names them");
         return ExitCode::from(2);

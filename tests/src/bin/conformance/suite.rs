@@ -19,6 +19,8 @@ pub(crate) struct Case {
     pub(crate) run: Story,
     /// Whether it runs after all others, and alone.
     pub(crate) last: bool,
+    /// Whether it runs only where it is named: it takes minutes.
+    pub(crate) named: bool,
 }
 
 impl Case {
@@ -30,6 +32,18 @@ impl Case {
             name: name.into(),
             run: Box::new(run),
             last: false,
+            named: false,
+        }
+    }
+
+    /// A case that runs only where it is named.
+    pub(crate) fn named(
+        name: impl Into<String>,
+        run: impl Fn(&World) -> Result<(), Missing> + Send + Sync + 'static,
+    ) -> Self {
+        Case {
+            named: true,
+            ..Case::new(name, run)
         }
     }
 
