@@ -16,6 +16,7 @@ mod documents;
 mod durability;
 mod environment;
 mod extensions;
+mod faults;
 mod fleet;
 mod foreign_links;
 mod help;

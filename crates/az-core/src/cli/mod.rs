@@ -6,6 +6,7 @@ mod command_line;
 mod complete;
 mod defaults;
 mod failure;
+mod fault;
 pub mod habits;
 mod help;
 mod identities;

@@ -5,7 +5,7 @@ use super::{
     command_line::typed,
     complete, defaults,
     failure::{Failure, Status},
-    help, line_ends, prompt,
+    fault, help, line_ends, prompt,
     report::{Log, report},
     session::Session,
     suggest::suggest,
@@ -43,6 +43,7 @@ where
     F: FnOnce(C, Session) -> Fut,
     Fut: Future<Output = Result<(), Failure>>,
 {
+    fault::end_on_panic(C::NAME);
     // A shell asks for the words that could stand here: it is answered, and nothing is done.
     if std::env::var_os("COMPLETE").is_some() {
         CompleteEnv::with_factory(|| complete::with_candidates(C::command(), C::NAME)).complete();
