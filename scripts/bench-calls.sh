@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What one call of a tool costs: instructions of the whole process, which repeat, counted by valgrind's callgrind.
 #
-#   scripts/bench-calls.sh [FOLDER]     the tools in FOLDER; else they are built as they are released
+#   scripts/bench-calls.sh [FOLDER]     the tools and az-local in FOLDER; else they are built as they are released
 #
 # Everything runs on a local Azure of its own. The roots that the tools read are the system's and that instance's.
 # The exit status is 1 where a goal is missed, 2 where something cannot be measured.
@@ -14,8 +14,7 @@ command -v valgrind >/dev/null || {
 }
 tools=${1:-}
 if [ -z "$tools" ]; then
-    (cd "$root" && cargo build --quiet --locked --release)
-    tools=${CARGO_TARGET_DIR:-$root/target}/release
+    tools=$("$root/scripts/build-released.sh" | paste -s -d :)
 fi
 export PATH=$tools:$PATH
 # A backtrace in each error, where somebody has asked for it, is not what is measured.

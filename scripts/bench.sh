@@ -16,20 +16,18 @@ for word in "$@"; do
 done
 server=()
 if [ "$given" = false ]; then
-    (cd "$root" && cargo build --quiet --locked --release -p az-local)
-    server=(--server "$target/release/az-local")
+    (cd "$root" && cargo build --quiet --locked --profile server -p az-local)
+    server=(--server "$target/server/az-local")
 fi
 # The generator shares the processors with the server: fast rather than small, in a folder of its own.
-(cd "$root" && CARGO_TARGET_DIR=$target/bench cargo build --quiet --locked --release -p end-to-end --bin bench \
-    --config profile.release.opt-level=3 --config profile.release.lto=false \
-    --config profile.release.codegen-units=16)
+(cd "$root" && CARGO_TARGET_DIR=$target/bench cargo build --quiet --locked --profile server -p end-to-end --bin bench)
 
 # Two servers with 256 clients are more connections than a shell usually has files.
 ulimit -S -n 8192 2>/dev/null || true
 
 folders=$(mktemp -d)
 trap 'rm -rf "$folders"' EXIT
-TMPDIR=$folders "$target/bench/release/bench" "$@" "${server[@]}" &
+TMPDIR=$folders "$target/bench/server/bench" "$@" "${server[@]}" &
 bench=$!
 # It ends its servers itself when it is interrupted.
 trap 'kill "$bench" 2>/dev/null' INT TERM HUP

@@ -3,7 +3,7 @@
 #
 #   scripts/bulk-bench.sh [secrets] [identities] [memory] [--quick]
 #
-# Without a word, all three. Builds the tools and az-local as released, but for the linker's optimisation. The first two run
+# Without a word, all three. Builds the tools and az-local by the server's profile. The first two run
 # against az-local with the public cloud's limits and times, at the speed of its clock: 3,000 secrets take a minute and a half,
 # 1,000 identities with a role each three minutes. docs/bulk.md says what is measured. Needs Linux (it reads /proc) and jq.
 set -euo pipefail
@@ -28,10 +28,9 @@ for word in "$@"; do
 done
 [ ${#parts[@]} -gt 0 ] || parts=(secrets identities memory)
 
-(cd "$root" && CARGO_TARGET_DIR=$target/bench cargo build --quiet --locked --release \
-    -p az-local -p az-provision -p az-identity -p az-role -p kv-set -p kv-get \
-    --config profile.release.lto=false --config profile.release.codegen-units=16)
-PATH=$target/bench/release:$PATH
+(cd "$root" && cargo build --quiet --locked --profile server \
+    -p az-local -p az-provision -p az-identity -p az-role -p kv-set -p kv-get)
+PATH=$target/server:$PATH
 
 folder=$(mktemp -d)
 export HOME=$folder

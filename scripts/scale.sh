@@ -8,14 +8,12 @@
 # with built az-local and az-provision; without it, they are built as they are released. See docs/scale.md.
 set -euo pipefail
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-root=$here/..
 subscriptions=${SUBSCRIPTIONS:-50} jobs=${JOBS:-32} speed=${SPEED:-20} a_group=${MACHINES_A_GROUP:-100}
 [ $# -gt 0 ] || set -- 1000 10000
 
 bin=${BIN:-}
 if [ -z "$bin" ]; then
-    (cd "$root" && cargo build --quiet --locked --release -p az-local -p az-provision)
-    bin=${CARGO_TARGET_DIR:-$root/target}/release
+    bin=$("$here/build-released.sh" | paste -s -d :)
 fi
 PATH=$bin:$PATH
 

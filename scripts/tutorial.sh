@@ -71,13 +71,14 @@ if $local_azure; then
     # This computer's own programs run on a machine that is this computer, too.
     STATIC_DIR=/nonexistent
     if $release; then
-        (cd "$here/.." && cargo build --release --locked --quiet)
+        built=$("$here/build-released.sh")
         if "$here/build-static.sh" >&2; then
             STATIC_DIR=$target/static
         else
             echo "The machine gets the programs that were built for this computer." >&2
         fi
-        tools=${AZ_TOOLS_DIR:-$target/release}
+        tools=${AZ_TOOLS_DIR:-$(echo "$built" | head -n 1)}
+        PATH=$(echo "$built" | tail -n 1):$PATH
     else
         # The profile of the tests, of which nothing is built again for this.
         (cd "$here/.." && cargo build --locked --quiet)

@@ -195,6 +195,9 @@ mod tests {
             "https://a.b.vault.azure.net",
             "https://example.com/kv-go.vault.azure.net",
             "kv-go",
+            // Beyond ASCII, even where Unicode has it for the same name.
+            "https://b\u{fc}cher.vault.azure.net",
+            "https://\u{ff4b}v-go.vault.azure.net",
         ] {
             assert!(split_url(SUFFIX, url).is_err(), "{url}");
         }

@@ -16,6 +16,15 @@ use commands::Surroundings;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+/// What the tools are released with is wrong for a server, in which a panic ends one request and not all; whoever builds it so
+/// is told. `scripts/build-released.sh` builds each as it is meant.
+#[cfg(panic = "abort")]
+const _: () = {
+    #[deprecated = "this az-local ends at its first panic: `cargo build --profile server -p az-local` builds one that does not"]
+    const fn built_for_the_tools() {}
+    built_for_the_tools();
+};
+
 fn main() -> ExitCode {
     #[cfg(target_os = "linux")]
     if let Some(status) = commands::agent::as_asked(std::env::args_os()) {
