@@ -1,8 +1,8 @@
 //! What a command's help ends with: examples, what becomes of each flag when it is run again, exit statuses.
 
-use super::failure::EXIT_STATUS;
+use super::{failure::EXIT_STATUS, usage::is_plain};
 use crate::{examples, run_again};
-use clap::Command;
+use clap::{Command, builder::Styles};
 use std::ffi::OsString;
 
 /// How wide a help is at most.
@@ -22,6 +22,11 @@ pub(super) fn dressed_along(command: Command, words: &[String]) -> Command {
         names
             .next()
             .is_some_and(|first| first.get_name() == below.get_name())
+    };
+    let command = if is_plain() {
+        command.styles(Styles::plain())
+    } else {
+        command
     };
     within(command.max_term_width(WIDEST), &name, &named)
 }

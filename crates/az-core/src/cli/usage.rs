@@ -6,7 +6,10 @@ use super::{
     habits, report,
 };
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use std::process::ExitCode;
+use std::{
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+};
 
 /// The error without an argument that is no flag anybody would type: it may be a secret that was given without its flag, or
 /// one that follows its flag and begins with hyphens itself.
@@ -47,7 +50,7 @@ pub(super) fn report(tool: &str, error: &clap::Error) -> ExitCode {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
     ) {
         // a closed pipe is no error
-        let _ = error.print();
+        let _ = print(error);
         return ExitCode::SUCCESS;
     }
     let text = error.render().to_string();
@@ -75,6 +78,20 @@ pub(super) fn report(tool: &str, error: &clap::Error) -> ExitCode {
     };
     report::report(tool, &failure, error_format());
     ExitCode::from(Status::Usage as u8)
+}
+
+/// Whether a help has no colours, whatever the terminal's settings say: clap looks at more, but takes time for that.
+pub(super) fn is_plain() -> bool {
+    !io::stdout().is_terminal() && std::env::var_os("CLICOLOR_FORCE").is_none()
+}
+
+fn print(error: &clap::Error) -> io::Result<()> {
+    let text = error.render().ansi().to_string();
+    if is_plain() && !text.contains('\u{1b}') {
+        // clap would look at each letter, for what there is none of.
+        return io::stdout().write_all(text.as_bytes());
+    }
+    error.print()
 }
 
 /// How errors are to be written, where the command line could not be read as a whole.
