@@ -198,6 +198,7 @@ mod tests {
             // Beyond ASCII, even where Unicode has it for the same name.
             "https://b\u{fc}cher.vault.azure.net",
             "https://\u{ff4b}v-go.vault.azure.net",
+            "https://\u{fffc}A.vault.azure.net",
         ] {
             assert!(split_url(SUFFIX, url).is_err(), "{url}");
         }
