@@ -24,6 +24,8 @@ pub(crate) struct Cli {
 pub(crate) enum What {
     /// What requests cost at az-local however much there is (part flat), and how many it answers (part throughput)
     Local(Arguments),
+    /// az-local beside other emulators of Key Vault, in turns
+    Peers(PeersArguments),
 }
 
 /// A part of the measurement.
@@ -119,6 +121,102 @@ impl Arguments {
     }
 }
 
+/// A part of the measurement beside others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PeersPart {
+    Ready,
+    Load,
+    Growth,
+    All,
+}
+
+/// What is asked for beside others.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PeersArguments {
+    /// What is measured
+    #[arg(long, value_enum, default_value_t = PeersPart::All)]
+    part: PeersPart,
+    /// Few starts, few seconds, few secrets: to see that it runs
+    #[arg(long)]
+    quick: bool,
+    /// Ready: how often each is started [default: 11]
+    #[arg(long, value_name = "N")]
+    runs: Option<NonZero<usize>>,
+    /// Load: how long each writes, and how long it reads [default: 15]
+    #[arg(long, value_name = "SECONDS")]
+    seconds: Option<NonZero<u64>>,
+    /// Load: how many at once
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "N,N,...",
+        default_value = "1,16,128"
+    )]
+    pub(crate) clients: Vec<NonZero<usize>>,
+    /// Growth: how many secrets [default: 1000,10000,100000,1000000]
+    #[arg(long, value_delimiter = ',', value_name = "N,N,...")]
+    sizes: Vec<usize>,
+    /// Growth: when to give up filling one [default: 600]
+    #[arg(long, value_name = "SECONDS")]
+    growth_limit: Option<NonZero<u64>>,
+    /// An az-local that is built already
+    #[arg(long, value_name = "PATH", value_parser = program)]
+    pub(crate) server: PathBuf,
+    /// lowkey-vault's jar, which is run with `java`
+    #[arg(long, value_name = "JAR", value_parser = program)]
+    pub(crate) lowkey_vault: Option<PathBuf>,
+    /// azure-keyvault-emulator's program
+    #[arg(long, value_name = "PATH", value_parser = program)]
+    pub(crate) keyvault_emulator: Option<PathBuf>,
+    /// miniblue's program
+    #[arg(long, value_name = "PATH", value_parser = program)]
+    pub(crate) miniblue: Option<PathBuf>,
+}
+
+impl PeersArguments {
+    fn has(&self, part: PeersPart) -> bool {
+        self.part == part || self.part == PeersPart::All
+    }
+
+    pub(crate) fn ready(&self) -> bool {
+        self.has(PeersPart::Ready)
+    }
+
+    pub(crate) fn load(&self) -> bool {
+        self.has(PeersPart::Load)
+    }
+
+    pub(crate) fn growth(&self) -> bool {
+        self.has(PeersPart::Growth)
+    }
+
+    pub(crate) fn runs(&self) -> usize {
+        let usual = if self.quick { 3 } else { 11 };
+        self.runs.map_or(usual, NonZero::get)
+    }
+
+    pub(crate) fn seconds(&self) -> Duration {
+        let usual = if self.quick { 3 } else { 15 };
+        Duration::from_secs(self.seconds.map_or(usual, NonZero::get))
+    }
+
+    pub(crate) fn growth_limit(&self) -> Duration {
+        let usual = if self.quick { 10 } else { 600 };
+        Duration::from_secs(self.growth_limit.map_or(usual, NonZero::get))
+    }
+
+    /// How many secrets, the least first.
+    pub(crate) fn sizes(&self) -> Vec<usize> {
+        let mut sizes = match (self.sizes.is_empty(), self.quick) {
+            (false, _) => self.sizes.clone(),
+            (true, true) => vec![1_000],
+            (true, false) => vec![1_000, 10_000, 100_000, 1_000_000],
+        };
+        sizes.sort_unstable();
+        sizes
+    }
+}
+
 fn kinds() -> impl clap::builder::TypedValueParser<Value = Kind> {
     let named = KINDS
         .iter()
@@ -130,7 +228,8 @@ fn kinds() -> impl clap::builder::TypedValueParser<Value = Kind> {
 fn program(path: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(path);
     if path.is_file() {
-        return Ok(path);
+        // Whole: some are run in a folder of their own.
+        return path.canonicalize().map_err(|error| error.to_string());
     }
     Err("there is no such file".to_owned())
 }
@@ -143,6 +242,7 @@ mod tests {
         let words = std::iter::once("bench").chain(line.split_whitespace());
         Cli::try_parse_from(words).map(|cli| match cli.what {
             What::Local(arguments) => arguments,
+            What::Peers(arguments) => panic!("not local: {arguments:?}"),
         })
     }
 

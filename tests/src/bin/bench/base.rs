@@ -1,6 +1,7 @@
 //! What every instance has before anything is measured: as many of each thing as several pages of it need.
 
 use crate::Result;
+use crate::client::Client;
 use crate::desk::{Desk, expect};
 use crate::fill::{Limits, fill};
 use serde_json::{Value, json};
@@ -51,20 +52,8 @@ pub(crate) fn group(number: usize) -> String {
 /// Makes the base.
 pub(crate) async fn make(desk: Arc<Desk>) -> Result<Base> {
     let mut client = desk.client();
-    expect(&mut client, &desk.group("PUT", GROUP, Some(&located(0)))).await?;
-    for name in [VAULT, FORBIDDEN] {
-        let vault = json!({"location": "eastus", "properties": {
-            "tenantId": desk.sign_in.tenant,
-            "sku": {"family": "A", "name": "standard"},
-            "enableRbacAuthorization": true,
-            "accessPolicies": [],
-        }});
-        let id = desk.vault_id(GROUP, name);
-        expect(&mut client, &desk.vault("PUT", &id, Some(&vault))).await?;
-    }
-    let scope = desk.vault_id(GROUP, VAULT);
-    let officer = desk.assign(0, &scope, OFFICER, &desk.sign_in.object_id);
-    expect(&mut client, &officer).await?;
+    open_vault(&desk, &mut client).await?;
+    vault(&desk, &mut client, FORBIDDEN).await?;
     let roles = expect(&mut client, &desk.role_definitions()).await?;
     let roles = roles["value"].as_array().ok_or("no roles")?;
     let roles = roles.iter().filter_map(|role| role["name"].as_str());
@@ -85,6 +74,28 @@ pub(crate) async fn make(desk: Arc<Desk>) -> Result<Base> {
     })
 }
 
+/// Makes the group, and the vault in which the desk may do everything with secrets.
+pub(crate) async fn open_vault(desk: &Desk, client: &mut Client) -> Result<()> {
+    expect(client, &desk.group("PUT", GROUP, Some(&located(0)))).await?;
+    vault(desk, client, VAULT).await?;
+    let scope = desk.vault_id(GROUP, VAULT);
+    let officer = desk.assign(0, &scope, OFFICER, &desk.sign_in.object_id);
+    expect(client, &officer).await?;
+    Ok(())
+}
+
+async fn vault(desk: &Desk, client: &mut Client, name: &str) -> Result<()> {
+    let vault = json!({"location": "eastus", "properties": {
+        "tenantId": desk.sign_in.tenant,
+        "sku": {"family": "A", "name": "standard"},
+        "enableRbacAuthorization": true,
+        "accessPolicies": [],
+    }});
+    let id = desk.vault_id(GROUP, name);
+    expect(client, &desk.vault("PUT", &id, Some(&vault))).await?;
+    Ok(())
+}
+
 async fn things(desk: &Arc<Desk>) -> Result<()> {
     let limits = Limits::of_base();
     for name in [SMALL, WRITTEN] {
@@ -102,9 +113,11 @@ async fn things(desk: &Arc<Desk>) -> Result<()> {
     ];
     for maker in makers {
         let with = Arc::clone(desk);
-        fill(desk, EACH, limits, move |number| maker(&with, number))
-            .await?
-            .whole()?;
+        fill(&desk.sign_in.dialer, EACH, limits, move |number| {
+            maker(&with, number)
+        })
+        .await?
+        .whole()?;
     }
     Ok(())
 }

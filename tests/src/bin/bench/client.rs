@@ -1,9 +1,10 @@
-//! Requests over connections that stay open: `CONNECT` through the proxy, TLS, HTTP/1.1.
+//! Requests over connections that stay open: `CONNECT` through the proxy or straight to a server, TLS, HTTP/1.1.
 //!
 //! The generator shares the computer with the server that it loads, so a request is bytes that were made beforehand,
 //! and of an answer nothing is read but its status, its length and its body.
 
 use crate::Result;
+use crate::own_certificate::Any;
 use std::io::{Error, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
@@ -27,14 +28,30 @@ pub(crate) struct Call {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Opens connections through an instance's proxy.
+/// Opens connections, through an instance's proxy or straight to a server.
 pub(crate) struct Dialer {
     address: String,
-    authorization: String,
+    /// The proxy's credentials, where there is one.
+    authorization: Option<String>,
     tls: TlsConnector,
 }
 
 impl Dialer {
+    /// Straight to a server on this computer, whatever its certificate: it is one of its own.
+    pub(crate) fn straight(port: u16) -> Result<Self> {
+        let provider = Arc::new(ring::default_provider());
+        let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Any(provider)))
+            .with_no_client_auth();
+        Ok(Dialer {
+            address: format!("127.0.0.1:{port}"),
+            authorization: None,
+            tls: TlsConnector::from(Arc::new(config)),
+        })
+    }
+
     /// From the proxy's URL with its credentials, and the bundle of certificates to trust.
     pub(crate) fn new(proxy: &str, bundle: &Path) -> Result<Self> {
         let (credentials, address) = proxy
@@ -53,12 +70,12 @@ impl Dialer {
         use base64::Engine as _;
         Ok(Dialer {
             address: address.trim_end_matches('/').to_owned(),
-            authorization: base64::engine::general_purpose::STANDARD.encode(credentials),
+            authorization: Some(base64::engine::general_purpose::STANDARD.encode(credentials)),
             tls: TlsConnector::from(Arc::new(config)),
         })
     }
 
-    /// Connects to a host of Azure's.
+    /// Connects to a host, which may name a port.
     pub(crate) async fn dial(&self, host: &str) -> std::io::Result<Link> {
         tokio::time::timeout(PATIENCE, self.try_dial(host)).await?
     }
@@ -66,27 +83,35 @@ impl Dialer {
     async fn try_dial(&self, host: &str) -> std::io::Result<Link> {
         let mut stream = TcpStream::connect(&self.address).await?;
         stream.set_nodelay(true)?;
-        let connect = format!(
-            "CONNECT {host}:443 HTTP/1.1\r\nhost: {host}:443\r\nproxy-authorization: Basic {}\r\n\r\n",
-            self.authorization
-        );
-        stream.write_all(connect.as_bytes()).await?;
-        let mut answer = Vec::with_capacity(512);
-        while !answer.ends_with(b"\r\n\r\n") {
-            // Behind the empty line TLS begins, and the server waits for us to begin it.
-            if answer.len() > 16 * 1024 || stream.read_buf(&mut answer).await? == 0 {
-                return Err(broken("the proxy's answer has no end"));
-            }
-            if answer.len() > 12 && &answer[8..13] != b" 200 " {
-                return Err(broken("the proxy refuses to connect"));
-            }
+        if let Some(authorization) = &self.authorization {
+            tunnel(&mut stream, host, authorization).await?;
         }
-        let name = ServerName::try_from(host.to_owned()).map_err(Error::other)?;
+        let name = host.split_once(':').map_or(host, |(name, _)| name);
+        let name = ServerName::try_from(name.to_owned()).map_err(Error::other)?;
         Ok(Link {
             stream: self.tls.connect(name, stream).await?,
             buffer: Vec::with_capacity(16 * 1024),
         })
     }
+}
+
+/// Has the proxy connect a stream with a host.
+async fn tunnel(stream: &mut TcpStream, host: &str, authorization: &str) -> std::io::Result<()> {
+    let connect = format!(
+        "CONNECT {host}:443 HTTP/1.1\r\nhost: {host}:443\r\nproxy-authorization: Basic {authorization}\r\n\r\n"
+    );
+    stream.write_all(connect.as_bytes()).await?;
+    let mut answer = Vec::with_capacity(512);
+    while !answer.ends_with(b"\r\n\r\n") {
+        // Behind the empty line TLS begins, and the server waits for us to begin it.
+        if answer.len() > 16 * 1024 || stream.read_buf(&mut answer).await? == 0 {
+            return Err(broken("the proxy's answer has no end"));
+        }
+        if answer.len() > 12 && &answer[8..13] != b" 200 " {
+            return Err(broken("the proxy refuses to connect"));
+        }
+    }
+    Ok(())
 }
 
 /// A connection to one host.

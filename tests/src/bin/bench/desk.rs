@@ -87,6 +87,11 @@ impl Desk {
         }
     }
 
+    /// The token for Key Vault.
+    pub(crate) fn key_vault(&self) -> &str {
+        &self.vault_token
+    }
+
     /// A token for Key Vault.
     pub(crate) fn vault_token(&self) -> Call {
         self.token("vault.azure.net")
@@ -245,7 +250,14 @@ impl Desk {
     }
 }
 
-fn request(host: &Arc<str>, token: &str, method: &str, path: &str, body: Option<&Value>) -> Call {
+/// A request, with a token.
+pub(crate) fn request(
+    host: &Arc<str>,
+    token: &str,
+    method: &str,
+    path: &str,
+    body: Option<&Value>,
+) -> Call {
     let body = body.map(Value::to_string);
     let announced = body.as_ref().map_or_else(String::new, |body| {
         format!(

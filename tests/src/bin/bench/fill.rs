@@ -1,8 +1,7 @@
 //! Many requests over many connections, for what has to be there before something is measured.
 
 use crate::Result;
-use crate::client::Call;
-use crate::desk::Desk;
+use crate::client::{Call, Client, Dialer};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -50,7 +49,7 @@ impl Filled {
 
 /// Sends `count` requests; the time limit stops it.
 pub(crate) async fn fill(
-    desk: &Arc<Desk>,
+    dialer: &Arc<Dialer>,
     count: usize,
     limits: Limits,
     make: impl Fn(usize) -> Call + Send + Sync + 'static,
@@ -61,7 +60,7 @@ pub(crate) async fn fill(
     let mut workers = JoinSet::new();
     for _ in 0..CONNECTIONS.min(count) {
         let (next, done, make) = (Arc::clone(&next), Arc::clone(&done), Arc::clone(&make));
-        let mut client = desk.client();
+        let mut client = Client::new(Arc::clone(dialer));
         workers.spawn(async move {
             while began.elapsed() < limits.time {
                 let number = next.fetch_add(1, Ordering::Relaxed);
@@ -84,10 +83,7 @@ pub(crate) async fn fill(
     })
 }
 
-async fn insist(
-    client: &mut crate::client::Client,
-    call: &Call,
-) -> std::result::Result<(), String> {
+async fn insist(client: &mut Client, call: &Call) -> std::result::Result<(), String> {
     let mut said = String::new();
     for _ in 0..TRIES {
         match client.send(call).await {

@@ -27,12 +27,17 @@ const OPTIONS: [&str; 8] = [
 pub(crate) struct Instance {
     program: PathBuf,
     folder: TempDir,
+    /// Whether its state is in its folder, or in memory.
+    on_disk: bool,
     child: Option<Child>,
 }
 
 /// What signs in to an instance.
 pub(crate) struct SignIn {
     pub(crate) dialer: Arc<Dialer>,
+    /// The proxy's URL and the certificates to trust, for another program.
+    pub(crate) proxy: String,
+    pub(crate) bundle: String,
     pub(crate) tenant: String,
     pub(crate) client_id: String,
     pub(crate) secret: String,
@@ -44,9 +49,19 @@ pub(crate) struct SignIn {
 impl Instance {
     /// Starts one on a new folder.
     pub(crate) fn start(program: &Path) -> Result<Self> {
+        Self::begin(program, true)
+    }
+
+    /// Starts one whose state is in memory.
+    pub(crate) fn start_in_memory(program: &Path) -> Result<Self> {
+        Self::begin(program, false)
+    }
+
+    fn begin(program: &Path, on_disk: bool) -> Result<Self> {
         let mut instance = Instance {
             program: program.to_owned(),
             folder: TempDir::with_prefix("az-local-bench-")?,
+            on_disk,
             child: None,
         };
         instance.launch()?;
@@ -57,11 +72,12 @@ impl Instance {
         let mut command = Command::new(&self.program);
         command
             .args(words)
-            .arg("--data-dir")
-            .arg(self.data_dir())
             .env_clear()
             .env("HOME", self.folder.path())
             .stdin(Stdio::null());
+        if self.on_disk {
+            command.arg("--data-dir").arg(self.data_dir());
+        }
         command
     }
 
@@ -128,11 +144,11 @@ impl Instance {
         };
         let status: Value = serde_json::from_str(&self.ask(&["status", "-o", "json"])?)?;
         let object_id = status["tenants"][0]["objectId"].as_str();
+        let (proxy, bundle) = (variable("HTTPS_PROXY")?, variable("SSL_CERT_FILE")?);
         Ok(SignIn {
-            dialer: Arc::new(Dialer::new(
-                &variable("HTTPS_PROXY")?,
-                Path::new(&variable("SSL_CERT_FILE")?),
-            )?),
+            dialer: Arc::new(Dialer::new(&proxy, Path::new(&bundle))?),
+            proxy,
+            bundle,
             tenant: variable("AZURE_TENANT_ID")?,
             client_id: variable("AZURE_CLIENT_ID")?,
             secret: variable("AZURE_CLIENT_SECRET")?,

@@ -19,6 +19,8 @@ mod fill;
 mod flat;
 mod instance;
 mod mix;
+mod own_certificate;
+mod peers;
 mod populate;
 mod process;
 mod rows;
@@ -33,7 +35,7 @@ use tokio::signal::unix::{SignalKind, signal};
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> ExitCode {
-    let What::Local(arguments) = Cli::parse().what;
+    let what = Cli::parse().what;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -41,7 +43,7 @@ fn main() -> ExitCode {
         // What is left of a measurement that is interrupted is dropped, and with it its servers.
         Ok(runtime) => runtime.block_on(async {
             tokio::select! {
-                ended = measure(&arguments) => ended,
+                ended = measure(&what) => ended,
                 ended = interrupted() => ended,
             }
         }),
@@ -68,8 +70,15 @@ async fn interrupted() -> Result<bool> {
     Err("interrupted".into())
 }
 
-/// Measures what is asked for. Whether every row passed.
-async fn measure(arguments: &Arguments) -> Result<bool> {
+/// Measures what is asked for. Whether all that is judged passed.
+async fn measure(what: &What) -> Result<bool> {
+    match what {
+        What::Local(arguments) => local(arguments).await,
+        What::Peers(arguments) => peers::measure(arguments).await,
+    }
+}
+
+async fn local(arguments: &Arguments) -> Result<bool> {
     let (mut passed, mut rows, mut all) = (0, 0, true);
     if arguments.flat() {
         say!(

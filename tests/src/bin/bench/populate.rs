@@ -106,7 +106,7 @@ pub(crate) async fn populate(
         Kind::Operations => {
             // The groups themselves are there at every size: what grows is what was done to them.
             let with = Arc::clone(&desk);
-            fill(&desk, FIREWALLS, limits, move |number| {
+            fill(&desk.sign_in.dialer, FIREWALLS, limits, move |number| {
                 firewall(&with, number)
             })
             .await?
@@ -114,7 +114,7 @@ pub(crate) async fn populate(
             firewall
         }
     };
-    fill(&base.desk, count, limits, move |number| {
+    fill(&base.desk.sign_in.dialer, count, limits, move |number| {
         maker(&desk, number)
     })
     .await
@@ -153,12 +153,17 @@ async fn assignments(base: &Base, kind: Kind, count: usize, limits: Limits) -> R
     // Fewer where the time was over for what they name.
     let possible = principals.len() * scopes.len() * roles.len();
     let with = Arc::clone(desk);
-    let filled = fill(desk, count.min(possible), limits, move |number| {
-        let role = &roles[number % roles.len()];
-        let scope = &scopes[number / roles.len() % scopes.len()];
-        let principal = &principals[number / roles.len() / scopes.len()];
-        with.assign(FIRST + number as u64, scope, role, principal)
-    })
+    let filled = fill(
+        &desk.sign_in.dialer,
+        count.min(possible),
+        limits,
+        move |number| {
+            let role = &roles[number % roles.len()];
+            let scope = &scopes[number / roles.len() % scopes.len()];
+            let principal = &principals[number / roles.len() / scopes.len()];
+            with.assign(FIRST + number as u64, scope, role, principal)
+        },
+    )
     .await?;
     Ok(Filled {
         wanted: count,
@@ -169,7 +174,7 @@ async fn assignments(base: &Base, kind: Kind, count: usize, limits: Limits) -> R
 /// Makes groups: scopes.
 async fn groups(desk: &Arc<Desk>, count: usize, limits: Limits) -> Result<Vec<String>> {
     let with = Arc::clone(desk);
-    let made = fill(desk, count, limits, move |number| {
+    let made = fill(&desk.sign_in.dialer, count, limits, move |number| {
         with.group("PUT", &bulk(number), Some(&located(number)))
     })
     .await?;
@@ -181,7 +186,7 @@ async fn groups(desk: &Arc<Desk>, count: usize, limits: Limits) -> Result<Vec<St
 /// Makes identities: their principals.
 async fn identities(desk: &Arc<Desk>, count: usize, limits: Limits) -> Result<Vec<String>> {
     let with = Arc::clone(desk);
-    let made = fill(desk, count, limits, move |number| {
+    let made = fill(&desk.sign_in.dialer, count, limits, move |number| {
         with.identity("PUT", &group(1), &bulk(number), Some(&located(number)))
     })
     .await?;

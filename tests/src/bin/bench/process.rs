@@ -30,6 +30,20 @@ pub(crate) fn status(pid: u32) -> Result<Status> {
     })
 }
 
+/// The memory (kB) that would be free if the process ended: what it shares with others is counted in parts.
+pub(crate) fn proportional(pid: u32) -> Result<u64> {
+    let text = read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+    let word = line.and_then(|rest| rest.split_whitespace().next());
+    Ok(word.ok_or("/proc/PID/smaps_rollup has no Pss")?.parse()?)
+}
+
+/// How many processes have waited for a processor in the last minute, on average.
+pub(crate) fn load() -> Result<String> {
+    let text = read_to_string("/proc/loadavg")?;
+    Ok(text.split_whitespace().next().unwrap_or("?").to_owned())
+}
+
 /// The processor time that a process has used (seconds), from `/proc/PID/stat`.
 pub(crate) fn cpu(pid: u32) -> Result<f64> {
     let text = read_to_string(format!("/proc/{pid}/stat"))?;
