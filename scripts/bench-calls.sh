@@ -1,31 +1,21 @@
 #!/usr/bin/env bash
 # What one call of a tool costs: instructions of the whole process, which repeat, counted by valgrind's callgrind.
 #
-#   scripts/bench-calls.sh [FOLDER]     the tools and az-local in FOLDER; else they are built as they are released
+#   scripts/bench-calls.sh [FOLDER]     the tools in FOLDER; else they are built as they are released
 #
 # Everything runs on a local Azure of its own. The roots that the tools read are the system's and that instance's.
 # The exit status is 1 where a goal is missed, 2 where something cannot be measured.
 set -euo pipefail
-root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+# shellcheck source=scripts/bench-lib.sh
+. "$(dirname -- "$0")/bench-lib.sh"
 
-command -v valgrind >/dev/null || {
-    echo "bench-calls.sh: valgrind counts the instructions, and is not installed" >&2
-    exit 2
-}
-tools=${1:-}
-if [ -z "$tools" ]; then
-    tools=$("$root/scripts/build-released.sh" | paste -s -d :)
-fi
-export PATH=$tools:$PATH
+command -v valgrind >/dev/null || fail "valgrind counts the instructions, and is not installed"
+use_tools "${1:-}"
 # A backtrace in each error, where somebody has asked for it, is not what is measured.
 unset RUST_BACKTRACE
+start_azure --offline
 
-if [ -z "${BENCH_CALLS_INSIDE:-}" ]; then
-    BENCH_CALLS_INSIDE=1 exec az-local run --offline -- "$0" "$tools"
-fi
-
-counts=$(mktemp)
-trap 'rm -f "$counts"' EXIT
+counts=$folder/counts
 missed=0
 
 # count GOAL COMMAND...: the least of three, in millions; one that is interrupted by a signal or a retry counts more.

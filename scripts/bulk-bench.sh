@@ -3,13 +3,12 @@
 #
 #   scripts/bulk-bench.sh [secrets] [identities] [memory] [--quick]
 #
-# Without a word, all three. Builds the tools and az-local by the server's profile. The first two run
+# Without a word, all three. Builds the tools and az-local as released, but for the linker's optimisation. The first two run
 # against az-local with the public cloud's limits and times, at the speed of its clock: 3,000 secrets take a minute and a half,
 # 1,000 identities with a role each three minutes. docs/bulk.md says what is measured. Needs Linux (it reads /proc) and jq.
 set -euo pipefail
-here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-root=$here/..
-target=${CARGO_TARGET_DIR:-$root/target}
+# shellcheck source=scripts/bench-lib.sh
+. "$(dirname -- "$0")/bench-lib.sh"
 
 parts=() quick=false
 for word in "$@"; do
@@ -21,8 +20,7 @@ for word in "$@"; do
             exit 0
             ;;
         *)
-            echo "bulk-bench.sh: '$word' is no part: secrets, identities, memory" >&2
-            exit 2
+            fail "'$word' is no part: secrets, identities, memory"
             ;;
     esac
 done
@@ -30,29 +28,7 @@ done
 
 (cd "$root" && cargo build --quiet --locked --profile server \
     -p az-local -p az-provision -p az-identity -p az-role -p kv-set -p kv-get)
-PATH=$target/server:$PATH
-
-folder=$(mktemp -d)
-export HOME=$folder
-stop() {
-    az-local stop --data-dir "$folder/azure" >"$folder/stopped" 2>&1 || true
-}
-trap 'stop; rm -rf "$folder"' EXIT
-trap 'exit 130' INT TERM HUP
-
-# A new local Azure with these options, and its environment.
-start() {
-    stop
-    rm -rf "$folder/azure" "$folder/requests.jsonl"
-    az-local start --data-dir "$folder/azure" "$@" >"$folder/started"
-    AZ_LOCAL_DIR=$folder/azure
-    export AZ_LOCAL_DIR
-    eval "$(az-local env)"
-}
-
-now() {
-    date +%s.%N
-}
+use_tools "$target/server"
 
 # The memory that a process takes at most (kB): read again and again until it is gone, for Linux forgets it then.
 peak() {
@@ -89,7 +65,7 @@ report() {
 secrets() {
     local many=3000 began ended made
     [ "$quick" = false ] || many=600
-    start --profile azure --role-delay 0s --request-log "$folder/requests.jsonl"
+    start_azure --profile azure --role-delay 0s --request-log "$folder/requests.jsonl"
     az-provision group create -n g -l eastus -o none
     az-provision keyvault create -g g -n kv-bulk -o none
     az-role assignment create --assignee "$AZURE_CLIENT_ID" --role 'Key Vault Secrets Officer' \
@@ -105,7 +81,7 @@ secrets() {
 identities() {
     local many=1000 began ended made group
     [ "$quick" = false ] || many=150
-    start --profile azure --request-log "$folder/requests.jsonl"
+    start_azure --profile azure --request-log "$folder/requests.jsonl"
     group=$(az-provision group create -n g -l eastus --query id -o tsv)
     began=$(now)
     seq -f id-%.0f "$many" | az-identity create -g g -n - |
@@ -118,7 +94,7 @@ identities() {
 memory() {
     local sizes='1000 10000 100000' size
     [ "$quick" = false ] || sizes='1000 3000'
-    start --role-delay 0s --principal-delay 0s --operation-time 0s
+    start_azure --role-delay 0s --principal-delay 0s --operation-time 0s
     az-provision group create -n g -l eastus -o none
     az-provision keyvault create -g g -n kv-bulk -o none
     az-role assignment create --assignee "$AZURE_CLIENT_ID" --role 'Key Vault Secrets Officer' \

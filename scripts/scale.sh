@@ -7,22 +7,12 @@
 # SUBSCRIPTIONS (50), JOBS (32), SPEED (20) and MACHINES_A_GROUP (100) are taken from the environment. BIN names a folder
 # with built az-local and az-provision; without it, they are built as they are released. See docs/scale.md.
 set -euo pipefail
-here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+# shellcheck source=scripts/bench-lib.sh
+. "$(dirname -- "$0")/bench-lib.sh"
 subscriptions=${SUBSCRIPTIONS:-50} jobs=${JOBS:-32} speed=${SPEED:-20} a_group=${MACHINES_A_GROUP:-100}
 [ $# -gt 0 ] || set -- 1000 10000
 
-bin=${BIN:-}
-if [ -z "$bin" ]; then
-    bin=$("$here/build-released.sh" | paste -s -d :)
-fi
-PATH=$bin:$PATH
-
-folder=$(mktemp -d)
-stop() {
-    az-local stop --data-dir "$folder/azure" >/dev/null 2>&1 || true
-    rm -rf "$folder"
-}
-trap stop EXIT
+use_tools "${BIN:-}"
 
 # Seconds of the public cloud, as docs/profiles.md has them: a deployment of groups takes the least that a deployment
 # takes, one with machines as long as a machine; whoever waits looks every 15 s, and at this speed never before a second
@@ -39,9 +29,7 @@ up() { echo $((($1 + $2 - 1) / $2)); }
 printf '%9s %6s %12s %10s %9s %9s %7s %14s\n' \
     machines groups deployments resources wall_s bound_s times ms_a_machine
 for machines in "$@"; do
-    export AZ_LOCAL_DIR=$folder/azure
-    az-local start --data-dir "$folder/azure" --subscriptions "$subscriptions" --profile azure --speed "$speed" \
-        --offline >/dev/null
+    start_azure --subscriptions "$subscriptions" --profile azure --speed "$speed" --offline
     az-local status -o json | grep -o '"id": *"[0-9a-f-]*"' | grep -o '[0-9a-f-]\{36\}' |
         head -n "$subscriptions" >"$folder/subscriptions"
     # A network, a vault, an identity and a role for each group; an interface and a machine for each line.
@@ -57,22 +45,15 @@ for machines in "$@"; do
         }' "$folder/subscriptions" >"$folder/fleet.jsonl"
     groups=$(up "$machines" "$a_group")
     used=$((groups < subscriptions ? groups : subscriptions))
-    (
-        eval "$(az-local env --shell bash)"
-        HOME=$folder
-        export HOME
-        began=$(date +%s.%N)
-        az-provision all --as-template "$folder/fleet.jsonl" -l eastus --admin-username ada --generate-ssh-keys \
-            --public-ip-address '' --nsg fleet --only-show-errors --jobs "$jobs" --deploy \
-            >"$folder/made"
-        ended=$(date +%s.%N)
-        bound=$(($(up "$used" "$jobs") * $(waited "$of_groups") + $(up "$groups" "$jobs") * $(waited "$of_machines")))
-        awk -v machines="$machines" -v groups="$groups" -v began="$began" -v ended="$ended" -v bound="$bound" '
-            match($0, /"resources":[0-9]+/) { resources += substr($0, RSTART + 12, RLENGTH - 12) }
-            END { wall = ended - began
-                printf "%9d %6d %12d %10d %9.1f %9d %7.2f %14.1f\n",
-                    machines, groups, NR, resources, wall, bound, wall / bound, wall * 1000 / machines }' "$folder/made"
-    )
-    az-local stop --data-dir "$folder/azure" >/dev/null
-    rm -rf "$folder/azure"
+    began=$(now)
+    az-provision all --as-template "$folder/fleet.jsonl" -l eastus --admin-username ada --generate-ssh-keys \
+        --public-ip-address '' --nsg fleet --only-show-errors --jobs "$jobs" --deploy \
+        >"$folder/made"
+    ended=$(now)
+    bound=$(($(up "$used" "$jobs") * $(waited "$of_groups") + $(up "$groups" "$jobs") * $(waited "$of_machines")))
+    awk -v machines="$machines" -v groups="$groups" -v began="$began" -v ended="$ended" -v bound="$bound" '
+        match($0, /"resources":[0-9]+/) { resources += substr($0, RSTART + 12, RLENGTH - 12) }
+        END { wall = ended - began
+            printf "%9d %6d %12d %10d %9.1f %9d %7.2f %14.1f\n",
+                machines, groups, NR, resources, wall, bound, wall / bound, wall * 1000 / machines }' "$folder/made"
 done
