@@ -1,7 +1,7 @@
 //! The build script of the six tools: what the linker can leave out of a released one.
 //!
 //! The tools end at a panic and unwind nothing (crates/az-core/src/cli/fault.rs), but Rust writes the tables for it on this platform
-//! whatever the profile says: an eighth of each tool. And equal functions, of which generic code is full, are kept once.
+//! whatever the profile says: an eighth of each tool. And equal functions whose address nobody takes are kept once.
 //!
 //! Which of it a linker can do is tried, with a program of one line, which must run: no more is assumed of it. Where nothing can be
 //! done the tools are larger, and do the same.
@@ -31,7 +31,7 @@ fn main() {
     }
     for argument in [
         format!("-Wl,-T,{}", tables.display()),
-        "-Wl,--icf=all".to_owned(),
+        "-Wl,--icf=safe".to_owned(),
     ] {
         if links(&folder, &argument) {
             println!("cargo::rustc-link-arg-bins={argument}");

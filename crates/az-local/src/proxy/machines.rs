@@ -46,10 +46,7 @@ pub(super) async fn find(
     port: u16,
 ) -> Result<Resource, Response> {
     let looking = Arc::clone(instance);
-    let found = instance
-        .workers
-        .run(move || look_up(&looking, &client, address, port));
-    answered(found.await)
+    looked_up(instance, move || look_up(&looking, &client, address, port)).await
 }
 
 /// The machine that has an address of the caller's virtual network, if it may be reached there by SSH.
@@ -61,7 +58,7 @@ pub(super) async fn find_within(
     port: u16,
 ) -> Result<Resource, Response> {
     let looking = Arc::clone(instance);
-    let found = instance.workers.run(move || {
+    let look_up = move || {
         dispatch::settle(&looking)?;
         let served = looking.serve(Access::Read, client.caller(), |cx| {
             let sender = match &client.machine {
@@ -89,15 +86,16 @@ pub(super) async fn find_within(
             }))
         });
         served.result
-    });
-    answered(found.await)
+    };
+    looked_up(instance, look_up).await
 }
 
-/// What a look-up came to.
-fn answered(
-    found: Option<Result<Result<Resource, Unreached>, StateError>>,
-) -> Result<Resource, Response> {
-    match found {
+/// What a look-up comes to.
+async fn looked_up<L>(instance: &Arc<Instance>, look_up: L) -> Result<Resource, Response>
+where
+    L: FnOnce() -> Result<Result<Resource, Unreached>, StateError> + Send + 'static,
+{
+    match instance.workers.run(look_up).await {
         Some(Ok(Ok(machine))) => Ok(machine),
         Some(Ok(Err(unreached))) => {
             let message = unreached.to_string();

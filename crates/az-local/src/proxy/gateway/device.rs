@@ -77,10 +77,10 @@ impl AsyncWrite for Device {
     ) -> Poll<io::Result<usize>> {
         loop {
             let mut ready = ready!(self.packets.poll_write_ready(cx))?;
-            match ready.try_io(|packets| Ok(write(packets, packet)?)) {
-                // What the machine does not take is lost, as on any network.
-                Ok(_) => return Poll::Ready(Ok(packet.len())),
-                Err(_) => {}
+            // What the machine does not take is lost, as on any network.
+            let written = ready.try_io(|packets| Ok(write(packets, packet)?));
+            if written.is_ok() {
+                return Poll::Ready(Ok(packet.len()));
             }
         }
     }

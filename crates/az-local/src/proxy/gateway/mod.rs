@@ -236,7 +236,7 @@ async fn is_there(instance: &Arc<Instance>, name: &str) -> bool {
         Host::Emulated(_) | Host::Unemulated => true,
         Host::Other if !instance.offline => tokio::net::lookup_host((name, 0))
             .await
-            .is_ok_and(|mut found| found.any(|one| is_elsewhere(one))),
+            .is_ok_and(|mut found| found.any(is_elsewhere)),
         _ => false,
     }
 }

@@ -354,10 +354,10 @@ impl Running {
 
     /// Waits a moment for an emulator that is not ready; an error where it never will be.
     async fn wait(&mut self, began: Instant, why: &str) -> Result<()> {
-        if let Process::Other { child, .. } = &mut self.process {
-            if let Some(status) = child.try_wait()? {
-                return Err(format!("it ended ({status}): {why}").into());
-            }
+        if let Process::Other { child, .. } = &mut self.process
+            && let Some(status) = child.try_wait()?
+        {
+            return Err(format!("it ended ({status}): {why}").into());
         }
         if began.elapsed() > PATIENCE {
             return Err(format!("it is not ready after {} s: {why}", PATIENCE.as_secs()).into());
