@@ -4,20 +4,15 @@ use super::document::Document;
 use super::transaction::StateError;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use crypto_primes::hazmat::{SetBits, SmallFactorsSieveFactory};
-use crypto_primes::{Flavor, is_prime, sieve_and_find};
 use ring::rand::SystemRandom;
 use ring::rsa::PublicKeyComponents;
 use ring::signature::{self, RsaKeyPair};
-use rsa::BoxedUint;
 use rsa::pkcs8::EncodePrivateKey;
 use rsa::rand_core::UnwrapErr;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::HashSet;
-use std::num::NonZero;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError, mpsc};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 /// Why there is no signing key, or it would not sign.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -104,79 +99,14 @@ impl SigningKey {
     }
 }
 
-/// Makes an RSA key of 2048 bits (PKCS#8, DER). Takes some hundredths of a second of each processor.
+/// Makes an RSA key of 2048 bits (PKCS#8, DER). Takes some tenths of a second.
 pub fn generate_rsa() -> Result<Vec<u8>, KeyError> {
-    let failed = |error: rsa::Error| KeyError::Generate(error.to_string());
-    let (one, other) = two_primes()?;
-    // ring reads only keys whose first prime is the greater one.
-    let (p, q) = if one > other {
-        (one, other)
-    } else {
-        (other, one)
-    };
-    let key = rsa::RsaPrivateKey::from_p_q(p, q, BoxedUint::from(EXPONENT)).map_err(failed)?;
+    let key = rsa::RsaPrivateKey::new(&mut UnwrapErr(getrandom::SysRng), 2048)
+        .map_err(|error| KeyError::Generate(error.to_string()))?;
     let der = key
         .to_pkcs8_der()
         .map_err(|error| KeyError::Generate(error.to_string()))?;
     Ok(der.as_bytes().to_vec())
-}
-
-/// The exponent that every public key has.
-const EXPONENT: u32 = 65_537;
-/// Bits of a prime: with the two highest set in each, a product of two has 2048.
-const PRIME_BITS: u32 = 1024;
-/// Most threads that look for primes.
-const MOST_SEARCHES: usize = 4;
-
-/// Two different primes. All processors look for some, and the first two are taken: whoever signs in first waits for them.
-fn two_primes() -> Result<(BoxedUint, BoxedUint), KeyError> {
-    let searches = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let enough = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let (give, take) = mpsc::channel();
-        for _ in 0..searches.min(MOST_SEARCHES) {
-            let (give, enough) = (give.clone(), &enough);
-            scope.spawn(move || {
-                while !enough.load(Ordering::Relaxed) {
-                    let found = prime(enough);
-                    if enough.load(Ordering::Relaxed) || give.send(found).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-        let two = || -> Result<(BoxedUint, BoxedUint), KeyError> {
-            let next = || {
-                let gone = |_| KeyError::Generate("nobody looks for primes".to_owned());
-                take.recv().map_err(gone)?
-            };
-            let one = next()?;
-            loop {
-                let other = next()?;
-                if other != one {
-                    return Ok((one, other));
-                }
-            }
-        };
-        let two = two();
-        // Those who are still looking take what they have for one, and nobody asks them.
-        enough.store(true, Ordering::Relaxed);
-        two
-    })
-}
-
-/// A prime that can be a half of an RSA key; anything once there are enough.
-fn prime(enough: &AtomicBool) -> Result<BoxedUint, KeyError> {
-    let failed = |error: &dyn std::fmt::Display| KeyError::Generate(error.to_string());
-    let numbers = SmallFactorsSieveFactory::new(Flavor::Any, PRIME_BITS, SetBits::TwoMsb)
-        .map_err(|error| failed(&error))?;
-    let mut random = UnwrapErr(getrandom::SysRng);
-    let found = sieve_and_find(&mut random, numbers, |_, candidate: &BoxedUint| {
-        enough.load(Ordering::Relaxed) || is_prime(Flavor::Any, candidate)
-    });
-    found
-        .map_err(|error| failed(&error))?
-        .ok_or_else(|| failed(&"no prime was found"))
 }
 
 /// The signing key as it is kept.
@@ -297,31 +227,4 @@ fn load_or_generate(
     })
     .map_err(failed)?;
     Ok(key)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rsa::traits::{PrivateKeyParts, PublicKeyParts};
-
-    #[test]
-    fn a_key_is_the_product_of_two_primes_and_signs() {
-        let (one, other) = two_primes().expect("two primes");
-        for prime in [&one, &other] {
-            assert_eq!(prime.bits(), PRIME_BITS);
-            assert!(is_prime(Flavor::Any, prime));
-        }
-        assert_ne!(one, other);
-        let der = generate_rsa().expect("a key");
-        let key: rsa::RsaPrivateKey =
-            rsa::pkcs8::DecodePrivateKey::from_pkcs8_der(&der).expect("PKCS#8");
-        assert_eq!(key.n().bits(), 2 * PRIME_BITS);
-        assert_eq!(key.primes().len(), 2);
-        let key = SigningKey::from_pkcs8(&der).expect("ring's key");
-        let token = key.sign(&json!({"aud": "anyone"})).expect("a token");
-        let (message, mark) = token.rsplit_once('.').expect("a signature");
-        let mark = URL_SAFE_NO_PAD.decode(mark).expect("base64url");
-        assert!(key.verifies(message.as_bytes(), &mark));
-        assert!(!key.verifies(b"something else", &mark));
-    }
 }
