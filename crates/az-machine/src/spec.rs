@@ -31,6 +31,9 @@ pub struct Layer {
     pub from: PathBuf,
     /// On the machine, absolute.
     pub at: PathBuf,
+    /// A folder of the computer's over it, in which a character device of number 0 hides what has its path
+    /// (<https://docs.kernel.org/filesystems/overlayfs.html#whiteouts-and-opaque-directories>).
+    pub mask: Option<PathBuf>,
 }
 
 /// A file of the machine.

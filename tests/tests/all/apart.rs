@@ -88,7 +88,14 @@ fn a_machine_apart_has_its_own_users_files_processes_and_name() {
             format!("{sudo}kill -0 {own}"),
             format!("{sudo}sh -c 'echo 1 > /proc/sys/kernel/panic'"),
             format!("{sudo}sh -c 'echo b > /proc/sysrq-trigger'"),
-            format!("{sudo}mount -t tmpfs none /proc/1/root/mnt -o bad"),
+            format!("{sudo}mount -t proc proc /mnt"),
+            format!("{sudo}mount -o remount,rw /proc/sys"),
+            format!("{sudo}unshare --mount true"),
+            format!(
+                "{sudo}sh -c 'unshare -Urmpf --mount-proc sh -c \"echo x > /proc/sys/kernel/core_pattern\"'"
+            ),
+            format!("{sudo}cat /proc/1/environ /proc/1/mem"),
+            format!("{sudo}ls /proc/1/root/"),
         ] {
             let output = on(&azure, VM, &line);
             assert!(!output.status.success(), "{line}: {output:?}");

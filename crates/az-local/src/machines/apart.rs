@@ -114,6 +114,7 @@ fn layer(from: &Path, at: &str) -> Layer {
     Layer {
         from: from.to_owned(),
         at: PathBuf::from(at),
+        mask: None,
     }
 }
 
@@ -180,7 +181,11 @@ fn spec(
     let mut layers = vec![layer(&image.join("etc"), "/etc")];
     // What the package manager knows of what is installed.
     for path in ["/usr", "/opt", "/var/lib/dpkg", "/var/lib/apt"] {
-        layers.push(layer(Path::new(path), path));
+        let mask = image::mask(&image, path);
+        layers.push(Layer {
+            mask: mask.is_dir().then_some(mask),
+            ..layer(Path::new(path), path)
+        });
     }
     let file = |path: &str, content: String| File {
         path: PathBuf::from(path),

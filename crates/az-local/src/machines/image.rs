@@ -2,6 +2,7 @@
 //! and with trust in the instance.
 
 use crate::ground::folder::{Folder, FolderError, make_private};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -54,8 +55,59 @@ pub(crate) fn made(folder: &Folder) -> Result<PathBuf, FolderError> {
     make_private(&image)?;
     let etc = image.join("etc");
     settings(&etc, folder).map_err(FolderError::at(&etc))?;
+    for path in ["/opt", "/usr/local"] {
+        let mask = mask(&image, path);
+        hide(Path::new(path), &mask).map_err(FolderError::at(&mask))?;
+    }
     fs::write(&done, "").map_err(FolderError::at(&done))?;
     Ok(image)
+}
+
+/// What lies over a folder of the computer's, to hide what not everybody may read: the machine's root is who the computer's
+/// user is to its files.
+pub(crate) fn mask(image: &Path, path: &str) -> PathBuf {
+    image.join("masks").join(path.trim_start_matches('/'))
+}
+
+/// Hides what not everybody may read below a folder. Folders are made as they are needed.
+fn hide(folder: &Path, mask: &Path) -> io::Result<()> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Ok(());
+    };
+    for entry in entries.flatten() {
+        let Ok(metadata) = entry.metadata() else {
+            continue;
+        };
+        let mask = mask.join(entry.file_name());
+        let mode = metadata.mode();
+        let is_open = mode & 0o004 != 0 && (!metadata.is_dir() || mode & 0o001 != 0);
+        if metadata.is_symlink() {
+            continue;
+        }
+        if is_open {
+            if metadata.is_dir() {
+                hide(&entry.path(), &mask)?;
+            }
+            continue;
+        }
+        if let Some(folder) = mask.parent() {
+            make_open(folder)?;
+        }
+        mknodat(CWD, &mask, FileType::CharacterDevice, Mode::empty(), 0)?;
+    }
+    Ok(())
+}
+
+/// Makes a folder and those above it that are missing: what lies over a folder decides who may enter that.
+fn make_open(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = folder.parent() {
+        make_open(above)?;
+    }
+    fs::create_dir(folder)?;
+    fs::set_permissions(folder, Permissions::from_mode(0o755))
 }
 
 fn settings(etc: &Path, folder: &Folder) -> io::Result<()> {
@@ -146,4 +198,49 @@ fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     }
     fs::write(path, content)?;
     fs::set_permissions(path, Permissions::from_mode(0o644))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::FileTypeExt;
+
+    #[test]
+    fn what_not_everybody_may_read_is_hidden_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (from, mask) = (folder.path().join("from"), folder.path().join("mask"));
+        for (path, mode) in [
+            ("open/file", 0o644),
+            ("open/key", 0o600),
+            ("closed/file", 0o644),
+        ] {
+            let path = from.join(path);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            fs::write(&path, "").expect("a file");
+            fs::set_permissions(&path, Permissions::from_mode(mode)).expect("a mode");
+        }
+        let closed = Permissions::from_mode(0o700);
+        fs::set_permissions(from.join("closed"), closed).expect("a mode");
+        symlink("open/key", from.join("link")).expect("a link");
+        hide(&from, &mask).expect("a mask");
+        let hides = |path: &str| {
+            let there = fs::symlink_metadata(mask.join(path));
+            there.is_ok_and(|there| there.file_type().is_char_device() && there.rdev() == 0)
+        };
+        assert!(hides("open/key") && hides("closed"));
+        assert!(!mask.join("open/file").exists() && !mask.join("link").exists());
+        let open = fs::metadata(mask.join("open")).expect("a folder");
+        assert_eq!(open.mode() & 0o777, 0o755);
+    }
+
+    #[test]
+    fn people_are_left_out() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("passwd");
+        let text = "root:x:0:0::/root:/bin/sh\nada:x:1000:1000::/home/ada:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n";
+        fs::write(&file, text).expect("a file");
+        let left = people_left_out(&file.to_string_lossy(), 2);
+        let left = String::from_utf8(left).expect("text");
+        assert!(left.contains("root:") && left.contains("nobody:") && !left.contains("ada:"));
+    }
 }

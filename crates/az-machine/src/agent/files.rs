@@ -103,7 +103,11 @@ pub(super) fn lay_out(spec: &Spec, own: &Path) -> Result<(), Failed> {
             Ok(to) => link(&to, &here).tried(name)?,
             Err(_) if there.is_dir() => {
                 let at = there.clone();
-                let layer = Layer { from: there, at };
+                let layer = Layer {
+                    from: there,
+                    at,
+                    mask: None,
+                };
                 overlay(spec, &root, &layer, 100 + here.as_os_str().len()).tried(name)?;
             }
             Err(_) => {}
@@ -175,6 +179,10 @@ fn overlay(spec: &Spec, root: &Path, layer: &Layer, number: usize) -> io::Result
     make(&upper, 0o755)?;
     make(&work, 0o755)?;
     let mut options = b"userxattr,lowerdir=".to_vec();
+    if let Some(mask) = &layer.mask {
+        escape(&mut options, mask);
+        options.push(b':');
+    }
     escape(&mut options, &layer.from);
     options.extend(b",upperdir=");
     escape(&mut options, &upper);

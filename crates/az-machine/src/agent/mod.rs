@@ -5,6 +5,7 @@ mod attend;
 mod failed;
 mod files;
 mod network;
+mod powers;
 mod programs;
 mod rights;
 mod sudo;
@@ -96,6 +97,7 @@ fn be(socket: &OwnedFd) -> Result<u8, Failed> {
     set_name(&spec).tried("the host name")?;
     let packets = network::set_up(&spec)?;
     files::lay_out(&spec, &own)?;
+    powers::limit().tried("the powers of the machine's root")?;
     let listener = wish::listener().tried("the agent's socket")?;
     channel::send(socket, &Report::There, &[packets.as_fd()])
         .tried("the caller does not listen")?;
