@@ -184,9 +184,11 @@ pub(crate) enum VmCommand {
         #[arg(long, value_name = "ID")]
         subscription: Option<String>,
     },
-    /// Run a command as if on a machine: its IMDS, a home folder of its own, no desk credential.
+    /// Run a command on a machine: its IMDS, a home folder of its own, no desk credential.
     ///
-    /// The command is this computer's; it takes this process's place, so its exit status is its own.
+    /// On a machine that runs apart from this computer the command is the machine's; one that it does not have is lent to it, if
+    /// it is a binary of this computer's. Else the command is this computer's, and takes this process's place. Either way the exit
+    /// status is the command's own.
     Exec {
         /// The machine's resource group
         #[arg(short = 'g', long)]
