@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 
 root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck disable=SC2034  # those that source it use it
 target=${CARGO_TARGET_DIR:-$root/target}
 
 fail() {
@@ -12,10 +13,11 @@ fail() {
 # Puts folders with the tools and az-local (one, or several with colons) in front of PATH; without any, they are built as they
 # are released.
 use_tools() {
-    local tools=${1:-}
+    local tools=${1:-} folders
     [ -n "$tools" ] || tools=$("$root/scripts/build-released.sh" | paste -s -d :)
     # The scripts change their folder; the first has the tools.
-    tools=$(realpath -- ${tools//:/ } | paste -s -d :)
+    IFS=: read -ra folders <<<"$tools"
+    tools=$(realpath -- "${folders[@]}" | paste -s -d :)
     # shellcheck disable=SC2034  # scripts/lib.sh reads it
     export PATH=$tools:$PATH AZ_TOOLS_DIR=${tools%%:*}
 }
