@@ -82,6 +82,13 @@ pub fn machines() -> Machines {
     }
 }
 
+/// Whether the kernel has what machines that run apart are made of. Where it has, CI must be able to run them.
+pub fn namespaces_are_offered() -> bool {
+    let most = std::fs::read_to_string("/proc/sys/user/max_user_namespaces");
+    let most = most.ok().and_then(|most| most.trim().parse::<u64>().ok());
+    most.is_some_and(|most| most > 0) && Path::new("/dev/net/tun").exists()
+}
+
 /// Whether a test has nothing to see, for it is about machines that are programs of this computer.
 pub fn machines_are_apart() -> bool {
     let apart = machines() == Machines::Namespace;

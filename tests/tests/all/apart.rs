@@ -24,7 +24,10 @@ fn azure() -> Option<Azure> {
     });
     if let Err(why) = allowed {
         let ci = std::env::var_os("CI").is_some_and(|ci| !ci.is_empty());
-        assert!(!ci, "machines cannot run apart here: {why}");
+        assert!(
+            !ci || !end_to_end::namespaces_are_offered(),
+            "machines cannot run apart here: {why}"
+        );
         eprintln!("machines cannot run apart here, so nothing was tested: {why}");
         return None;
     }
